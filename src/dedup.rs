@@ -1,0 +1,5 @@
+//! Each event handled once, although it is delivered many times.
+
+mod key;
+
+pub use key::Key;

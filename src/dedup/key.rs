@@ -1,0 +1,95 @@
+//! By what a repeated delivery is recognised.
+
+use core::{fmt, str, time::Duration};
+
+use crate::{Delivery, Identity, Provider, envelope::Head, verifier::sha256};
+
+/// Changes whenever a key would be made of other parts, so that old and new keys never meet.
+const VERSION: &[u8] = b"leadhook 1";
+
+/// What two deliveries of one event have in common: 32 bytes, equal exactly if they are repeats.
+///
+/// It is made of authenticated bytes only: a hash of the provider, the receiver's
+/// [scope](crate::Receiver::scope), and what the provider's [`Identity`] names. Neither the signature
+/// is part of it, which changes when the secret is rotated between two tries, nor any header.
+///
+/// - [`Identity::EventId`] (Graphoid): the workspace and the event's id, so that a repeat is recognised
+///   though its bytes differ.
+/// - [`Identity::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. A sender's test delivery
+///   that is sent twice counts as a repeat. So does an update back to an earlier state (A, B, A) of a
+///   sender that sends neither id nor time; for how long a key is kept bounds what is taken for a repeat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    bytes: [u8; 32],
+    repeats_within: Duration,
+}
+
+impl Key {
+    /// The key's bytes, to be stored.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    /// How long the provider may repeat the event: its [`Provider::REPEATS_WITHIN`].
+    #[must_use]
+    pub fn repeats_within(&self) -> Duration {
+        self.repeats_within
+    }
+}
+
+/// Writes the key in lower-case hex digits.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.bytes))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+impl<P: Provider> Delivery<P> {
+    /// The key by which a repeat of this delivery is recognised. It is computed anew each time it is
+    /// asked for.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let body = || sha256([&**self.body()]);
+        let bytes = match self.event_id() {
+            Some((workspace, id)) => hash::<P>(self.scope(), [b"id", &workspace, &id]),
+            None => hash::<P>(self.scope(), [b"body", b"", &body()]),
+        };
+        Key {
+            bytes,
+            repeats_within: P::REPEATS_WITHIN,
+        }
+    }
+
+    /// The workspace and the id, where they identify an event.
+    fn event_id(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        if P::IDENTITY != Identity::EventId {
+            return None;
+        }
+        let text = str::from_utf8(self.body()).ok()?;
+        let head = Head::read(text, P::LAYOUT).ok()?;
+        let bytes = |text: std::borrow::Cow<'_, str>| text.into_owned().into_bytes();
+        let id = head.id.filter(|_| head.repeated.is_none())?;
+        Some((head.workspace_id.map(bytes).unwrap_or_default(), bytes(id)))
+    }
+}
+
+/// Hashes parts, each after its length, so that no two lists of parts are the same bytes.
+fn hash<P: Provider>(scope: Option<&str>, identity: [&[u8]; 3]) -> [u8; 32] {
+    let scope = scope.unwrap_or_default().as_bytes();
+    let [kind, first, second] = identity;
+    let parts = [VERSION, P::NAME.as_bytes(), scope, kind, first, second];
+    let lengths = parts.map(|part| (part.len() as u64).to_be_bytes());
+    sha256(
+        lengths
+            .iter()
+            .zip(parts)
+            .flat_map(|(length, part)| [length.as_slice(), part]),
+    )
+}

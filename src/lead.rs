@@ -1,0 +1,66 @@
+//! One view of the person or company behind an event, whoever the sender is.
+
+use alloc::{format, string::String};
+
+use serde::{Deserialize, Serialize};
+
+/// The person or company that an event is about, in the same words for every provider.
+///
+/// It serializes with all ten keys, null where nothing is known. A text that was sent empty is not
+/// known. Names are never split: `full_name` is as sent, or joined from its two parts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct Lead {
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// The full name, as sent or joined from first and last name.
+    pub full_name: Option<String>,
+    /// The company's name.
+    pub company: Option<String>,
+    /// The title or position within the company.
+    pub job_title: Option<String>,
+    /// The phone number, as it was sent.
+    pub phone: Option<String>,
+    /// The website or its domain, as it was sent.
+    pub website: Option<String>,
+    /// How good the lead is as a number, on the provider's scale: `score` of Grader.io,
+    /// `total_score.percent` of `ScoreApp`, `score` of a lead saved at Tomba. None for look-ups, whose
+    /// score is how deliverable an address is.
+    #[serde(with = "crate::lenient::Lenient")]
+    pub score: Option<f64>,
+    /// How good the lead is as a word of the provider or of its customer: `grade` of Grader.io, `tier`
+    /// of `ScoreApp`.
+    pub rating: Option<String>,
+}
+
+impl Lead {
+    /// Clears what was sent empty, and joins the full name where it was not sent.
+    pub(crate) fn tidy(mut self) -> Self {
+        for text in [
+            &mut self.email,
+            &mut self.first_name,
+            &mut self.last_name,
+            &mut self.full_name,
+            &mut self.company,
+            &mut self.job_title,
+            &mut self.phone,
+            &mut self.website,
+            &mut self.rating,
+        ] {
+            if text.as_deref().is_some_and(|text| text.trim().is_empty()) {
+                *text = None;
+            }
+        }
+        if let (None, Some(first), Some(last)) =
+            (&self.full_name, &self.first_name, &self.last_name)
+        {
+            self.full_name = Some(format!("{first} {last}"));
+        }
+        self
+    }
+}

@@ -1,0 +1,180 @@
+//! The fields of a form, whatever its owner called them.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
+};
+
+use crate::{RawJson, lenient::Lenient};
+
+/// The fields of a submitted form, in the order in which they were sent.
+///
+/// The owner of the form chooses the names and what the values are. Look-ups for the usual fields
+/// know their usual names in any spelling: `jobTitle`, `job_title` and `Job Title` are one.
+///
+/// ```
+/// use leadhook::grader::FormData;
+///
+/// let form: FormData = serde_json::from_str(
+///     r#"{"E-Mail": "john.doe@acme.com", "Job Title": "VP Marketing", "seats": 12}"#,
+/// )?;
+/// assert_eq!(form.email().as_deref(), Some("john.doe@acme.com"));
+/// assert_eq!(form.job_title().as_deref(), Some("VP Marketing"));
+/// assert_eq!(form.get("seats").map(|seats| seats.parse()).transpose()?, Some(12));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FormData(Vec<(String, RawJson)>);
+
+impl FormData {
+    /// The value of the field with exactly this name; the last one, should there be several.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&RawJson> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The fields, names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no fields.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The e-mail address.
+    #[must_use]
+    pub fn email(&self) -> Option<String> {
+        self.text_of(&["email", "emailaddress", "workemail", "businessemail"])
+    }
+
+    /// The first name.
+    #[must_use]
+    pub fn first_name(&self) -> Option<String> {
+        self.text_of(&["firstname", "givenname", "fname"])
+    }
+
+    /// The last name.
+    #[must_use]
+    pub fn last_name(&self) -> Option<String> {
+        self.text_of(&["lastname", "familyname", "surname", "lname"])
+    }
+
+    /// The full name.
+    #[must_use]
+    pub fn full_name(&self) -> Option<String> {
+        self.text_of(&["fullname", "name", "yourname"])
+    }
+
+    /// The company's name.
+    #[must_use]
+    pub fn company(&self) -> Option<String> {
+        self.text_of(&["company", "companyname", "organization", "organisation"])
+    }
+
+    /// The title or position within the company.
+    #[must_use]
+    pub fn job_title(&self) -> Option<String> {
+        self.text_of(&["jobtitle", "position", "role"])
+    }
+
+    /// The phone number.
+    #[must_use]
+    pub fn phone(&self) -> Option<String> {
+        self.text_of(&["phone", "phonenumber", "telephone", "mobile", "mobilephone"])
+    }
+
+    /// The website.
+    #[must_use]
+    pub fn website(&self) -> Option<String> {
+        self.text_of(&["website", "websiteurl", "companywebsite", "url"])
+    }
+
+    /// The first text among the fields with these names, in the order of the names.
+    fn text_of(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| {
+            self.0
+                .iter()
+                .filter(|(field, _)| is_spelling_of(field, name))
+                .find_map(|(_, value)| text(value))
+        })
+    }
+}
+
+/// Whether letters and digits of a field's name are those of `name`, whatever the case.
+fn is_spelling_of(field: &str, name: &str) -> bool {
+    field
+        .chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .eq(name.chars())
+}
+
+/// A value as text that isn't empty, if it is a text or a number.
+fn text(value: &RawJson) -> Option<String> {
+    let mut json = serde_json::Deserializer::from_str(value.as_str());
+    let text: Option<String> = Lenient::deserialize(&mut json).ok()?;
+    text.filter(|text| !text.trim().is_empty())
+}
+
+impl Lenient for FormData {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FormData {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = FormData;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<FormData, E> {
+                Ok(FormData::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FormData, A::Error> {
+                match seq.next_element::<IgnoredAny>()? {
+                    None => Ok(FormData::default()),
+                    Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FormData, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(FormData(fields))
+            }
+        }
+
+        deserializer.deserialize_any(Fields)
+    }
+}
+
+impl Serialize for FormData {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}

@@ -1,0 +1,37 @@
+//! A look-up that failed.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lenient::{Lenient, payload};
+
+payload! {
+    /// Why a look-up failed, as Tomba's API answers. That it is ever posted to a webhook is an
+    /// assumption.
+    pub struct LookupError {
+        /// The kind of error, such as `invalid_request`.
+        kind = "type": Option<String>,
+        /// What went wrong, in words.
+        message: Option<String>,
+        /// HTTP's status.
+        code: Option<u64>,
+    }
+}
+
+impl LookupError {
+    #[expect(
+        clippy::unused_self,
+        reason = "beside the `lead` of the other payload types"
+    )]
+    pub(super) fn lead(&self) -> Option<crate::Lead> {
+        None
+    }
+}
+
+/// The body around an error.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ErrorBody {
+    #[serde(with = "Lenient")]
+    pub(super) errors: LookupError,
+}
