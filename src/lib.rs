@@ -17,6 +17,8 @@ mod provider;
 mod providers;
 mod raw;
 mod receiver;
+#[cfg(feature = "samples")]
+pub mod samples;
 mod secret;
 mod signature;
 mod verifier;
