@@ -257,9 +257,7 @@ pub enum VerifyError {
     #[error("the signature header is malformed: {0}")]
     MalformedSignature(#[from] Malformed),
     /// The signature was not made of this body with any of the secrets.
-    #[error(
-        "the signature does not match: either the secret is not the sender's, or the body is not          the one that was sent (parsed and written again, decompressed, re-encoded)"
-    )]
+    #[error("the signature does not match: another secret, or the body was changed (re-encoded?)")]
     WrongSignature,
     /// There is no token where one was expected.
     #[error("the token is missing")]

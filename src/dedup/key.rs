@@ -1,5 +1,6 @@
 //! By what a repeated delivery is recognised.
 
+use alloc::{borrow::Cow, vec::Vec};
 use core::{fmt, str, time::Duration};
 
 use crate::{Delivery, Identity, Provider, envelope::Head, verifier::sha256};
@@ -74,7 +75,7 @@ impl<P: Provider> Delivery<P> {
         }
         let text = str::from_utf8(self.body()).ok()?;
         let head = Head::read(text, P::LAYOUT).ok()?;
-        let bytes = |text: std::borrow::Cow<'_, str>| text.into_owned().into_bytes();
+        let bytes = |text: Cow<'_, str>| text.into_owned().into_bytes();
         let id = head.id.filter(|_| head.repeated.is_none())?;
         Some((head.workspace_id.map(bytes).unwrap_or_default(), bytes(id)))
     }

@@ -1,0 +1,204 @@
+//! Verifies and reads a saved request, offline.
+//!
+//! ```text
+//! inspect PROVIDER --secret-env VAR --signature VALUE FILE
+//! inspect tomba/LOOK-UP --secret-env VAR --token VALUE FILE
+//! ```
+//!
+//! PROVIDER is `grader`, `graphoid` or `scoreapp`; for Tomba it is `tomba/save-lead`,
+//! `tomba/email-verifier`, `tomba/email-finder`, `tomba/domain-search`, `tomba/author-finder`,
+//! `tomba/phone-finder` or `tomba/phone-validator`, or `tomba` to recognise the body by its shape.
+//! VAR is the environment variable that holds the secret or token, VALUE what the request carried,
+//! FILE the body as it was received, `-` for standard input.
+//!
+//! It prints one JSON object. Exit status: 1 for a bad signature or token, 2 for what can't be read
+//! as an envelope, 3 for a known event in an unknown shape, 64 for wrong usage, an unreadable file or
+//! a bad secret; the reason is a line on standard error.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, Read, Write},
+    process::ExitCode,
+};
+
+use chrono::{DateTime, Utc};
+use leadhook::{
+    Event, Grader, Graphoid, Lead, ReadError, Receiver, ScoreApp, Secret, SecretError, Tomba,
+    VerifyError, grader::GraderEvent, graphoid::GraphoidEvent, scoreapp::ScoreAppEvent, tomba,
+};
+use serde::Serialize;
+
+const USAGE: &str =
+    "usage: inspect PROVIDER --secret-env VAR (--signature VALUE | --token VALUE) FILE";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "inspect: {failure}");
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let Arguments {
+        provider,
+        secret,
+        signatures,
+        tokens,
+        body,
+    } = Arguments::read()?;
+    let signed = || one_kind(&signatures, &tokens, "--signature");
+    let report = match provider.as_str() {
+        "grader" => inspect::<GraderEvent>(&Receiver::<Grader>::new(secret), signed()?, body),
+        "graphoid" => inspect::<GraphoidEvent>(&Receiver::<Graphoid>::new(secret), signed()?, body),
+        "scoreapp" => inspect::<ScoreAppEvent>(&Receiver::<ScoreApp>::new(secret), signed()?, body),
+        _ => {
+            let inspect = match provider.as_str() {
+                "tomba" => inspect::<tomba::TombaEvent>,
+                "tomba/save-lead" => inspect::<tomba::SaveLead>,
+                "tomba/email-verifier" => inspect::<tomba::EmailVerifier>,
+                "tomba/email-finder" => inspect::<tomba::EmailFinder>,
+                "tomba/domain-search" => inspect::<tomba::DomainSearch>,
+                "tomba/author-finder" => inspect::<tomba::AuthorFinder>,
+                "tomba/phone-finder" => inspect::<tomba::PhoneFinder>,
+                "tomba/phone-validator" => inspect::<tomba::PhoneValidator>,
+                _ => return Err(Failure::Usage("no such provider".into())),
+            };
+            // Offline, a token is a token, wherever the request carried it.
+            let receiver = Receiver::<Tomba>::with_header_token("token", secret);
+            inspect(&receiver, one_kind(&tokens, &signatures, "--token")?, body)
+        }
+    }?;
+    writeln!(io::stdout(), "{report}")?;
+    Ok(())
+}
+
+/// Authenticates and reads a body, and reports what is in it.
+fn inspect<E: Event>(
+    receiver: &Receiver<E::Provider>,
+    values: &[OsString],
+    body: Vec<u8>,
+) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Report<'a, E> {
+        event: &'a str,
+        id: Option<&'a str>,
+        timestamp: Option<DateTime<Utc>>,
+        known: bool,
+        data: &'a E,
+        lead: Option<Lead>,
+    }
+
+    let values = values.iter().map(|value| value.as_encoded_bytes());
+    let envelope = receiver.authenticate(values, body)?.read_as::<E>()?;
+    let report = serde_json::to_string(&Report {
+        event: envelope.name(),
+        id: envelope.id.as_deref(),
+        timestamp: envelope.timestamp,
+        known: E::NAMES.contains(&envelope.name()),
+        data: &envelope.event,
+        lead: envelope.lead(),
+    });
+    Ok(report.map_err(io::Error::from)?)
+}
+
+struct Arguments {
+    provider: String,
+    secret: Secret,
+    signatures: Vec<OsString>,
+    tokens: Vec<OsString>,
+    body: Vec<u8>,
+}
+
+impl Arguments {
+    fn read() -> Result<Self, Failure> {
+        use lexopt::prelude::{Long, Value, ValueExt};
+
+        let mut secret_env = None;
+        let mut signatures = Vec::new();
+        let mut tokens = Vec::new();
+        let mut operands = Vec::new();
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("secret-env") => secret_env = Some(arguments.value()?.string()?),
+                Long("signature") => signatures.push(arguments.value()?),
+                Long("token") => tokens.push(arguments.value()?),
+                Value(operand) => operands.push(operand),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        let operands: [OsString; 2] = operands
+            .try_into()
+            .map_err(|_| Failure::Usage("PROVIDER and FILE are expected".into()))?;
+        let [provider, file] = operands;
+        let secret_env =
+            secret_env.ok_or_else(|| Failure::Usage("--secret-env is missing".into()))?;
+        Ok(Self {
+            provider: provider.string()?,
+            secret: Secret::from_env(&secret_env)?,
+            signatures,
+            tokens,
+            body: read(&file).map_err(|error| Failure::File(file.display().to_string(), error))?,
+        })
+    }
+}
+
+fn read(file: &OsStr) -> io::Result<Vec<u8>> {
+    if file != "-" {
+        return fs::read(file);
+    }
+    let mut body = Vec::new();
+    io::stdin().read_to_end(&mut body)?;
+    Ok(body)
+}
+
+/// The values of the option that this provider wants, of which there must be one at least, and none
+/// of the other.
+fn one_kind<'a>(
+    wanted: &'a [OsString],
+    other: &[OsString],
+    option: &str,
+) -> Result<&'a [OsString], Failure> {
+    if wanted.is_empty() || !other.is_empty() {
+        return Err(Failure::Usage(format!("this provider takes {option}")));
+    }
+    Ok(wanted)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("{0}: {1}")]
+    File(String, io::Error),
+    #[error("{0}; {USAGE}")]
+    Usage(String),
+    #[error("the report can't be written: {0}")]
+    Report(#[from] io::Error),
+}
+
+impl Failure {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Verify(_) => 1,
+            Self::Read(ReadError::UnknownShape { .. }) => 3,
+            Self::Read(_) => 2,
+            Self::Secret(_) | Self::File(..) | Self::Usage(_) => 64,
+            Self::Report(_) => 74,
+        }
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
