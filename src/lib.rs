@@ -10,6 +10,8 @@
 
 extern crate alloc;
 
+#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
+mod adapters;
 #[cfg(feature = "dedup")]
 pub mod dedup;
 mod delivery;
@@ -28,6 +30,16 @@ mod secret;
 mod signature;
 mod verifier;
 
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use adapters::Webhook;
+#[cfg(feature = "actix")]
+pub use adapters::actix;
+#[cfg(feature = "axum")]
+pub use adapters::axum;
+#[cfg(feature = "tower")]
+pub use adapters::tower;
+#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
+pub use adapters::{Rejection, RejectionKind};
 pub use delivery::Delivery;
 pub use diagnosis::ReadError;
 pub use envelope::Envelope;

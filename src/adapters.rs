@@ -1,0 +1,17 @@
+//! Where the receiver meets the web frameworks. Every adapter takes the same steps, in this order:
+//! the body's encoding, the credential's presence and shape, the body, the signature, the event.
+
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(feature = "axum")]
+pub mod axum;
+mod rejection;
+mod steps;
+#[cfg(feature = "tower")]
+pub mod tower;
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod webhook;
+
+pub use rejection::{Rejection, RejectionKind};
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use webhook::Webhook;

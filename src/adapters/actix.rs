@@ -1,0 +1,167 @@
+//! Extractors for actix-web 4: [`Webhook<P, E>`](Webhook), and [`Delivery<P>`](Delivery) alone.
+//!
+//! A request is authenticated by the `web::Data<Receiver<P>>` among the application's data; without
+//! one the answer is 500. One that is refused gets an empty answer with the status of its
+//! [`Rejection`], which is the response's error. Take `Result<Webhook<P>, Rejection>` to answer
+//! yourself. The limit to a body's size is that of actix-web's own `PayloadConfig`.
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, web};
+//! use leadhook::{
+//!     Receiver, ScoreApp, Secret, Tomba, actix::Webhook, scoreapp::ScoreAppEvent,
+//!     tomba::EmailVerifier,
+//! };
+//!
+//! async fn scoreapp(webhook: Webhook<ScoreApp>) -> HttpResponse {
+//!     match webhook.envelope.event {
+//!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is done", quiz.id),
+//!         _ => {} // answered with 200, or the sender would disable the endpoint
+//!     }
+//!     HttpResponse::Ok().finish()
+//! }
+//!
+//! async fn verified(webhook: Webhook<Tomba, EmailVerifier>) -> HttpResponse {
+//!     println!("{:?}", webhook.envelope.event.email.result);
+//!     HttpResponse::Ok().finish()
+//! }
+//!
+//! # actix_web::rt::System::new().block_on(async {
+//! let scoreapp_receiver = Receiver::<ScoreApp>::new(Secret::new("12345")?);
+//! let tomba_receiver =
+//!     Receiver::<Tomba>::with_query_token("token", Secret::new("a long random token")?);
+//!
+//! let app = App::new()
+//!     .app_data(web::Data::new(scoreapp_receiver))
+//!     .app_data(web::Data::new(tomba_receiver))
+//!     .route("/webhooks/scoreapp", web::post().to(scoreapp))
+//!     .route("/webhooks/tomba/email-verifier", web::post().to(verified));
+//!
+//! # use actix_web::test::{TestRequest, call_service, init_service};
+//! # use leadhook::Signer;
+//! # let app = init_service(app).await;
+//! # let body = r#"{"event_name":"QUIZ_FINISHED","data":{"id":"1e11c712"}}"#;
+//! # let header = Signer::<ScoreApp>::new(&Secret::new("12345")?).header(body.as_bytes());
+//! # let signed = TestRequest::post().uri("/webhooks/scoreapp").insert_header(header).set_payload(body);
+//! # assert_eq!(call_service(&app, signed.to_request()).await.status(), 200);
+//! # let body = r#"{"data":{"email":{"email":"ann.lee@example.com","result":"deliverable"}}}"#;
+//! # let uri = "/webhooks/tomba/email-verifier";
+//! # let with_token = TestRequest::post().uri(&format!("{uri}?token=a+long+random+token"));
+//! # assert_eq!(call_service(&app, with_token.set_payload(body).to_request()).await.status(), 200);
+//! # let without = TestRequest::post().uri(uri).set_payload(body);
+//! # assert_eq!(call_service(&app, without.to_request()).await.status(), 401);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Several accounts of one sender are one scope each, with a receiver of its own among its data:
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, Scope, web};
+//! use leadhook::{Grader, Receiver, Secret, SecretError, actix::Webhook};
+//!
+//! async fn scored(webhook: Webhook<Grader>) -> HttpResponse {
+//!     println!("{}", webhook.envelope.name());
+//!     HttpResponse::Ok().finish()
+//! }
+//!
+//! fn account(name: &str, secret: &str) -> Result<Scope, SecretError> {
+//!     let receiver = Receiver::<Grader>::new(Secret::new(secret)?).scope(name);
+//!     Ok(web::scope(name)
+//!         .app_data(web::Data::new(receiver))
+//!         .route("", web::post().to(scored)))
+//! }
+//!
+//! let app = App::new().service(
+//!     web::scope("/webhooks/grader")
+//!         .service(account("/north", "the north's secret")?)
+//!         .service(account("/south", "the south's secret")?),
+//! );
+//! # Ok::<(), SecretError>(())
+//! ```
+//!
+//! A handler that takes the delivery decides about a body that can't be read, and loses none:
+//!
+//! ```
+//! use actix_web::HttpResponse;
+//! use leadhook::{Delivery, ReadError, Rejection, ScoreApp};
+//!
+//! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<HttpResponse, Rejection> {
+//!     match delivery.read() {
+//!         Ok(envelope) => println!("{}", envelope.name()),
+//!         Err(error @ ReadError::UnknownShape { .. }) => store(delivery.body(), error), // and 200
+//!         Err(error) => return Err(error.into()),
+//!     }
+//!     Ok(HttpResponse::Ok().finish())
+//! }
+//! # fn store(_: &[u8], _: ReadError) {}
+//! ```
+
+use core::{future::Future, pin::Pin};
+
+use actix_web::{
+    Error, FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload,
+    error::PayloadError, http::StatusCode, web,
+};
+
+use super::steps;
+#[doc(no_inline)]
+pub use super::{Rejection, RejectionKind, Webhook};
+use crate::{Delivery, Event, Provider, Receiver};
+
+type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
+
+impl<P: Provider> FromRequest for Delivery<P> {
+    type Error = Rejection;
+    type Future = Extraction<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(authenticate(request, payload))
+    }
+}
+
+impl<P: Provider, E: Event<Provider = P> + 'static> FromRequest for Webhook<P, E> {
+    type Error = Rejection;
+    type Future = Extraction<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async { Self::read(authenticate(request, payload).await?) })
+    }
+}
+
+async fn authenticate<P: Provider>(
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<Delivery<P>, Rejection> {
+    let receiver = request
+        .app_data::<web::Data<Receiver<P>>>()
+        .ok_or_else(|| Rejection::of::<P>(RejectionKind::NoReceiver, None))?;
+    let headers = |name: &str| request.headers().get_all(name);
+    // What has an encoding is refused here, so that actix-web does not inflate it below.
+    let checked = steps::check(receiver, headers, request.uri().query())?;
+    let body = web::Bytes::from_request(&request, &mut payload)
+        .await
+        .map_err(|error| Rejection::of::<P>(explain(&error), None))?;
+    steps::finish(checked, body)
+}
+
+impl ResponseError for Rejection {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+fn explain(error: &Error) -> RejectionKind {
+    match error.as_error() {
+        Some(PayloadError::Overflow) => RejectionKind::BodyOverLimit,
+        _ => RejectionKind::BodyBrokenOff,
+    }
+}

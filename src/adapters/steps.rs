@@ -1,0 +1,47 @@
+//! The steps that every adapter takes, on what every framework has: values of headers, and a query.
+
+use core::iter;
+
+use bytes::Bytes;
+
+use super::{Rejection, RejectionKind};
+use crate::{Checked, Credential, Delivery, Provider, Receiver, VerifyError};
+
+/// Refuses what can be refused before the body is read. `headers` gives all values of a name.
+pub(super) fn check<'a, P: Provider, H: IntoIterator<Item: AsRef<[u8]>>>(
+    receiver: &'a Receiver<P>,
+    headers: impl Fn(&str) -> H,
+    query: Option<&str>,
+) -> Result<Checked<'a, P>, Rejection> {
+    if !headers("content-encoding").into_iter().all(is_identity) {
+        return Err(Rejection::of::<P>(RejectionKind::EncodedBody, None));
+    }
+    match receiver.credential() {
+        Credential::Header(name) => receiver.check(headers(name)),
+        Credential::Query(name) => receiver.check(parameters(query, name)),
+        Credential::Nothing => receiver.check(iter::empty::<&[u8]>()),
+    }
+    .map_err(|error| Rejection::of::<P>(error, None))
+}
+
+/// Authenticates the body.
+pub(super) fn finish<P: Provider>(
+    checked: Checked<'_, P>,
+    body: Bytes,
+) -> Result<Delivery<P>, Rejection> {
+    let length = body.len();
+    checked
+        .finish(body)
+        .map_err(|error: VerifyError| Rejection::of::<P>(error, Some(length)))
+}
+
+fn is_identity(encoding: impl AsRef<[u8]>) -> bool {
+    encoding.as_ref().eq_ignore_ascii_case(b"identity")
+}
+
+/// All values of a parameter of the query.
+fn parameters<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = Vec<u8>> {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .filter(move |(key, _)| key == name)
+        .map(|(_, value)| value.into_owned().into_bytes())
+}
