@@ -308,8 +308,9 @@ impl<'de> Visitor<'de> for HeadVisitor {
             };
             if seen.contains(&key) {
                 head.repeated = Some(key);
+            } else {
+                seen.push(key);
             }
-            seen.push(key);
             if let Layout::Enveloped(keys) = self.0 {
                 if key == keys.event {
                     head.event = value
