@@ -180,7 +180,7 @@ fn show(path: &Path, error: &serde_json::Error, documented: impl Fn(&str) -> boo
             Segment::Enum { .. } | Segment::Unknown => push_key(&mut shown, "*"),
         }
     }
-    if let Some((_, rest)) = error.to_string().split_once("missing field `")
+    if let Some(rest) = error.to_string().strip_prefix("missing field `")
         && let Some((field, _)) = rest.split_once('`')
     {
         push_key(&mut shown, field);
