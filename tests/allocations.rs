@@ -1,0 +1,34 @@
+//! What verifying and reading allocate.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use allocation_counter::measure;
+use leadhook::{Grader, Scheme, Secret, Signer, Verifier};
+
+#[test]
+fn verifying_allocates_nothing_whatever_comes_of_it() {
+    let secrets = ["current", "previous", "other"].map(|text| Secret::new(text).unwrap());
+    let body = vec![b' '; 100_000];
+    for scheme in [Scheme::Hex, Scheme::Sha256Hex] {
+        let verifier = Verifier::new(scheme, &secrets[0]).with_previous(&secrets[1]);
+        let mut headers: Vec<String> = secrets
+            .iter()
+            .map(|secret| scheme.format(&Signer::<Grader>::new(secret).sign(&body)))
+            .collect();
+        headers.extend([
+            "".into(),
+            "sha1=00".into(),
+            "x".repeat(8192),
+            "\u{e9}".into(),
+        ]);
+        let mut verified = Vec::with_capacity(headers.len());
+
+        let allocated = measure(|| {
+            for header in &headers {
+                verified.push(verifier.verify(header.as_bytes(), &body));
+            }
+        });
+        assert_eq!(allocated.count_total, 0, "{scheme:?}");
+        assert_eq!(verified[..2], [Ok(0), Ok(1)]);
+        assert!(verified[2..].iter().all(Result::is_err));
+    }
+}
