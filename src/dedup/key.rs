@@ -55,6 +55,21 @@ impl fmt::Debug for Key {
 impl<P: Provider> Delivery<P> {
     /// The key by which a repeat of this delivery is recognised. It is computed anew each time it is
     /// asked for.
+    ///
+    /// It can't fail: a Graphoid delivery without a readable id is recognised by its body. Needs the
+    /// `dedup` feature.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Graphoid};
+    ///
+    /// let delivery = |body| Delivery::<Graphoid>::from_storage(body);
+    /// let first = delivery(r#"{"id": "evt_1", "event": "lead.won", "workspace_id": "ws_1"}"#);
+    /// let retry = delivery(r#"{"workspace_id": "ws_1", "id": "evt_1", "event": "lead.won"}"#);
+    /// let other = delivery(r#"{"id": "evt_2", "event": "lead.won", "workspace_id": "ws_1"}"#);
+    ///
+    /// assert_eq!(first.key(), retry.key());
+    /// assert_ne!(first.key(), other.key());
+    /// ```
     #[must_use]
     pub fn key(&self) -> Key {
         let body = || sha256([&**self.body()]);
@@ -76,7 +91,9 @@ impl<P: Provider> Delivery<P> {
         let text = str::from_utf8(self.body()).ok()?;
         let head = Head::read(text, P::LAYOUT).ok()?;
         let bytes = |text: Cow<'_, str>| text.into_owned().into_bytes();
-        let id = head.id.filter(|_| head.repeated.is_none())?;
+        let id = head
+            .id
+            .filter(|id| !id.is_empty() && head.repeated.is_none())?;
         Some((head.workspace_id.map(bytes).unwrap_or_default(), bytes(id)))
     }
 }

@@ -6,6 +6,7 @@
 //! delays of the retries nor the time-out.
 
 use alloc::string::String;
+use core::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -34,6 +35,8 @@ impl Provider for Grader {
             .with_id("webhook_id")
             .with_timestamp("timestamp"),
     );
+    /// An assumption: that its retries, whose delays are not documented, end within a day.
+    const REPEATS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
     type Event = GraderEvent;
 }
 

@@ -19,6 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use core::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
@@ -48,7 +50,9 @@ pub use shape::TombaEvent;
 
 /// The provider Tomba.
 ///
-/// It sends no id: repeats are recognised by the body. How long it retries is not documented.
+/// It sends no id: repeats are recognised by the body. Two look-ups with equal answers count as one,
+/// such as two that found nothing, unless their receivers have a
+/// [scope](crate::Receiver::scope) each.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Tomba;
@@ -58,6 +62,10 @@ impl Provider for Tomba {
     const LAYOUT: Layout = Layout::Bare {
         keys: &["data", "meta", "errors"],
     };
+    /// An assumption: that its up to three retries, whose growing delays are not documented, end
+    /// within three hours. It is no longer than that, because Tomba sends neither id nor time: a lead
+    /// that is changed back to an earlier state looks like a repeat.
+    const REPEATS_WITHIN: Duration = Duration::from_secs(3 * 60 * 60);
     type Event = TombaEvent;
 }
 

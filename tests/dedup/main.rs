@@ -1,0 +1,26 @@
+//! Each event handled once: the contract of the stores, `once`, load and faults.
+//!
+//! What needs Redis starts a `redis-server` of its own, and is skipped with a message where there is
+//! none, unless `LEADHOOK_REQUIRE_REDIS` is set.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+
+mod contract;
+mod key;
+mod load;
+mod memory;
+mod once;
+mod support;
+
+#[cfg(feature = "redis")]
+mod faults;
+#[cfg(feature = "redis")]
+mod redis;
