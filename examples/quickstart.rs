@@ -1,7 +1,5 @@
 //! Signs, verifies and matches an event of each sender, and shows that a forged one is refused.
 
-#![allow(clippy::print_stdout)]
-
 use std::error::Error;
 
 use leadhook::{

@@ -1,12 +1,31 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
-#![warn(
-    clippy::std_instead_of_core,
-    clippy::std_instead_of_alloc,
-    clippy::alloc_instead_of_core
+// What holds for the library, and not for its tests and examples. The rest is in `Cargo.toml`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::print_stderr,
+    clippy::print_stdout
 )]
-//! TODO
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
+// The README's code needs these, and is tested with them.
+#![cfg_attr(
+    all(feature = "actix", feature = "axum", feature = "dedup", feature = "samples"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "actix",
+        feature = "axum",
+        feature = "dedup",
+        feature = "samples"
+    )),
+    doc = "Receive lead webhooks from Grader.io, Graphoid, ScoreApp and Tomba."
+)]
 
 extern crate alloc;
 

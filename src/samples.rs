@@ -58,6 +58,14 @@ impl<P: Provider> Sample<P> {
     }
 }
 
+impl<P> Clone for Sample<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Sample<P> {}
+
 impl<P> fmt::Debug for Sample<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sample({})", self.name)
@@ -68,7 +76,6 @@ impl<P> fmt::Debug for Sample<P> {
 ///
 /// It becomes the request that the tests of your framework take: `http::Request` for axum and tower
 /// (`axum` or `tower` feature), `TestRequest` for actix-web (`actix` feature).
-#[derive(Clone)]
 pub struct SampleRequest<P> {
     path: String,
     query: String,
@@ -161,6 +168,18 @@ impl<P: UnsignedProvider> SampleRequest<P> {
             .chain(encode(token.expose()))
             .collect();
         self
+    }
+}
+
+impl<P> Clone for SampleRequest<P> {
+    fn clone(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            provider: PhantomData,
+        }
     }
 }
 

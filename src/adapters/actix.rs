@@ -103,10 +103,14 @@ use actix_web::{
     Error, FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload,
     error::PayloadError, http::StatusCode, web,
 };
+#[cfg(feature = "dedup")]
+use actix_web::{Responder, body::BoxBody, http::header::RETRY_AFTER};
 
 use super::steps;
 #[doc(no_inline)]
 pub use super::{Rejection, RejectionKind, Webhook};
+#[cfg(feature = "dedup")]
+use crate::dedup::{OnceError, Outcome, StoreError};
 use crate::{Delivery, Event, Provider, Receiver};
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
@@ -151,7 +155,7 @@ async fn authenticate<P: Provider>(
 
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        status(self.status())
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -164,4 +168,58 @@ fn explain(error: &Error) -> RejectionKind {
         Some(PayloadError::Overflow) => RejectionKind::BodyOverLimit,
         _ => RejectionKind::BodyBrokenOff,
     }
+}
+
+/// The value's own response where the event is handled now, 200 where it was before, else the
+/// [status](Outcome::status) with an empty body, and `Retry-After` where another has it in work.
+#[cfg(feature = "dedup")]
+impl<T: Responder> Responder for Outcome<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::build(status(self.status()));
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        match self {
+            Self::Handled(value) | Self::NotRecorded { value, .. } => {
+                value.respond_to(request).map_into_boxed_body()
+            }
+            _ => response.finish(),
+        }
+    }
+}
+
+/// The work's own response where it has failed, 503 where the store has.
+#[cfg(feature = "dedup")]
+impl<E: ResponseError> ResponseError for OnceError<E> {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Failed(error) => error.status_code(),
+            Self::Store(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Failed(error) => error.error_response(),
+            Self::Store(error) => error.error_response(),
+        }
+    }
+}
+
+/// 503 with an empty body.
+#[cfg(feature = "dedup")]
+impl ResponseError for StoreError {
+    fn status_code(&self) -> StatusCode {
+        status(self.status())
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+fn status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

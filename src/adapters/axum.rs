@@ -127,10 +127,14 @@ use axum_core::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+#[cfg(feature = "dedup")]
+use http::{StatusCode, header::RETRY_AFTER};
 
 use super::steps;
 #[doc(no_inline)]
 pub use super::{Rejection, RejectionKind, Webhook};
+#[cfg(feature = "dedup")]
+use crate::dedup::{OnceError, Outcome, StoreError};
 use crate::{Delivery, Event, Provider, Receiver};
 
 impl<P, S> FromRequest<S> for Delivery<P>
@@ -179,4 +183,45 @@ fn explain(error: &BytesRejection) -> RejectionKind {
         }
         _ => RejectionKind::BodyBrokenOff,
     }
+}
+
+/// The value's own response where the event is handled now, 200 where it was before, else the
+/// [status](Outcome::status) with an empty body, and `Retry-After` where another has it in work.
+#[cfg(feature = "dedup")]
+impl<T: IntoResponse> IntoResponse for Outcome<T> {
+    fn into_response(self) -> Response {
+        let status = status(self.status());
+        let retry_after = self.retry_after();
+        match self {
+            Self::Handled(value) | Self::NotRecorded { value, .. } => value.into_response(),
+            _ => match retry_after {
+                Some(seconds) => (status, [(RETRY_AFTER, seconds.to_string())]).into_response(),
+                None => status.into_response(),
+            },
+        }
+    }
+}
+
+/// The work's own response where it has failed, 503 where the store has.
+#[cfg(feature = "dedup")]
+impl<E: IntoResponse> IntoResponse for OnceError<E> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Failed(error) => error.into_response(),
+            Self::Store(error) => error.into_response(),
+        }
+    }
+}
+
+/// 503 with an empty body.
+#[cfg(feature = "dedup")]
+impl IntoResponse for StoreError {
+    fn into_response(self) -> Response {
+        status(self.status()).into_response()
+    }
+}
+
+#[cfg(feature = "dedup")]
+fn status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

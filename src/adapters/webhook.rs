@@ -10,7 +10,6 @@ use crate::{Delivery, Envelope, Event, Provider};
 /// `E` is the provider's own enum unless told otherwise: `Webhook<Tomba, EmailVerifier>` is what a
 /// route for one look-up takes. [`Delivery<P>`](Delivery) alone is an extractor too, which accepts a
 /// body of any shape: take it to store what could not be read, and to answer 200.
-#[derive(Clone)]
 #[non_exhaustive]
 pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
     /// The proof that the sender sent it, and the bytes as they were received.
@@ -24,6 +23,15 @@ impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
         match delivery.read_as() {
             Ok(envelope) => Ok(Self { delivery, envelope }),
             Err(error) => Err(Rejection::of::<P>(error, Some(delivery.body().len()))),
+        }
+    }
+}
+
+impl<P: Provider, E: Clone> Clone for Webhook<P, E> {
+    fn clone(&self) -> Self {
+        Self {
+            delivery: self.delivery.clone(),
+            envelope: self.envelope.clone(),
         }
     }
 }

@@ -1,0 +1,145 @@
+//! A receiver for all four senders with actix-web, as an application would have it.
+//!
+//! It serves the senders whose secret is set (`GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`,
+//! `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`) on the address in `LISTEN`, handles each event
+//! once, and prints a line of JSON for it. Handled events are remembered in memory, or in Redis if
+//! `REDIS_URL` is set and the feature `redis` is on.
+
+use std::error::Error;
+
+use actix_web::{
+    App, HttpMessage, HttpRequest, HttpResponse, HttpServer, Responder,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    middleware::{self, Next},
+    web::{self, Data, ReqData, ServiceConfig},
+};
+use leadhook::{
+    Event, Receiver,
+    actix::Webhook,
+    dedup::{Dedup, MemoryStore, Outcome, Store},
+    grader::GraderEvent,
+    graphoid::GraphoidEvent,
+    scoreapp::ScoreAppEvent,
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
+        SaveLead,
+    },
+};
+use serde_json::json;
+use support::{ANSWER_WITHIN, Settings, WORK_WITHIN};
+use tokio::time::{Instant, timeout_at};
+
+mod support;
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let settings = Settings::from_env()?;
+    match settings.redis_url.clone() {
+        Some(url) => serve_with_redis(settings, &url).await,
+        None => serve(settings, MemoryStore::default()).await,
+    }
+}
+
+#[cfg(feature = "redis")]
+async fn serve_with_redis(settings: Settings, url: &str) -> Result<(), Box<dyn Error>> {
+    serve(settings, leadhook::dedup::RedisStore::connect(url).await?).await
+}
+
+#[cfg(not(feature = "redis"))]
+async fn serve_with_redis(_: Settings, _: &str) -> Result<(), Box<dyn Error>> {
+    Err("REDIS_URL is set, but this was built without the feature `redis`".into())
+}
+
+async fn serve<S: Store>(settings: Settings, store: S) -> Result<(), Box<dyn Error>> {
+    let listen = settings.listen.clone();
+    let dedup = Data::new(Dedup::new(store));
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(middleware::from_fn(in_time))
+            .app_data(dedup.clone())
+            .configure(|app| configure::<S>(app, &settings))
+    })
+    .client_request_timeout(ANSWER_WITHIN)
+    .bind(listen)?;
+    for address in server.addrs() {
+        println!("listening on http://{address}");
+    }
+    server.run().await?;
+    Ok(())
+}
+
+fn configure<S: Store>(app: &mut ServiceConfig, settings: &Settings) {
+    let results = settings.tomba_results.as_ref();
+    route::<GraderEvent, S>(app, "/webhooks/grader", settings.grader.as_ref());
+    route::<GraphoidEvent, S>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
+    route::<ScoreAppEvent, S>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
+    route::<SaveLead, S>(
+        app,
+        "/webhooks/tomba/save-lead",
+        settings.tomba_leads.as_ref(),
+    );
+    route::<EmailVerifier, S>(app, "/webhooks/tomba/email-verifier", results);
+    route::<EmailFinder, S>(app, "/webhooks/tomba/email-finder", results);
+    route::<DomainSearch, S>(app, "/webhooks/tomba/domain-search", results);
+    route::<AuthorFinder, S>(app, "/webhooks/tomba/author-finder", results);
+    route::<PhoneFinder, S>(app, "/webhooks/tomba/phone-finder", results);
+    route::<PhoneValidator, S>(app, "/webhooks/tomba/phone-validator", results);
+}
+
+/// The route of one sender's events, with a receiver of its own; none if the sender is not served.
+fn route<E, S>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
+where
+    E: Event + 'static,
+    S: Store,
+{
+    if let Some(receiver) = receiver {
+        let resource = web::resource(path)
+            .app_data(Data::new(receiver.clone()))
+            .route(web::post().to(receive::<E, S>));
+        app.service(resource);
+    }
+}
+
+/// When the work on a request must be done.
+#[derive(Clone, Copy)]
+struct Deadline(Instant);
+
+/// Gives up on a body that doesn't arrive in time, and lets the work know how long it may take.
+async fn in_time(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let now = Instant::now();
+    request.extensions_mut().insert(Deadline(now + WORK_WITHIN));
+    match timeout_at(now + ANSWER_WITHIN, next.call(request)).await {
+        Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
+        Err(late) => {
+            let answer = HttpResponse::RequestTimeout().force_close().finish();
+            Err(InternalError::from_response(late, answer).into())
+        }
+    }
+}
+
+/// Handles an event once, and answers when that has succeeded.
+async fn receive<E: Event + 'static, S: Store>(
+    request: HttpRequest,
+    dedup: Data<Dedup<S>>,
+    deadline: ReqData<Deadline>,
+    Webhook {
+        delivery, envelope, ..
+    }: Webhook<E::Provider, E>,
+) -> HttpResponse {
+    let received = || HttpResponse::Ok().json(json!({ "received": true }));
+    let work = async { support::print(&envelope, false).map(|()| received()) };
+    match timeout_at(deadline.0, dedup.once(delivery.key(), work)).await {
+        Ok(Ok(Outcome::HandledBefore)) => {
+            let _ = support::print(&envelope, true);
+            received()
+        }
+        Ok(Ok(outcome)) => outcome.respond_to(&request),
+        // The work has failed or takes too long, or the store can't be reached: the sender retries.
+        Ok(Err(_)) | Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
+}
