@@ -8,22 +8,23 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{Dedup, MemoryStore, OnceError, Outcome, Store};
+use leadhook::dedup::{Dedup, Key, MemoryStore, OnceError, Outcome, Store};
 
 use crate::support::{LONG, Random, key};
 
-pub const EVENTS: usize = 1_000;
-pub const TASKS: usize = 100;
+pub(crate) const EVENTS: usize = 1_000;
+pub(crate) const TASKS: usize = 100;
 
 /// Each task delivers each event, in an order of its own, until each is handled. Gives how often the
 /// work on each event has succeeded.
-pub async fn deliver<S: Store + Clone>(store: S, seed: u64) -> Vec<usize> {
+pub(crate) async fn deliver<S: Store + Clone>(store: S, seed: u64) -> Vec<usize> {
     let dedup = Dedup::new(store).with_lease(LONG);
     let successes: Arc<Vec<AtomicUsize>> =
         Arc::new((0..EVENTS).map(|_| AtomicUsize::new(0)).collect());
+    let keys: Arc<Vec<Key>> = Arc::new((0..EVENTS).map(key).collect());
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
-            let (dedup, successes) = (dedup.clone(), successes.clone());
+            let (dedup, successes, keys) = (dedup.clone(), successes.clone(), keys.clone());
             tokio::spawn(async move {
                 let mut random = Random(seed + task as u64);
                 let mut left: Vec<usize> = (0..EVENTS).collect();
@@ -31,7 +32,7 @@ pub async fn deliver<S: Store + Clone>(store: S, seed: u64) -> Vec<usize> {
                     random.shuffle(&mut left);
                     let mut retried = Vec::new();
                     for event in left {
-                        if !deliver_one(&dedup, &successes[event], event, &mut random).await {
+                        if !deliver_one(&dedup, &successes[event], keys[event], &mut random).await {
                             retried.push(event);
                         }
                     }
@@ -54,7 +55,7 @@ pub async fn deliver<S: Store + Clone>(store: S, seed: u64) -> Vec<usize> {
 async fn deliver_one<S: Store>(
     dedup: &Dedup<S>,
     successes: &AtomicUsize,
-    event: usize,
+    key: Key,
     random: &mut Random,
 ) -> bool {
     let (fails, pauses) = (random.below(3) == 0, random.below(4) == 0);
@@ -70,7 +71,7 @@ async fn deliver_one<S: Store>(
         successes.fetch_add(1, Ordering::SeqCst);
         Ok(())
     };
-    match dedup.once(key(event), work).await {
+    match dedup.once(key, work).await {
         Ok(Outcome::Handled(()) | Outcome::HandledBefore) => true,
         Ok(Outcome::InWork { .. }) | Err(OnceError::Failed(_)) => false,
         other => panic!("{other:?}"),

@@ -10,7 +10,9 @@
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc
 )]
 
 mod contract;
@@ -24,3 +26,5 @@ mod support;
 mod faults;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod server;

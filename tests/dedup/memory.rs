@@ -1,6 +1,11 @@
 //! The memory store: the contract, its bound, and its clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use leadhook::dedup::{Claimed, MemoryStore, Store, StoreError};
 
@@ -130,133 +135,157 @@ async fn a_clock_that_jumps_back_makes_repeats_wait() {
     assert!(!knows(&store, 1).await);
 }
 
-/// Compares the store with a plain list that does the same slowly.
-#[tokio::test]
-async fn does_what_a_plain_list_does() {
-    struct Plain {
-        number: usize,
-        end: i64,
-        done_at: Option<usize>,
+/// What the store does, in a plain list.
+struct Plain {
+    capacity: usize,
+    now: u64,
+    entries: Vec<PlainEntry>,
+}
+
+struct PlainEntry {
+    number: usize,
+    end: u64,
+    /// Counts up with the time at which it was done.
+    done: Option<usize>,
+}
+
+impl Plain {
+    /// None where the claim succeeds.
+    fn claim(&mut self, number: usize, time: u64) -> Option<&'static str> {
+        if let Some(entry) = self.entries.iter().find(|entry| entry.number == number) {
+            return Some(if entry.done.is_some() { "done" } else { "busy" });
+        }
+        if self.entries.len() == self.capacity {
+            let done = self.entries.iter().filter(|entry| entry.done.is_some());
+            let Some(oldest) = done.min_by_key(|entry| entry.done) else {
+                return Some("full");
+            };
+            let oldest = oldest.number;
+            self.free(oldest);
+        }
+        let end = self.now + time;
+        let done = None;
+        self.entries.push(PlainEntry { number, end, done });
+        None
     }
 
+    fn complete(&mut self, number: usize, time: u64, step: usize) {
+        let mut entries = self.entries.iter_mut();
+        let entry = entries.find(|entry| entry.number == number).unwrap();
+        (entry.end, entry.done) = (self.now + time, Some(step));
+    }
+
+    fn free(&mut self, number: usize) {
+        self.entries.retain(|entry| entry.number != number);
+    }
+
+    fn pass(&mut self, time: u64) {
+        self.now += time;
+        self.entries.retain(|entry| entry.end > self.now);
+    }
+
+    fn is_live(&self, number: usize) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.number == number && entry.done.is_none())
+    }
+}
+
+#[tokio::test]
+async fn does_what_a_plain_list_does() {
     for seed in 0..20 {
         let mut random = Random(seed);
-        let clock = TestClock::new();
         let capacity = 1 + random.below(8);
+        let clock = TestClock::new();
         let store = MemoryStore::with_capacity(capacity).with_clock(clock.read());
-        let mut list: Vec<Plain> = Vec::new();
+        let mut plain = Plain {
+            capacity,
+            now: 0,
+            entries: Vec::new(),
+        };
         let mut claims = Vec::new();
-        let mut now = 0;
 
         for step in 0..2_000 {
-            let time = 1 + i64::try_from(random.below(20)).unwrap();
-            let duration = Duration::from_secs(time.unsigned_abs());
-            match random.below(4) {
-                0 => {
-                    now += time / 4;
-                    clock.jump(time / 4);
+            let seconds = 1 + random.next() % 20;
+            let time = Duration::from_secs(seconds);
+            match (random.below(4), claims.len()) {
+                (0, _) => {
+                    clock.advance(Duration::from_secs(seconds / 4));
+                    plain.pass(seconds / 4);
                 }
-                1 if !claims.is_empty() => {
+                (1, 1..) => {
                     let (number, claim) = claims.swap_remove(random.below(claims.len()));
-                    store.complete(claim, duration).await.unwrap();
-                    let entry = list.iter_mut().find(|entry| entry.number == number);
-                    let entry = entry.unwrap();
-                    (entry.end, entry.done_at) = (now + time, Some(step));
+                    store.complete(claim, time).await.unwrap();
+                    plain.complete(number, seconds, step);
                 }
-                2 if !claims.is_empty() => {
+                (2, 1..) => {
                     let (number, claim) = claims.swap_remove(random.below(claims.len()));
                     drop(claim);
-                    list.retain(|entry| entry.number != number);
+                    plain.free(number);
                 }
                 _ => {
                     let number = random.below(12);
-                    let claimed = store.claim(key(number), duration).await;
-                    match list.iter().find(|entry| entry.number == number) {
-                        Some(entry) if entry.done_at.is_some() => {
-                            assert!(matches!(claimed, Ok(Claimed::Done)), "{claimed:?}");
-                            continue;
+                    let expected = plain.claim(number, seconds);
+                    let found = match store.claim(key(number), time).await {
+                        Ok(Claimed::Fresh(claim)) => {
+                            claims.push((number, claim));
+                            None
                         }
-                        Some(entry) => {
-                            let expected = Duration::from_secs((entry.end - now).unsigned_abs());
-                            match claimed {
-                                Ok(Claimed::Busy { left }) => assert_eq!(left, expected),
-                                other => panic!("{other:?}"),
-                            }
-                            continue;
-                        }
-                        None => {}
-                    }
-                    if list.len() == capacity {
-                        let done = list
-                            .iter()
-                            .enumerate()
-                            .filter(|(_, entry)| entry.done_at.is_some());
-                        match done.min_by_key(|(_, entry)| entry.done_at) {
-                            Some((oldest, _)) => drop(list.remove(oldest)),
-                            None => {
-                                assert!(matches!(claimed, Err(StoreError::Full)), "{claimed:?}");
-                                continue;
-                            }
-                        }
-                    }
-                    claims.push((number, fresh(claimed.unwrap())));
-                    let end = now + time;
-                    list.push(Plain {
-                        number,
-                        end,
-                        done_at: None,
-                    });
+                        Ok(Claimed::Done) => Some("done"),
+                        Ok(Claimed::Busy { .. }) => Some("busy"),
+                        Err(_) => Some("full"),
+                    };
+                    assert_eq!(found, expected, "seed {seed}, step {step}");
                 }
             }
-            list.retain(|entry| entry.end > now);
-            let live = |number| {
-                let mut entries = list.iter();
-                entries.any(|entry| entry.number == number && entry.done_at.is_none())
-            };
-            claims.retain(|(number, _)| live(*number));
+            claims.retain(|(number, _)| plain.is_live(*number));
         }
     }
 }
 
-/// Claims of many threads at once never pass the bound, and none is lost.
+/// However many threads claim, a key has one claim at a time, and none is left in the end.
 #[test]
 fn is_safe_under_contention() {
-    const THREADS: usize = 4;
+    const THREADS: u64 = 4;
+    const CAPACITY: usize = 16;
 
-    let store = MemoryStore::with_capacity(16);
-    let successes: Vec<usize> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..THREADS)
-            .map(|thread| {
-                let store = Arc::new(store.clone());
-                scope.spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread()
-                        .build()
-                        .unwrap();
-                    let mut random = Random(thread as u64);
-                    let mut successes = 0;
-                    for _ in 0..5_000 {
-                        let number = random.below(64);
-                        match runtime.block_on(store.claim(key(number), LONG)).unwrap() {
-                            Claimed::Fresh(claim) if random.below(2) == 0 => drop(claim),
-                            Claimed::Fresh(claim) => {
-                                runtime.block_on(store.complete(claim, LONG)).unwrap();
-                                successes += 1;
-                            }
-                            Claimed::Done | Claimed::Busy { .. } => {}
-                        }
-                    }
-                    successes
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap())
-            .collect()
+    fn work(store: &MemoryStore, in_work: &[AtomicBool], seed: u64) {
+        let mut random = Random(seed);
+        for _ in 0..2_000 {
+            let number = random.below(in_work.len());
+            let Claimed::Fresh(claim) = ready(store.claim(key(number), LONG)).unwrap() else {
+                continue;
+            };
+            assert!(!in_work[number].swap(true, Ordering::SeqCst));
+            std::thread::yield_now();
+            in_work[number].store(false, Ordering::SeqCst);
+            if random.below(2) == 0 {
+                ready(store.complete(claim, LONG)).unwrap();
+            }
+        }
+    }
+
+    let store = MemoryStore::with_capacity(CAPACITY);
+    let in_work: Vec<_> = (0..64).map(|_| AtomicBool::new(false)).collect();
+    std::thread::scope(|scope| {
+        for seed in 0..THREADS {
+            scope.spawn({
+                let (store, in_work) = (&store, &in_work);
+                move || work(store, in_work, seed)
+            });
+        }
     });
-    assert!(successes.iter().sum::<usize>() >= 64);
-    assert_eq!(
-        format!("{store:?}"),
-        "MemoryStore { keys: 16, capacity: 16, .. }"
-    );
+    let claims: Vec<_> = (100..100 + CAPACITY)
+        .map(|number| fresh(ready(store.claim(key(number), LONG)).unwrap()))
+        .collect();
+    let full = ready(store.claim(key(1), LONG));
+    assert!(matches!(full, Err(StoreError::Full)));
+    drop(claims);
+}
+
+/// What a future gives that never waits.
+fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
 }

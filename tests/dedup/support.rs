@@ -14,30 +14,31 @@ use leadhook::{
 };
 
 /// A lease that ends in no test that doesn't wait for it.
-pub const LONG: Duration = Duration::from_secs(600);
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// The key of an event, by its number.
-pub fn key(number: usize) -> Key {
+pub(crate) fn key(number: usize) -> Key {
     Delivery::<Graphoid>::from_storage(format!(r#"{{"id":"evt_{number}","event":"lead.won"}}"#))
         .key()
 }
 
-pub fn fresh<C: std::fmt::Debug>(claimed: Claimed<C>) -> C {
+pub(crate) fn fresh<C>(claimed: Claimed<C>) -> C {
     match claimed {
         Claimed::Fresh(claim) => claim,
-        other => panic!("not fresh: {other:?}"),
+        Claimed::Done => panic!("it is done"),
+        Claimed::Busy { left } => panic!("it is claimed for another {left:?}"),
     }
 }
 
 /// A clock that stands still until it is set.
 #[derive(Clone)]
-pub struct TestClock {
+pub(crate) struct TestClock {
     start: Instant,
     millis: Arc<AtomicI64>,
 }
 
 impl TestClock {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             // Far enough from the clock's zero to jump back.
             start: Instant::now() + Duration::from_secs(1_000_000),
@@ -45,36 +46,36 @@ impl TestClock {
         }
     }
 
-    pub fn jump(&self, seconds: i64) {
+    pub(crate) fn jump(&self, seconds: i64) {
         self.millis.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    pub fn advance(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).unwrap();
         self.millis.fetch_add(millis, Ordering::SeqCst);
     }
 
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         let millis = self.millis.load(Ordering::SeqCst);
         let offset = Duration::from_millis(millis.unsigned_abs());
         if millis < 0 {
-            self.start - offset
+            self.start.checked_sub(offset).unwrap()
         } else {
             self.start + offset
         }
     }
 
-    pub fn read(&self) -> impl Fn() -> Instant + Send + Sync + 'static {
+    pub(crate) fn read(&self) -> impl Fn() -> Instant + Send + Sync + 'static {
         let clock = self.clone();
         move || clock.now()
     }
 }
 
 /// Random numbers that a seed gives: `SplitMix64`.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -82,11 +83,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
 
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
