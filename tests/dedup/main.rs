@@ -25,6 +25,8 @@ mod support;
 #[cfg(feature = "redis")]
 mod faults;
 #[cfg(feature = "redis")]
+mod proxy;
+#[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
 mod server;

@@ -1,21 +1,13 @@
-//! A Redis server of the tests' own, and a proxy before it that breaks connections.
+//! A Redis server of the tests' own.
 
 use std::{
     fs,
     io::{self, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
-};
-
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
 };
 
 /// A `redis-server` on a free port of the loopback interface. It ends when this is dropped.
@@ -23,11 +15,21 @@ pub(crate) struct Server {
     child: Option<Child>,
     port: u16,
     directory: PathBuf,
+    is_durable: bool,
 }
 
 impl Server {
     /// Starts a server. None, and a message, where none is installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_as(false)
+    }
+
+    /// Starts a server that writes to the disk whatever it answers.
+    pub(crate) fn start_durable() -> Option<Self> {
+        Self::start_as(true)
+    }
+
+    fn start_as(is_durable: bool) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
 
         let version = Command::new("redis-server")
@@ -52,10 +54,11 @@ impl Server {
             child: None,
             port: 0,
             directory,
+            is_durable,
         };
         // Somebody else may take the port before the server does.
         for _ in 0..20 {
-            let free = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             server.port = free.local_addr().unwrap().port();
             drop(free);
             if server.try_start() {
@@ -69,16 +72,17 @@ impl Server {
         format!("redis://{}", self.address())
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// Starts a process, and waits until it accepts connections.
     fn try_start(&mut self) -> bool {
         let mut child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
-            .args(["--appendfsync", "always", "--port"])
+            .args(["--bind", "127.0.0.1", "--port"])
             .arg(self.port.to_string())
+            .args(["--save", "", "--appendfsync", "always", "--appendonly"])
+            .arg(if self.is_durable { "yes" } else { "no" })
             .arg("--dir")
             .arg(&self.directory)
             .stdout(Stdio::null())
@@ -88,7 +92,7 @@ impl Server {
             if child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if StdStream::connect(self.address()).is_ok() {
+            if TcpStream::connect(self.address()).is_ok() {
                 self.child = Some(child);
                 return true;
             }
@@ -96,7 +100,7 @@ impl Server {
         }
     }
 
-    /// Kills the server. What it has answered is on the disk.
+    /// Kills the server.
     pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -104,7 +108,7 @@ impl Server {
         }
     }
 
-    /// Starts a stopped server on the same port, with what it knew.
+    /// Starts a stopped server on the same port, with all it had answered if it is durable.
     pub(crate) fn start_again(&mut self) {
         for _ in 0..100 {
             if self.try_start() {
@@ -114,93 +118,11 @@ impl Server {
         }
         panic!("redis-server has not started again");
     }
-
-    /// Removes what a stopped server knew.
-    pub(crate) fn forget(&self) {
-        fs::remove_dir_all(&self.directory).unwrap();
-        fs::create_dir_all(&self.directory).unwrap();
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
         let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// What a [`Proxy`] does to a call.
-#[derive(Clone, Copy, Debug)]
-#[repr(u8)]
-pub(crate) enum Fault {
-    /// Passes it on, and its answer back.
-    None,
-    /// Breaks the connection before the server gets the next call.
-    CutCall,
-    /// Breaks the connection after the server has executed the next call.
-    CutAnswer,
-    /// Keeps the answers of this and all later calls.
-    Hang,
-}
-
-/// Passes connections on to a server.
-pub(crate) struct Proxy {
-    address: SocketAddr,
-    fault: Arc<AtomicU8>,
-}
-
-impl Proxy {
-    pub(crate) async fn start(server: &Server) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let fault = Arc::new(AtomicU8::new(Fault::None as u8));
-        let (faults, server) = (fault.clone(), server.address());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, faults.clone()));
-            }
-        });
-        Self { address, fault }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.address)
-    }
-
-    pub(crate) fn set(&self, fault: Fault) {
-        self.fault.store(fault as u8, Ordering::SeqCst);
-    }
-}
-
-/// Passes a connection on, until either side or a fault ends it.
-async fn pass(mut client: TcpStream, server: SocketAddr, fault: Arc<AtomicU8>) -> io::Result<()> {
-    let mut server = TcpStream::connect(server).await?;
-    let (mut calls, mut answers) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    // A cut is for one connection.
-    let cut = |kind: Fault| {
-        let none = Fault::None as u8;
-        fault
-            .compare_exchange(kind as u8, none, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-    };
-    loop {
-        tokio::select! {
-            length = client.read(&mut calls) => {
-                let length = length?;
-                if length == 0 || cut(Fault::CutCall) {
-                    return Ok(());
-                }
-                server.write_all(&calls[..length]).await?;
-            }
-            length = server.read(&mut answers) => {
-                let length = length?;
-                if length == 0 || cut(Fault::CutAnswer) {
-                    return Ok(());
-                }
-                if fault.load(Ordering::SeqCst) != Fault::Hang as u8 {
-                    client.write_all(&answers[..length]).await?;
-                }
-            }
-        }
     }
 }
