@@ -51,7 +51,7 @@ impl<P: Provider> Delivery<P> {
     /// Takes back a body that was authenticated before and stored since.
     ///
     /// Nothing is checked: the caller vouches that a delivery of `P` had this body. It has no age
-    /// limit, and no scope: a [`key`](Self::key) that is to be compared later is stored with it.
+    /// limit, and no scope: a `key` that is to be compared later is stored with it.
     pub fn from_storage(body: impl Into<Bytes>) -> Self {
         Self::authenticated(body.into(), None, None, None)
     }
