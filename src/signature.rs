@@ -61,7 +61,6 @@ impl Scheme {
     /// The most telling reason why a value that was refused is not of this scheme.
     #[cold]
     fn explain(self, value: &[u8]) -> Malformed {
-        let is_digits = |text: &[u8]| decode(text).is_some();
         if value.is_empty() {
             return Malformed::Empty;
         }
@@ -84,23 +83,19 @@ impl Scheme {
             (Some(rest), _) if rest.starts_with(PREFIX) => return Malformed::RepeatedPrefix,
             (Some(_), Self::Hex) => return Malformed::UnexpectedPrefix,
             (Some(rest), Self::Sha256Hex) => rest,
-            (None, _) => match value.iter().position(|&byte| byte == b'=') {
-                Some(end) => {
-                    let algorithm = value.split_at(end).0;
-                    return if algorithm.eq_ignore_ascii_case(b"sha256") {
-                        Malformed::PrefixCase
-                    } else {
-                        Malformed::OtherAlgorithm
-                    };
-                }
-                None if self == Self::Sha256Hex && is_digits(value) => {
-                    return Malformed::MissingPrefix;
-                }
-                None => value,
-            },
+            (None, _) => value,
         };
+        if let Some(end) = digits.iter().position(|&byte| byte == b'=') {
+            let is_sha256 = digits.split_at(end).0.eq_ignore_ascii_case(b"sha256");
+            return match self {
+                _ if !is_sha256 => Malformed::OtherAlgorithm,
+                Self::Hex => Malformed::UnexpectedPrefix,
+                Self::Sha256Hex => Malformed::PrefixCase,
+            };
+        }
         match digits.iter().position(|byte| !byte.is_ascii_hexdigit()) {
             Some(index) => Malformed::NotHex { index },
+            // With their prefix, they would have been accepted.
             None if digits.len() == DIGITS => Malformed::MissingPrefix,
             None => Malformed::Length {
                 digits: digits.len(),
