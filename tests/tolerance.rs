@@ -286,7 +286,10 @@ fn unknown_fields_labels_and_events_are_no_errors() {
     ] {
         let body = json!({"event": name});
         let envelope = read::<Graphoid>(body.to_string()).unwrap();
-        let GraphoidEvent::Unknown { name: kept, data, .. } = envelope.event else {
+        let GraphoidEvent::Unknown {
+            name: kept, data, ..
+        } = envelope.event
+        else {
             panic!()
         };
         assert_eq!((kept.as_str(), data.as_str()), (name, "null"));
