@@ -23,24 +23,37 @@
 //! # }
 //! ```
 //!
+//! # What the sender is told
+//!
+//! | what came of the delivery | status |
+//! |---|---|
+//! | handled now, or before ([`Outcome::Handled`], [`Outcome::HandledBefore`]) | 200 |
+//! | handled now, but not recorded ([`Outcome::NotRecorded`]) | 200 |
+//! | in work elsewhere ([`Outcome::InWork`]) | 409, with `Retry-After` |
+//! | the lease ended before the work did ([`Outcome::LeaseLost`]) | 503 |
+//! | the store is unavailable or full ([`OnceError::Store`]) | 503 |
+//! | the work has failed ([`OnceError::Failed`]) | what your error says |
+//!
 //! # What is promised
 //!
-//! The work succeeds at least once if the sender retries until it gets a 2xx, and there are never
-//! two live claims to one key. It succeeds exactly once wherever it ends within its lease and the
-//! store answers. What is left are these:
+//! A 200 is never told before the work has succeeded, so that no event is lost as long as its sender
+//! retries. A key has one live claim at a time, as long as the store keeps what it was told. The work
+//! succeeds exactly once wherever it ends within its lease and the store answers. Else, these are the
+//! limits:
 //!
-//! - The work has succeeded, but the store can't be told ([`Outcome::NotRecorded`]), or the process
-//!   dies between the two: a repeat is handled again.
-//! - The work outlives its lease: `once` drops it at the first poll after the lease, and what it has
-//!   done until then is done. Work that blocks its thread is not polled and can't be stopped; another
-//!   delivery may then be in work beside it.
-//! - A key is forgotten, at the end of its time or by a full or restarted store: a repeat that comes
-//!   later is a new event.
-//! - Two events that have equal [keys](Key) count as one: a sender's test delivery that is sent
-//!   twice, or an update back to an earlier state from a sender that sends neither id nor time.
-//! - The lease is measured by the store's clock and by this process's own, which doesn't count the
-//!   time for which the machine is suspended. A clock of a Redis server that jumps ahead ends leases
-//!   early, and two deliveries may be in work at once; one that jumps back makes repeats wait.
+//! - A repeat is handled again where the store could not be told of the success
+//!   ([`Outcome::NotRecorded`]), and where the process died, or `once` was dropped, between the two.
+//! - Work that outlives its lease is dropped at its first poll after it. What it has done until then
+//!   stays done, and a repeat begins anew. Work that blocks its thread is not polled and can't be
+//!   stopped: a repeat may be in work beside it.
+//! - A key is forgotten at the end of its time, or before by a store that is full or restarts: a repeat
+//!   that comes later counts as a new event.
+//! - Two events with equal [keys](Key) count as one: a sender's test delivery that is sent twice, or an
+//!   update back to an earlier state (A, B, A) from a sender that sends neither id nor time.
+//! - A lease is measured by the store's clock and by that of this process. Here it is a monotonic one,
+//!   which nobody can set, but which may stand still while the machine sleeps. A clock of a Redis
+//!   server that jumps ahead ends leases early, so that two deliveries of an event may be in work at
+//!   once; one that jumps back makes repeats wait.
 
 use core::{
     fmt,

@@ -18,6 +18,12 @@ use super::{Claimed, Key, Store, StoreError, clock::Clock};
 /// without a thread. What it knows ends with the process: after a restart, a repeat is handled again.
 ///
 /// A claim that is dropped frees its key at once. Clones share their keys.
+///
+/// ```
+/// use leadhook::dedup::{Dedup, MemoryStore};
+///
+/// let dedup = Dedup::new(MemoryStore::with_capacity(10_000));
+/// ```
 #[derive(Clone)]
 pub struct MemoryStore {
     table: Arc<Mutex<Table>>,

@@ -40,12 +40,23 @@ return redis.call('DEL', KEYS[1])";
 ///
 /// Every call is one script of one key, in one round trip: a cluster will do, and so will any server
 /// that knows `EVAL` and `SET` with `NX` and `PX`. Where the server can't be reached or doesn't answer
-/// in time, it is an error; a connection without a response timeout waits for as long as the server
-/// hangs, so set one where you make the connection yourself.
+/// in time, it is an error: the answer is 503, and the sender retries. A connection without a response
+/// timeout waits for as long as the server hangs; mind to set one where you make the connection
+/// yourself.
 ///
 /// A key is forgotten before its time if the server loses it: by a restart without persistence, by a
 /// failover to a replica that hasn't got it yet, or by an eviction (`maxmemory-policy` should be
 /// `noeviction`, with which a full server is an error). A repeat is then handled again.
+///
+/// ```no_run
+/// use leadhook::dedup::{Dedup, RedisStore, StoreError};
+///
+/// # async fn start() -> Result<(), StoreError> {
+/// let store = RedisStore::connect("redis://127.0.0.1:6379").await?;
+/// let dedup = Dedup::new(store.with_prefix("my-app:"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RedisStore<C = ConnectionManager> {
     connection: C,
@@ -53,11 +64,12 @@ pub struct RedisStore<C = ConnectionManager> {
 }
 
 impl RedisStore {
-    /// Connects to a server, by a URL such as `redis://127.0.0.1:6379`.
+    /// Connects to a server, by a URL such as `redis://127.0.0.1:6379`. Must be called within a Tokio
+    /// runtime.
     ///
-    /// The connection is made anew when it breaks. A connection that can't be made and an answer that
-    /// doesn't come within a second each are an error, so that the sender is answered before it gives
-    /// up. It must be called within a Tokio runtime.
+    /// The connection is made anew when it breaks; the call that finds it broken is an error. A second
+    /// is given to connecting, twice, and to each answer, so that the sender is told before it gives
+    /// up. For `rediss://` depend on the crate `redis`, too, and turn on its feature for TLS.
     ///
     /// # Errors
     ///
@@ -105,16 +117,6 @@ impl<C> fmt::Debug for RedisStore<C> {
     }
 }
 
-impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
-    async fn eval<T: FromRedisValue>(&self, script: &mut Cmd) -> Result<T, StoreError> {
-        let mut connection = self.connection.clone();
-        script
-            .query_async(&mut connection)
-            .await
-            .map_err(unavailable)
-    }
-}
-
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> {
     type Claim = RedisClaim;
 
@@ -124,7 +126,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
             token: new_token(),
         };
         let mut script = claim.script(CLAIM);
-        let held: Option<(String, i64)> = self.eval(script.arg(millis(lease))).await?;
+        script.arg(millis(lease));
+        let held: Option<(String, i64)> = call(&self.connection, &script).await?;
         Ok(match held {
             None => Claimed::Fresh(claim),
             // The client of a cluster repeats a call whose answer was lost.
@@ -138,12 +141,13 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
 
     async fn complete(&self, claim: RedisClaim, keep: Duration) -> Result<(), StoreError> {
         let mut script = claim.script(COMPLETE);
-        let is_done: bool = self.eval(script.arg(DONE).arg(millis(keep))).await?;
+        script.arg(DONE).arg(millis(keep));
+        let is_done: bool = call(&self.connection, &script).await?;
         is_done.then_some(()).ok_or(StoreError::Superseded)
     }
 
     async fn release(&self, claim: RedisClaim) -> Result<(), StoreError> {
-        self.eval(&mut claim.script(RELEASE)).await
+        call(&self.connection, &claim.script(RELEASE)).await
     }
 }
 
@@ -166,6 +170,17 @@ impl fmt::Debug for RedisClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisClaim").finish_non_exhaustive()
     }
+}
+
+async fn call<T: FromRedisValue>(
+    connection: &(impl ConnectionLike + Clone),
+    script: &Cmd,
+) -> Result<T, StoreError> {
+    let mut connection = connection.clone();
+    script
+        .query_async(&mut connection)
+        .await
+        .map_err(unavailable)
 }
 
 /// A token that no other claim has: 128 bits from two hashers, whose keys the standard library takes
