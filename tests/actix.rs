@@ -14,12 +14,18 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
     middleware::{Next, from_fn},
+    test::{TestRequest, call_service, init_service, read_body},
     web::{self, ServiceConfig},
 };
-use leadhook::{Event, Provider, Receiver, Rejection, actix::Webhook};
+use leadhook::{
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, Secret,
+    VerifyError, actix::Webhook, graphoid::GraphoidEvent,
+};
 
 mod cases;
 mod http;
+
+use cases::{GRAPHOID, SCOREAPP};
 
 over_http!(serve);
 
@@ -75,4 +81,132 @@ async fn tell(
             .insert(HeaderName::from_static("x-kind"), value);
     }
     Ok(response)
+}
+
+fn graphoid() -> web::Data<Receiver<Graphoid>> {
+    web::Data::new(Receiver::new(Secret::new(GRAPHOID.secret).unwrap()))
+}
+
+fn signed(body: impl Into<Vec<u8>>) -> TestRequest {
+    let body = body.into();
+    let signature = GRAPHOID.sign(GRAPHOID.secret, &body);
+    TestRequest::post()
+        .insert_header((GRAPHOID.header, signature))
+        .set_payload(body)
+}
+
+/// A body that was not sent by anyone.
+fn unsigned() -> TestRequest {
+    TestRequest::post().set_payload("{}")
+}
+
+const UNKNOWN_SHAPE: &str = r#"{"event":"lead.won","data":[]}"#;
+
+#[actix_web::test]
+async fn the_delivery_alone_takes_any_shape() {
+    async fn store(delivery: Delivery<Graphoid>) -> web::Bytes {
+        delivery.into_body()
+    }
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(store));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, signed(UNKNOWN_SHAPE).to_request()).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(read_body(answer).await, UNKNOWN_SHAPE);
+    assert_eq!(
+        call_service(&app, unsigned().to_request()).await.status(),
+        401
+    );
+}
+
+#[actix_web::test]
+async fn a_handler_may_answer_a_refusal_itself() {
+    async fn answer(webhook: Result<Webhook<Graphoid>, Rejection>) -> HttpResponse {
+        match webhook {
+            Ok(webhook) => HttpResponse::Ok().body(webhook.envelope.name().to_owned()),
+            Err(rejection) => HttpResponse::ImATeapot().body(rejection.to_string()),
+        }
+    }
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(answer));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, unsigned().to_request()).await;
+    assert_eq!(answer.status(), 418);
+    assert_eq!(
+        read_body(answer).await,
+        "the signature header is missing: is a secret set at the sender?"
+    );
+}
+
+#[actix_web::test]
+async fn the_reason_is_the_response_s_error() {
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, unsigned().to_request()).await;
+    let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
+    assert_eq!(rejection.provider(), Some("graphoid"));
+    assert_eq!(
+        *rejection.kind(),
+        RejectionKind::NotAuthentic(VerifyError::MissingSignature)
+    );
+    assert!(answer.headers().is_empty(), "{:?}", answer.headers());
+}
+
+#[actix_web::test]
+async fn without_a_receiver_the_answer_is_500() {
+    let other = Receiver::<ScoreApp>::new(Secret::new(SCOREAPP.secret).unwrap());
+    let app = App::new()
+        .app_data(web::Data::new(other))
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
+    assert_eq!(answer.status(), 500);
+    let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
+    assert_eq!(*rejection.kind(), RejectionKind::NoReceiver);
+    assert!(read_body(answer).await.is_empty());
+}
+
+#[actix_web::test]
+async fn the_limit_is_the_framework_s_own_unless_told() {
+    let body = |length: usize| {
+        let padding = b" ".repeat(length - GRAPHOID.body.len());
+        signed([GRAPHOID.body.as_bytes(), &padding].concat())
+    };
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    assert_eq!(
+        call_service(&app, body(262_144).to_request())
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(
+        call_service(&app, body(262_145).to_request())
+            .await
+            .status(),
+        413
+    );
+}
+
+#[actix_web::test]
+async fn a_type_that_the_application_refuses_is_400() {
+    let app = App::new()
+        .app_data(graphoid())
+        .app_data(web::PayloadConfig::default().mimetype("application/json".parse().unwrap()))
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
+    assert_eq!(answer.status(), 400);
 }

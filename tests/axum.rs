@@ -11,16 +11,23 @@ use std::{net::SocketAddr, sync::mpsc};
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::DefaultBodyLimit,
+    body::{Bytes, to_bytes},
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
     routing::post,
 };
-use leadhook::{Event, Provider, Receiver, Rejection, axum::Webhook};
+use leadhook::{
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, Secret, VerifyError,
+    axum::Webhook, graphoid::GraphoidEvent,
+};
+use tower::ServiceExt;
 
 mod cases;
 mod http;
+
+use cases::GRAPHOID;
 
 over_http!(serve);
 
@@ -66,4 +73,94 @@ async fn tell(response: Response) -> Response {
         Some(kind) => ([("x-kind", kind)], response).into_response(),
         None => response,
     }
+}
+
+fn graphoid() -> Receiver<Graphoid> {
+    Receiver::new(Secret::new(GRAPHOID.secret).unwrap())
+}
+
+fn signed(body: impl Into<Vec<u8>>) -> Request {
+    let body = body.into();
+    let signature = GRAPHOID.sign(GRAPHOID.secret, &body);
+    Request::post("/")
+        .header(GRAPHOID.header, signature)
+        .body(body.into())
+        .unwrap()
+}
+
+/// A body that was not sent by anyone.
+fn unsigned() -> Request {
+    Request::post("/").body("{}".into()).unwrap()
+}
+
+const UNKNOWN_SHAPE: &str = r#"{"event":"lead.won","data":[]}"#;
+
+#[tokio::test]
+async fn the_delivery_alone_takes_any_shape() {
+    async fn store(delivery: Delivery<Graphoid>) -> Bytes {
+        delivery.into_body()
+    }
+    let app = Router::new().route("/", post(store)).with_state(graphoid());
+
+    let answer = app.clone().oneshot(signed(UNKNOWN_SHAPE)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        to_bytes(answer.into_body(), 100).await.unwrap(),
+        UNKNOWN_SHAPE
+    );
+    assert_eq!(app.oneshot(unsigned()).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_handler_may_answer_a_refusal_itself() {
+    async fn answer(webhook: Result<Webhook<Graphoid>, Rejection>) -> (StatusCode, String) {
+        match webhook {
+            Ok(webhook) => (StatusCode::OK, webhook.envelope.name().to_owned()),
+            Err(rejection) => (StatusCode::IM_A_TEAPOT, rejection.to_string()),
+        }
+    }
+    let app = Router::new()
+        .route("/", post(answer))
+        .with_state(graphoid());
+
+    let answer = app.oneshot(unsigned()).await.unwrap();
+    assert_eq!(answer.status(), 418);
+    assert_eq!(
+        to_bytes(answer.into_body(), 100).await.unwrap(),
+        "the signature header is missing: is a secret set at the sender?"
+    );
+}
+
+#[tokio::test]
+async fn the_reason_stands_in_the_response() {
+    let app = Router::new()
+        .route("/", post(handle::<Graphoid, GraphoidEvent>))
+        .with_state(graphoid());
+
+    let answer = app.oneshot(unsigned()).await.unwrap();
+    let rejection = answer.extensions().get::<Rejection>().unwrap();
+    assert_eq!(rejection.provider(), Some("graphoid"));
+    assert_eq!(
+        *rejection.kind(),
+        RejectionKind::NotAuthentic(VerifyError::MissingSignature)
+    );
+    assert_eq!(answer.headers().len(), 1, "{:?}", answer.headers());
+    assert_eq!(answer.headers()["content-length"], "0");
+}
+
+#[tokio::test]
+async fn the_limit_is_the_framework_s_own_unless_told() {
+    let app = Router::new()
+        .route("/", post(handle::<Graphoid, GraphoidEvent>))
+        .with_state(graphoid());
+    let body = |length: usize| {
+        let padding = b" ".repeat(length - GRAPHOID.body.len());
+        signed([GRAPHOID.body.as_bytes(), &padding].concat())
+    };
+    let status = async |app: Router, length| app.oneshot(body(length)).await.unwrap().status();
+
+    assert_eq!(status(app.clone(), 2_097_152).await, 200);
+    assert_eq!(status(app.clone(), 2_097_153).await, 413);
+    let unlimited = app.layer(DefaultBodyLimit::disable());
+    assert_eq!(status(unlimited, 2_097_153).await, 200);
 }

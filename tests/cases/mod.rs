@@ -19,7 +19,7 @@ use sha2::Sha256;
 pub(crate) const LIMIT: usize = 64 * 1024;
 
 /// A request, and what must come of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) id: String,
     /// Why that must come of it.
@@ -218,7 +218,11 @@ fn tomba(path: &'static str, id: &str, reason: &'static str) -> Case {
 
 impl Case {
     fn to(self, path: &'static str) -> Self {
-        Self { path, ..self }
+        Self {
+            id: self.id.replacen(self.path, path, 1),
+            path,
+            ..self
+        }
     }
 
     fn query(self, query: &'static str) -> Self {
@@ -529,7 +533,7 @@ fn body(sender: Sender) -> Vec<Case> {
         case("nan", "JSON has none", &with_name("NaN")).unreadable(not_json(name.len() + 5)),
         case("not-utf-8", "JSON is UTF-8", b"{\"\xff\":0}").unreadable(ReadError::NotUtf8 { index: 2 }),
         case("latin-1-value", "JSON is UTF-8", b"{\"a\":\"M\xfcller\"}").unreadable(ReadError::NotUtf8 { index: 7 }),
-        case("utf-16", "JSON is UTF-8", b"\xff\xfe{\0}\0").unreadable(ReadError::NotUtf8 { index: 0 }),
+        case("utf-16-body", "JSON is UTF-8", b"\xff\xfe{\0}\0").unreadable(ReadError::NotUtf8 { index: 0 }),
         case("array", "an envelope is an object", b"[]").unreadable(ReadError::NotAnObject),
         case("null", "an envelope is an object", b"null").unreadable(ReadError::NotAnObject),
         case("string", "an envelope is an object", b"\"lead.won\"").unreadable(ReadError::NotAnObject),
