@@ -409,7 +409,7 @@ fn grammar(sender: Sender) -> Vec<Case> {
         text("other-scheme", "the sender's scheme is a fact about it", of_other_scheme, either(UnexpectedPrefix, MissingPrefix)),
         text("prefix-alone", "a prefix is no signature", "sha256=".into(), either(UnexpectedPrefix, Length { digits: 0 })),
         text("prefix-twice", "a prefix is taken off once", format!("sha256=sha256={right}"), RepeatedPrefix),
-        text("SHA256=", "a prefix is in lower case", format!("SHA256={right}"), PrefixCase),
+        text("SHA256=", "a prefix is in lower case", format!("SHA256={right}"), either(UnexpectedPrefix, PrefixCase)),
         text("sha1=", "the request does not pick the algorithm", format!("sha1={}", &right[..40]), OtherAlgorithm),
         text("sha512=", "the request does not pick the algorithm", format!("sha512={right}{right}"), OtherAlgorithm),
         text("md5=", "the request does not pick the algorithm", format!("md5={}", &right[..32]), OtherAlgorithm),
