@@ -5,7 +5,7 @@
 //! once, and prints a line of JSON for it. Handled events are remembered in memory, or in Redis if
 //! `REDIS_URL` is set and the feature `redis` is on.
 
-use std::error::Error;
+use std::{error::Error, io};
 
 use actix_web::{
     App, HttpMessage, HttpRequest, HttpResponse, HttpServer, Responder,
@@ -96,7 +96,8 @@ where
 {
     if let Some(receiver) = receiver {
         let resource = web::resource(path)
-            .app_data(Data::new(receiver.clone()))
+            // A look-up's result may have the bytes of another's: a repeat is one within its route.
+            .app_data(Data::new(receiver.clone().scope(path)))
             .route(web::post().to(receive::<E, S>));
         app.service(resource);
     }
@@ -132,14 +133,18 @@ async fn receive<E: Event + 'static, S: Store>(
     }: Webhook<E::Provider, E>,
 ) -> HttpResponse {
     let received = || HttpResponse::Ok().json(json!({ "received": true }));
-    let work = async { support::print(&envelope, false).map(|()| received()) };
-    match timeout_at(deadline.0, dedup.once(delivery.key(), work)).await {
-        Ok(Ok(Outcome::HandledBefore)) => {
+    // What must end in time is the work: it then fails, and its claim is released for a retry.
+    let work = timeout_at(deadline.0, async {
+        support::print(&envelope, false).map(|()| received())
+    });
+    let work = async { work.await.map_err(io::Error::from)? };
+    match dedup.once(delivery.key(), work).await {
+        Ok(Outcome::HandledBefore) => {
             let _ = support::print(&envelope, true);
             received()
         }
-        Ok(Ok(outcome)) => outcome.respond_to(&request),
-        // The work has failed or takes too long, or the store can't be reached: the sender retries.
-        Ok(Err(_)) | Err(_) => HttpResponse::ServiceUnavailable().finish(),
+        Ok(outcome) => outcome.respond_to(&request),
+        // The work has failed or took too long, or the store can't be reached: the sender retries.
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
     }
 }

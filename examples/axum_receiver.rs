@@ -5,7 +5,7 @@
 //! once, and prints a line of JSON for it. Handled events are remembered in memory, or in Redis if
 //! `REDIS_URL` is set and the feature `redis` is on.
 
-use std::{error::Error, pin::pin};
+use std::{error::Error, io, pin::pin};
 
 use axum::{
     Json, Router,
@@ -157,6 +157,8 @@ where
     let Some(receiver) = receiver else {
         return Router::new();
     };
+    // A look-up's result may have the bytes of another's: a repeat is one within its route.
+    let receiver = receiver.scope(path);
     let dedup = dedup.clone();
     Router::new()
         .route(path, post(receive::<E, S>))
@@ -209,15 +211,19 @@ where
     S: Store,
 {
     let received = || Json(json!({ "received": true }));
-    let work = async { support::print(&envelope, false).map(|()| received()) };
-    match time::timeout_at(deadline, account.dedup.once(delivery.key(), work)).await {
-        Ok(Ok(Outcome::HandledBefore)) => {
+    // What must end in time is the work: it then fails, and its claim is released for a retry.
+    let work = time::timeout_at(deadline, async {
+        support::print(&envelope, false).map(|()| received())
+    });
+    let work = async { work.await.map_err(io::Error::from)? };
+    match account.dedup.once(delivery.key(), work).await {
+        Ok(Outcome::HandledBefore) => {
             let _ = support::print(&envelope, true);
             received().into_response()
         }
-        Ok(Ok(outcome)) => outcome.into_response(),
-        // The work has failed or takes too long, or the store can't be reached: the sender retries.
-        Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Ok(outcome) => outcome.into_response(),
+        // The work has failed or took too long, or the store can't be reached: the sender retries.
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

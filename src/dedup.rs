@@ -183,7 +183,7 @@ impl<S: Store> Dedup<S> {
     ) -> Result<Outcome<T>, OnceError<E>> {
         // Read before the claim is made, so that the lease ends here no later than in the store.
         let end = self.clock.now().checked_add(self.lease);
-        let claim = match self.store.claim(key, self.lease).await? {
+        let claim = match self.store.claim(key, self.lease).await.inspect_err(trace)? {
             Claimed::Fresh(claim) => claim,
             Claimed::Done => return Ok(Outcome::HandledBefore),
             Claimed::Busy { left } => return Ok(Outcome::InWork { left }),
@@ -191,18 +191,20 @@ impl<S: Store> Dedup<S> {
         match self.run_until(end, future).await {
             Some(Ok(value)) => {
                 let keep = self.keep.unwrap_or(key.repeats_within());
-                Ok(match self.store.complete(claim, keep).await {
-                    Ok(()) => Outcome::Handled(value),
-                    Err(error) => Outcome::NotRecorded { value, error },
-                })
+                Ok(
+                    match self.store.complete(claim, keep).await.inspect_err(trace) {
+                        Ok(()) => Outcome::Handled(value),
+                        Err(error) => Outcome::NotRecorded { value, error },
+                    },
+                )
             }
             // A claim that can't be released ends with its lease.
             Some(Err(error)) => {
-                let _ = self.store.release(claim).await;
+                let _ = self.store.release(claim).await.inspect_err(trace);
                 Err(OnceError::Failed(error))
             }
             None => {
-                let _ = self.store.release(claim).await;
+                let _ = self.store.release(claim).await.inspect_err(trace);
                 Ok(Outcome::LeaseLost)
             }
         }
@@ -218,6 +220,16 @@ impl<S: Store> Dedup<S> {
         .await
     }
 }
+
+/// Tells the operator what the store's answer hides.
+#[cfg(feature = "tracing")]
+fn trace(error: &StoreError) {
+    let cause = core::error::Error::source(error).map(tracing::field::display);
+    tracing::warn!(reason = %error, cause, "the store of handled events failed");
+}
+
+#[cfg(not(feature = "tracing"))]
+fn trace(_: &StoreError) {}
 
 /// Remembers in a [`MemoryStore`].
 impl Default for Dedup {

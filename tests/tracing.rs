@@ -10,7 +10,11 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use leadhook::{Graphoid, Receiver, Secret, Signer, VerifyError, tower::AuthenticateLayer};
+use leadhook::{
+    Delivery, Graphoid, Receiver, Secret, Signer, VerifyError,
+    dedup::{Dedup, MemoryStore},
+    tower::AuthenticateLayer,
+};
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::{
     Event, Metadata, Subscriber,
@@ -163,4 +167,25 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
         told_of(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
         event(&[("status", "413"), ("reason", "the body is over the limit")])
     );
+}
+
+#[test]
+fn a_failing_store_is_told_with_its_reason() {
+    let events = Events::default();
+    let key = Delivery::<Graphoid>::from_storage(BODY).key();
+    let dedup = Dedup::new(MemoryStore::with_capacity(0));
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let once = dedup.once(key, async { Ok::<_, ()>(()) });
+        assert!(runtime.unwrap().block_on(once).is_err());
+    });
+    let expected = BTreeMap::from(
+        [
+            ("level", "WARN"),
+            ("message", "the store of handled events failed"),
+            ("reason", "the store is full of live claims"),
+        ]
+        .map(|(name, value)| (name, value.to_owned())),
+    );
+    assert_eq!(*events.0.lock().unwrap(), [expected]);
 }
