@@ -61,6 +61,7 @@ fn without_a_readable_id_the_body_is_the_identity() {
         r#"{"id":"","event":"lead.won","data":1}"#,
         r#"{"id":"","event":"lead.won","data":2}"#,
         r#"{"id":{},"event":"lead.won"}"#,
+        r#"{"id":"evt_3","event":"lead.won"}"#,
         r#"{"id":"evt_1","id":"evt_2","event":"lead.won"}"#,
         r#"{"id":"evt_1","id":"evt_3","event":"lead.won"}"#,
         "not JSON",

@@ -75,6 +75,10 @@ fn what_is_in_work_is_not_begun_again() {
     assert_eq!(retry_after(Duration::from_millis(1)), Some(60));
     assert_eq!(retry_after(Duration::from_millis(58_999)), Some(1));
     assert_eq!(retry_after(Duration::from_millis(999)), Some(1));
+
+    // Nothing is left of a lease that ends as it is looked at.
+    let left = Duration::ZERO;
+    assert_eq!(Outcome::<()>::InWork { left }.retry_after(), Some(1));
 }
 
 #[test]
@@ -309,6 +313,23 @@ async fn times_are_the_defaults_unless_set() {
             ("complete", Duration::from_secs(7)),
         ]
     );
+}
+
+#[tokio::test]
+async fn failed_and_late_work_releases_its_claim() {
+    let calls = |store: Scripted| {
+        let calls = store.calls.lock().unwrap();
+        calls.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    };
+    let store = Scripted::default();
+    let failed = async { Work::<()>::Err(CrmDown) };
+    let _ = Dedup::new(store.clone()).once(key(1), failed).await;
+    assert_eq!(calls(store), ["claim", "release"]);
+
+    let store = Scripted::default();
+    let late = Dedup::new(store.clone()).with_lease(Duration::ZERO);
+    let _ = late.once(key(1), pending::<Work>()).await;
+    assert_eq!(calls(store), ["claim", "release"]);
 }
 
 #[tokio::test]
