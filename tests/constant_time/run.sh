@@ -1,0 +1,11 @@
+#!/bin/sh
+# Runs the constant-time check, unoptimized and optimized. Needs valgrind and x86-64.
+set -eu
+cd "$(dirname "$0")"
+target=../../target/constant_time
+for profile in dev release; do
+    cargo build --quiet --locked --profile "$profile" --target-dir "$target"
+    folder=$([ "$profile" = dev ] && echo debug || echo release)
+    echo "== $profile"
+    valgrind --quiet --error-limit=no --log-file="$target/valgrind-$profile.log" "$target/$folder/constant-time"
+done
