@@ -3,14 +3,22 @@
 //! `cargo bench --bench receive` prints a table of ratios first, from rounds in which all ways take
 //! turns, and then lets criterion measure each way by itself. Times of different runs, or of
 //! different machines, can't be compared; ratios of one run can.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
 
-use std::{
-    env,
+use core::{
     hint::black_box,
     sync::atomic::{Ordering, fence},
-    time::Instant,
 };
+use std::{env, time::Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
@@ -42,11 +50,17 @@ fn main() {
     criterion.final_summary();
 }
 
+/// A way to receive a body.
+type Way = Box<dyn Fn()>;
+
+/// What is done with a credential and a body.
+type Act = Box<dyn Fn(&str, &Bytes)>;
+
 /// A body, and the ways to receive it: first all by hand, then all by this crate.
 struct Case {
     name: String,
     body: Bytes,
-    ways: Vec<(&'static str, Box<dyn Fn()>)>,
+    ways: Vec<(&'static str, Way)>,
 }
 
 fn cases() -> Vec<Case> {
@@ -92,7 +106,7 @@ fn signed<P: SignedProvider>(name: &str, body: String) -> Case {
         .read()
         .unwrap();
 
-    let way = |act: Box<dyn Fn(&str, &Bytes)>| -> Box<dyn Fn()> {
+    let way = |act: Act| -> Way {
         let (header, body) = (header.clone(), body.clone());
         Box::new(move || act(black_box(&header), black_box(&body)))
     };
@@ -137,7 +151,7 @@ fn with_token<E: Event<Provider = Tomba> + 'static>(name: &str, body: String) ->
     let checker = receiver.clone();
     let body = Bytes::from(body);
 
-    let way = |act: Box<dyn Fn(&str, &Bytes)>| -> Box<dyn Fn()> {
+    let way = |act: Act| -> Way {
         let body = body.clone();
         Box::new(move || act(black_box(SECRET), black_box(&body)))
     };
@@ -209,7 +223,7 @@ fn print_ratios(cases: &[Case]) {
 }
 
 /// The tenth percentile of each way's time for one call, over rounds in which they take turns.
-fn nanoseconds(ways: &[(&str, Box<dyn Fn()>)]) -> Vec<f64> {
+fn nanoseconds(ways: &[(&str, Way)]) -> Vec<f64> {
     const ROUNDS: usize = 2_000;
 
     let longest = ways

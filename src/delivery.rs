@@ -22,6 +22,16 @@ use crate::{Envelope, Event, Provider, ReadError, diagnosis, freshness::AgeLimit
 /// }
 /// ```
 ///
+/// It can't be put together by hand:
+///
+/// ```compile_fail,E0451
+/// use leadhook::{Delivery, Grader};
+///
+/// fn forge(other: Delivery<Grader>) -> Delivery<Grader> {
+///     Delivery { body: "{}".into(), ..other }
+/// }
+/// ```
+///
 /// It is cheap to clone and can go to a task or a queue. `Debug` prints the body's length, and
 /// nothing of the body.
 pub struct Delivery<P> {

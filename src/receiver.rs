@@ -33,6 +33,13 @@ use crate::{
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// What a provider does not do, its receiver can't be told to do. Tomba signs nothing:
+///
+/// ```compile_fail,E0599
+/// # let secret = leadhook::Secret::new("whsec_5d41402abc4b").unwrap();
+/// leadhook::Receiver::<leadhook::Tomba>::new(secret);
+/// ```
 pub struct Receiver<P> {
     settings: Arc<Settings>,
     provider: PhantomData<fn() -> P>,
@@ -100,6 +107,12 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Accepts every request, from anyone: for a network in which only the sender can reach the
     /// endpoint.
+    ///
+    /// It is not there for a provider that signs:
+    ///
+    /// ```compile_fail,E0599
+    /// leadhook::Receiver::<leadhook::Graphoid>::unauthenticated();
+    /// ```
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::checking(Check::Nothing)
@@ -115,6 +128,15 @@ impl<P: TimestampedProvider> Receiver<P> {
     /// a habit elsewhere, would refuse all of them. With a limit, an event without a readable
     /// timestamp is refused. A limit does not prevent a replay within it; handling each event once
     /// does.
+    ///
+    /// It is not there for a provider whose envelopes have no timestamp, such as `ScoreApp`:
+    ///
+    /// ```compile_fail,E0599
+    /// # use core::time::Duration;
+    /// # let secret = leadhook::Secret::new("whsec_5d41402abc4b").unwrap();
+    /// let receiver = leadhook::Receiver::<leadhook::ScoreApp>::new(secret);
+    /// receiver.with_max_age(Duration::from_secs(300), Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub fn with_max_age(mut self, past: Duration, future: Duration) -> Self {
         Arc::make_mut(&mut self.settings).age_limit = Some(AgeLimit::new(past, future));

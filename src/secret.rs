@@ -23,6 +23,20 @@ use zeroize::Zeroizing;
 /// assert_eq!(pasted.kind(), SecretErrorKind::SurroundingWhitespace);
 /// # Ok::<(), leadhook::SecretError>(())
 /// ```
+///
+/// It can neither be displayed nor compared:
+///
+/// ```compile_fail,E0277
+/// fn log(secret: &leadhook::Secret) -> String {
+///     format!("{secret}")
+/// }
+/// ```
+///
+/// ```compile_fail,E0369
+/// fn check(secret: leadhook::Secret, sent: leadhook::Secret) -> bool {
+///     secret == sent
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Box<[u8]>>);
 

@@ -15,20 +15,20 @@ fn verifying_allocates_nothing_whatever_comes_of_it() {
             .map(|secret| scheme.format(&Signer::<Grader>::new(secret).sign(&body)))
             .collect();
         headers.extend([
-            "".into(),
+            String::new(),
             "sha1=00".into(),
             "x".repeat(8192),
             "\u{e9}".into(),
         ]);
-        let mut verified = Vec::with_capacity(headers.len());
+        let mut outcome = Vec::with_capacity(headers.len());
 
         let allocated = measure(|| {
             for header in &headers {
-                verified.push(verifier.verify(header.as_bytes(), &body));
+                outcome.push(verifier.verify(header.as_bytes(), &body));
             }
         });
         assert_eq!(allocated.count_total, 0, "{scheme:?}");
-        assert_eq!(verified[..2], [Ok(0), Ok(1)]);
-        assert!(verified[2..].iter().all(Result::is_err));
+        assert_eq!(outcome[..2], [Ok(0), Ok(1)]);
+        assert!(outcome[2..].iter().all(Result::is_err));
     }
 }

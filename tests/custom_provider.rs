@@ -1,7 +1,8 @@
 //! Senders of a user's own, written outside of the crate: enveloped and bare, signed and not.
+#![cfg(feature = "std")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use leadhook::{
     Credential, EnvelopeKeys, Event, Layout, Lead, Malformed, Provider, RawJson, ReadError,

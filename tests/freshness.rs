@@ -1,7 +1,8 @@
 //! Age limits: to the nanosecond, in both directions, and off unless they are set.
+#![cfg(feature = "std")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use leadhook::{

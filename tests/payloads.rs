@@ -1,9 +1,17 @@
 //! Every sample is read as its event, and nothing of it is lost on the way.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![cfg(feature = "std")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
 
 mod support;
 
-use std::fmt::Debug;
+use core::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 use leadhook::{

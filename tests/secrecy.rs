@@ -1,9 +1,18 @@
 //! Nothing that is printed carries a secret, a signature or a value of a body.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![cfg(feature = "std")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
 
 mod support;
 
-use std::fmt::Debug;
+use core::fmt::Debug;
+use std::collections::HashMap;
 
 use leadhook::{
     Checked, Credential, Delivery, Envelope, EnvelopeKeys, Event, Grader, Graphoid, Identity,
@@ -299,7 +308,7 @@ fn a_key_that_is_not_documented_is_a_star() {
     #[derive(serde::Deserialize, Debug)]
     #[expect(dead_code, reason = "only read")]
     struct Own {
-        jane_roe: std::collections::BTreeMap<String, u8>,
+        jane_roe: HashMap<String, u8>,
     }
     let delivery =
         Delivery::<Graphoid>::from_storage(r#"{"jane_roe":{"jane@private.example":"x"}}"#);
@@ -313,7 +322,7 @@ fn a_key_that_is_not_documented_is_a_star() {
 #[test]
 fn all_public_types_can_be_sent_and_shared() {
     fn assert_send_sync<T: Send + Sync + 'static>() {}
-    fn assert_error<T: std::error::Error + Send + Sync + 'static>() {}
+    fn assert_error<T: core::error::Error + Send + Sync + 'static>() {}
 
     fn assert_provider<P: Provider>()
     where

