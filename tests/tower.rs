@@ -20,7 +20,7 @@ use std::{
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use bytes::Bytes;
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
@@ -213,6 +213,35 @@ async fn a_body_that_fails_is_broken_off() {
     let answer = service.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 400);
     assert_eq!(kind(&answer), Some(&RejectionKind::BodyBrokenOff));
+}
+
+/// A body of which nothing may be read, since its length is known.
+struct Huge;
+
+impl http_body::Body for Huge {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        panic!("it was read");
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::MAX)
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_known_to_be_over_the_limit_is_not_read() {
+    let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
+
+    let request = signed(GRAPHOID.body).map(|_| Huge);
+    let answer = service.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 413);
+    assert_eq!(kind(&answer), Some(&RejectionKind::BodyOverLimit));
 }
 
 #[tokio::test]
