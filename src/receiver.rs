@@ -96,7 +96,8 @@ impl<P: UnsignedProvider> Receiver<P> {
     ///
     /// Tomba's `webhook_url` results carry nothing but the URL that they were given. Mind that URLs
     /// get into the access logs of servers and proxies, and into error reports: a header is the
-    /// better place wherever there is a choice.
+    /// better place wherever there is a choice. Write the token percent-encoded into the URL: the
+    /// query is read as a form, in which `+` is a space.
     #[must_use]
     pub fn with_query_token(parameter: &str, token: Secret) -> Self {
         Self::checking(Check::QueryToken(
