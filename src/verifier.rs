@@ -321,3 +321,20 @@ fn equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
         .fold(0, |all, (left, right)| all | (left ^ right));
     difference.ct_eq(&0).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use core::mem::needs_drop;
+
+    use zeroize::ZeroizeOnDrop;
+
+    use super::{Hmac, Sha256};
+
+    /// `Hmac` doesn't say that it is wiped; the hashes in it do, and are dropped with it.
+    #[test]
+    fn what_is_keyed_is_wiped_when_it_is_dropped() {
+        fn assert_wiped<T: ZeroizeOnDrop>() {}
+        assert_wiped::<Sha256>();
+        assert!(needs_drop::<Hmac<Sha256>>());
+    }
+}
