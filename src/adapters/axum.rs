@@ -128,8 +128,10 @@ use axum_core::{
 };
 use bytes::Bytes;
 #[cfg(feature = "dedup")]
-use http::{StatusCode, header::RETRY_AFTER};
+use http::header::RETRY_AFTER;
 
+#[cfg(feature = "dedup")]
+use super::rejection::status;
 use super::steps;
 #[doc(no_inline)]
 pub use super::{Rejection, RejectionKind, Webhook};
@@ -219,9 +221,4 @@ impl IntoResponse for StoreError {
     fn into_response(self) -> Response {
         status(self.status()).into_response()
     }
-}
-
-#[cfg(feature = "dedup")]
-fn status(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,6 +1,6 @@
 //! By what a repeated delivery is recognised.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::borrow::Cow;
 use core::{fmt, str, time::Duration};
 
 use crate::{Delivery, Identity, Provider, envelope::Head, verifier::sha256};
@@ -72,10 +72,11 @@ impl<P: Provider> Delivery<P> {
     /// ```
     #[must_use]
     pub fn key(&self) -> Key {
-        let body = || sha256([&**self.body()]);
         let bytes = match self.event_id() {
-            Some((workspace, id)) => hash::<P>(self.scope(), [b"id", &workspace, &id]),
-            None => hash::<P>(self.scope(), [b"body", b"", &body()]),
+            Some((workspace, id)) => {
+                hash::<P>(self.scope(), [b"id", workspace.as_bytes(), id.as_bytes()])
+            }
+            None => hash::<P>(self.scope(), [b"body", b"", &sha256([&**self.body()])]),
         };
         Key {
             bytes,
@@ -84,17 +85,16 @@ impl<P: Provider> Delivery<P> {
     }
 
     /// The workspace and the id, where they identify an event.
-    fn event_id(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn event_id(&self) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
         if P::IDENTITY != Identity::EventId {
             return None;
         }
         let text = str::from_utf8(self.body()).ok()?;
         let head = Head::read(text, P::LAYOUT).ok()?;
-        let bytes = |text: Cow<'_, str>| text.into_owned().into_bytes();
         let id = head
             .id
             .filter(|id| !id.is_empty() && head.repeated.is_none())?;
-        Some((head.workspace_id.map(bytes).unwrap_or_default(), bytes(id)))
+        Some((head.workspace_id.unwrap_or_default(), id))
     }
 }
 
