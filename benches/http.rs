@@ -9,8 +9,6 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
-    clippy::print_stdout,
     clippy::indexing_slicing
 )]
 

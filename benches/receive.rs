@@ -6,9 +6,7 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss

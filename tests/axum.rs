@@ -1,11 +1,6 @@
 //! The extractors of axum, behind its own server.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::arithmetic_side_effects,
-    clippy::print_stdout
-)]
+#![allow(clippy::indexing_slicing, clippy::string_slice)]
 
 use std::{net::SocketAddr, sync::mpsc};
 

@@ -6,7 +6,6 @@
     clippy::indexing_slicing,
     clippy::string_slice
 )]
-#![allow(clippy::arithmetic_side_effects)]
 
 use std::collections::{HashMap, HashSet};
 

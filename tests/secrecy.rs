@@ -5,8 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::arithmetic_side_effects
+    clippy::string_slice
 )]
 
 mod support;

@@ -4,8 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::arithmetic_side_effects
+    clippy::string_slice
 )]
 
 use core::iter;

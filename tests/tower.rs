@@ -1,10 +1,6 @@
 //! The layer of tower, around services that hyper serves.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::arithmetic_side_effects
-)]
+#![allow(clippy::indexing_slicing, clippy::string_slice)]
 
 use std::{
     collections::{HashMap, VecDeque},
