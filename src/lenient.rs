@@ -4,6 +4,7 @@
 //! whose fields follow them.
 
 use alloc::{
+    boxed::Box,
     string::{String, ToString},
     vec::Vec,
 };
@@ -43,6 +44,13 @@ pub(crate) trait Lenient: Sized + Serialize {
 /// An object with documented fields. [`payload!`] implements it.
 pub(crate) trait Payload: DeserializeOwned + Serialize {
     fn documents(key: &str) -> bool;
+}
+
+/// A large object, which is kept on the heap so that moving what holds it costs little.
+impl<T: Payload> Payload for Box<T> {
+    fn documents(key: &str) -> bool {
+        T::documents(key)
+    }
 }
 
 /// Declares a payload type: its documented fields, and which of them must be there.
@@ -296,7 +304,9 @@ where
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut list = Vec::new();
                 while let Some(Element(element)) = seq.next_element()? {
-                    list.extend(element);
+                    if let Some(element) = element {
+                        list.push(element);
+                    }
                 }
                 Ok(list)
             }
@@ -402,8 +412,10 @@ fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
         Scalar::Unsigned(value) => value as f64,
         Scalar::Signed(value) => value as f64,
         Scalar::Float(value) => value,
-        Scalar::Text(text) if text.trim().is_empty() => return Some(None),
-        Scalar::Text(text) => text.trim().parse().ok()?,
+        Scalar::Text(text) => match text.trim() {
+            "" => return Some(None),
+            text => text.parse().ok()?,
+        },
     };
     exact(value).map(Some)
 }

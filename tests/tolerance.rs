@@ -37,7 +37,7 @@ fn won(lead: &Value) -> SalesLead {
 fn quiz(data: &str) -> QuizSubmission {
     let body = format!(r#"{{"event_name":"QUIZ_FINISHED","data":{data}}}"#);
     match read::<ScoreApp>(body).unwrap().event {
-        ScoreAppEvent::QuizFinished(quiz) => quiz,
+        ScoreAppEvent::QuizFinished(quiz) => *quiz,
         other => panic!("{other:?}"),
     }
 }

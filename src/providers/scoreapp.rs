@@ -5,7 +5,7 @@
 //! webhook documentation. That the attempts lie 10, 100, 1,000 and 10,000 s apart and have the same
 //! bytes is an assumption, after the package that ScoreApp appears to send with.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -38,13 +38,13 @@ events! {
     /// Their order is not promised.
     pub enum ScoreAppEvent of ScoreApp {
         /// The first question was answered. There is lead data only if the lead form comes first.
-        QuizStarted(QuizSubmission) = "QUIZ_STARTED",
+        QuizStarted(Box<QuizSubmission>) = "QUIZ_STARTED",
         /// The last question was answered. There is lead data only if the lead form comes first.
-        QuizFinished(QuizSubmission) = "QUIZ_FINISHED",
+        QuizFinished(Box<QuizSubmission>) = "QUIZ_FINISHED",
         /// The lead form was sent. There are answers and scores only if it comes last.
-        LeadSignedUp(QuizSubmission) = "LEAD_SIGNED_UP",
+        LeadSignedUp(Box<QuizSubmission>) = "LEAD_SIGNED_UP",
         /// The lead's details were changed after the results were shown.
-        LeadDetailsUpdated(QuizSubmission) = "LEAD_DETAILS_UPDATED",
+        LeadDetailsUpdated(Box<QuizSubmission>) = "LEAD_DETAILS_UPDATED",
     }
 }
 
