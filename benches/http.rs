@@ -2,9 +2,11 @@
 //!
 //! `cargo bench --bench http --all-features` posts `ScoreApp`'s documented `QUIZ_FINISHED` to six
 //! servers of one thread each, in rounds in which all take turns, and prints a table of ratios. It
-//! needs wrk (Debian: `apt-get install wrk`) and two cores that nothing else uses: the servers get
-//! one, and wrk the other. `ROUNDS` (7) and `SECONDS` (3), how long a turn takes, can be set in the
-//! environment.
+//! needs two cores that nothing else uses: the servers get one, and the client the other. `ROUNDS`
+//! (7) and `SECONDS` (3), how long a turn takes, can be set in the environment.
+//!
+//! The client never sleeps. One that does is woken by each answer, in the server's time: that costs
+//! as much as parsing, and costs the slow servers, for which it waits, more than the fast ones.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -15,10 +17,11 @@
 use std::{
     env,
     hint::black_box,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     str::FromStr,
+    time::{Duration, Instant},
 };
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,11 +31,8 @@ use sha2::Sha256;
 
 const SECRET: &str = "whsec_5d41402abc4b2a76b9719d911017c592";
 const BODY: &[u8] = include_bytes!("../src/samples/scoreapp/quiz_finished.json");
-const BODY_FILE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/src/samples/scoreapp/quiz_finished.json"
-);
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/http.lua");
+/// As many requests are under way at any time.
+const CONNECTIONS: usize = 32;
 
 /// What a handler does with a request. All answer with an empty 200.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,14 +61,11 @@ fn main() -> io::Result<()> {
             }
         }
     }
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return Ok(());
+    if arguments == ["measure"] {
+        measure();
+    } else if arguments.iter().any(|argument| argument == "--bench") {
+        assert!(on_core(1, &["measure"]).status()?.success());
     }
-    if Command::new("wrk").arg("--version").output().is_err() {
-        eprintln!("not measured: there is no wrk (Debian: apt-get install wrk)");
-        return Ok(());
-    }
-    measure();
     Ok(())
 }
 
@@ -79,18 +76,19 @@ fn name(framework: &str, way: Way) -> String {
 fn measure() {
     let rounds = setting("ROUNDS", 7);
     let seconds = setting("SECONDS", 3);
+    let turn = Duration::from_secs(seconds);
     let servers: Vec<Server> = FRAMEWORKS
         .iter()
         .flat_map(|(framework, _)| WAYS.map(|way| Server::start(framework, way)))
         .collect();
     for server in &servers {
-        server.requests_per_second(1);
+        server.requests_per_second(Duration::from_secs(1));
     }
     let mut rates = vec![Vec::new(); servers.len()];
     for round in 0..rounds {
-        for turn in 0..servers.len() {
-            let index = (round + turn) % servers.len();
-            rates[index].push(servers[index].requests_per_second(seconds));
+        for place in 0..servers.len() {
+            let index = (round + place) % servers.len();
+            rates[index].push(servers[index].requests_per_second(turn));
         }
     }
 
@@ -141,8 +139,7 @@ impl Server {
     /// Starts it, and sees that it answers as it must: a broken one could look fast.
     fn start(framework: &str, way: Way) -> Self {
         let name = name(framework, way);
-        let mut process = on_core(0, env::current_exe().unwrap().to_str().unwrap())
-            .args(["serve", &name])
+        let mut process = on_core(0, &["serve", &name])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -157,47 +154,43 @@ impl Server {
 
         let forged = "0".repeat(64);
         let to_forged = if way == Way::BodyOnly { 200 } else { 401 };
-        assert_eq!(server.answer(&signature().1), 200, "{}", server.name);
+        assert_eq!(server.answer(&signature()), 200, "{}", server.name);
         assert_eq!(server.answer(&forged), to_forged, "{}", server.name);
         server
     }
 
     /// The status of the answer to a request with this signature.
     fn answer(&self, signature: &str) -> u16 {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let (header, length) = (ScoreApp::HEADER, BODY.len());
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-             {header}: {signature}\r\ncontent-length: {length}\r\n\r\n"
-        )
-        .unwrap();
-        stream.write_all(BODY).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().parse().unwrap()
+        let mut connection = Connection::open(self.address);
+        let request = request(signature);
+        connection.send(&request);
+        loop {
+            if let Some(status) = connection.receive() {
+                return status;
+            }
+        }
     }
 
-    fn requests_per_second(&self, seconds: u32) -> f64 {
-        let (header, signature) = signature();
-        let output = on_core(1, "wrk")
-            .args(["--threads", "1", "--connections", "32"])
-            .args(["--duration", &format!("{seconds}s")])
-            .args(["--script", SCRIPT, &format!("http://{}/", self.address)])
-            .args(["--", BODY_FILE, header, &signature])
-            .output()
-            .unwrap();
-        let output = String::from_utf8(output.stdout).unwrap();
-        let counts: Vec<f64> = output
-            .lines()
-            .last()
-            .unwrap()
-            .split(' ')
-            .map(|count| count.parse().unwrap())
+    fn requests_per_second(&self, duration: Duration) -> f64 {
+        let request = request(&signature());
+        let mut connections: Vec<_> = (0..CONNECTIONS)
+            .map(|_| Connection::open(self.address))
             .collect();
-        let [requests, microseconds, failed] = counts.try_into().unwrap();
-        assert!(requests > 0.0 && failed == 0.0, "{}: {output}", self.name);
-        requests / (microseconds / 1e6)
+        for connection in &mut connections {
+            connection.send(&request);
+        }
+        let mut answers = 0;
+        let start = Instant::now();
+        while start.elapsed() < duration {
+            for connection in &mut connections {
+                if let Some(status) = connection.receive() {
+                    assert_eq!(status, 200, "{}", self.name);
+                    answers += 1;
+                    connection.send(&request);
+                }
+            }
+        }
+        f64::from(answers) / start.elapsed().as_secs_f64()
     }
 }
 
@@ -208,22 +201,67 @@ impl Drop for Server {
     }
 }
 
-/// The program on one core, where there are such cores and taskset.
-fn on_core(core: usize, program: &str) -> Command {
+/// A connection that is asked for an answer, and never waits for one.
+struct Connection(TcpStream);
+
+impl Connection {
+    fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Self(stream)
+    }
+
+    /// Sends a request. It fits into the socket's buffer, as no other is under way.
+    fn send(&mut self, request: &[u8]) {
+        assert_eq!(self.0.write(request).unwrap(), request.len());
+    }
+
+    /// The status of the answer, if it is there. It comes in one piece, as it is short.
+    fn receive(&mut self) -> Option<u16> {
+        let mut answer = [0; 1024];
+        let length = match self.0.read(&mut answer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            length => length.unwrap(),
+        };
+        let answer = str::from_utf8(&answer[..length]).unwrap();
+        assert!(answer.ends_with("\r\n\r\n"), "{answer:?}");
+        Some(answer.split(' ').nth(1).unwrap().parse().unwrap())
+    }
+}
+
+fn request(signature: &str) -> Vec<u8> {
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         {}: {signature}\r\ncontent-length: {}\r\n\r\n",
+        ScoreApp::HEADER,
+        BODY.len(),
+    );
+    [head.as_bytes(), BODY].concat()
+}
+
+fn signature() -> String {
+    Signer::<ScoreApp>::new(&Secret::new(SECRET).unwrap())
+        .header(BODY)
+        .1
+}
+
+/// This program on one core, where there are such cores and taskset.
+fn on_core(core: usize, arguments: &[&str]) -> Command {
+    let program = env::current_exe().unwrap();
     let can_pin = Command::new("taskset")
         .args(["-c", "0,1", "true"])
         .output()
         .is_ok_and(|output| output.status.success());
-    if !can_pin {
-        return Command::new(program);
-    }
-    let mut command = Command::new("taskset");
-    command.args(["-c", &core.to_string(), program]);
+    let mut command = if can_pin {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &core.to_string()]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.args(arguments);
     command
-}
-
-fn signature() -> (&'static str, String) {
-    Signer::<ScoreApp>::new(&Secret::new(SECRET).unwrap()).header(BODY)
 }
 
 fn receiver() -> Receiver<ScoreApp> {
