@@ -59,6 +59,9 @@ impl<E: Event> Envelope<E> {
         let envelope = match E::Provider::LAYOUT {
             Layout::Enveloped(keys) => Self::read_enveloped(keys, None, &mut json)?,
             Layout::Bare { .. } => {
+                if Head::read(text, E::Provider::LAYOUT)?.repeated.is_some() {
+                    return Err(Error::custom("a repeated key"));
+                }
                 let name = E::recognize(&mut serde_json::Deserializer::from_str(text))?;
                 Self::read_bare(name, &mut json)?
             }
@@ -285,7 +288,10 @@ pub(crate) struct Head<'de> {
 
 impl<'de> Head<'de> {
     pub(crate) fn read(text: &'de str, layout: Layout) -> serde_json::Result<Self> {
-        serde_json::Deserializer::from_str(text).deserialize_map(HeadVisitor(layout))
+        let mut json = serde_json::Deserializer::from_str(text);
+        let head = json.deserialize_map(HeadVisitor(layout))?;
+        json.end()?;
+        Ok(head)
     }
 }
 

@@ -10,7 +10,7 @@ use alloc::{
 };
 use core::{fmt, marker::PhantomData};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{
@@ -400,7 +400,8 @@ where
 
 /// Reads a time as the senders write it.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    (0..=9999).contains(&time.year()).then_some(time)
 }
 
 #[expect(clippy::option_option, reason = "no number, none sent, or one")]

@@ -77,6 +77,13 @@ impl UnsignedProvider for Tomba {}
 struct Body<T> {
     #[serde(with = "Lenient")]
     data: T,
+}
+
+/// The body around a search, which has its page beside the data.
+#[derive(Serialize, Deserialize)]
+struct SearchBody {
+    #[serde(with = "Lenient")]
+    data: DomainSearch,
     #[serde(default, with = "Lenient", skip_serializing_if = "Option::is_none")]
     meta: Option<Meta>,
 }
@@ -116,7 +123,7 @@ macro_rules! event {
     };
     ($payload:ident = $name:literal) => {
         event!($payload = $name, |body: Body<Self>| body.data, |data| {
-            Body { data, meta: None }
+            Body { data }
         });
     };
 }
@@ -129,13 +136,13 @@ event!(PhoneFinder = "phone-finder");
 event!(PhoneValidator = "phone-validator");
 event!(
     DomainSearch = "domain-search",
-    |body: Body<Self>| DomainSearch {
+    |body: SearchBody| DomainSearch {
         meta: body.meta,
         ..body.data
     },
     |mut data: Self| {
         let meta = data.meta.take();
-        Body { data, meta }
+        SearchBody { data, meta }
     }
 );
 event!(

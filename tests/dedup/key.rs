@@ -72,6 +72,19 @@ fn without_a_readable_id_the_body_is_the_identity() {
 }
 
 #[test]
+fn what_follows_an_event_makes_it_another() {
+    let event = r#"{"id":"evt_1","event":"lead.won"}"#;
+    assert_ne!(
+        key::<Graphoid>(&format!("{event} garbage")),
+        key::<Graphoid>(event)
+    );
+    assert_eq!(
+        key::<Graphoid>(&format!("{event} \n")),
+        key::<Graphoid>(event)
+    );
+}
+
+#[test]
 fn the_other_senders_repeat_the_bytes() {
     // Grader.io's `webhook_id` may be one of the endpoint.
     let first =

@@ -127,6 +127,9 @@ fn is_spelling_of(field: &str, name: &str) -> bool {
 
 /// A value as text that isn't empty, if it is a text or a number.
 fn text(value: &RawJson) -> Option<String> {
+    if matches!(value.as_str(), "true" | "false") {
+        return None;
+    }
     let mut json = serde_json::Deserializer::from_str(value.as_str());
     let text: Option<String> = Lenient::deserialize(&mut json).ok()?;
     text.filter(|text| !text.trim().is_empty())

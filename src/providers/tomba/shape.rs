@@ -106,13 +106,10 @@ shapes! {
 /// What of a body tells the shapes apart.
 #[derive(Deserialize)]
 struct Shape<'a> {
-    #[serde(borrow)]
-    errors: Option<&'a RawValue>,
+    #[serde(default, with = "crate::lenient::Lenient")]
+    errors: Option<LookupError>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
-    /// Here only so that a second one is refused.
-    #[serde(borrow, rename = "meta")]
-    _meta: Option<&'a RawValue>,
 }
 
 impl Shape<'_> {
@@ -154,7 +151,9 @@ impl Shape<'_> {
     }
 }
 
-/// The members of an object; none if it is none.
+/// The members of an object but those that read as none; none if it is none.
 fn fields(json: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    serde_json::from_str(json.get()).ok()
+    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
+    fields.retain(|_, value| !matches!(value.get(), "null" | "[]"));
+    Some(fields)
 }
