@@ -2,7 +2,6 @@
 //!
 //! Redis is measured with the `redis` feature, where a `redis-server` is installed.
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

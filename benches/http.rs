@@ -7,12 +7,7 @@
 //!
 //! The client never sleeps. One that does is woken by each answer, in the server's time: that costs
 //! as much as parsing, and costs the slow servers, for which it waits, more than the fast ones.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     env,

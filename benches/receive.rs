@@ -4,7 +4,6 @@
 //! turns, and then lets criterion measure each way by itself. Times of different runs, or of
 //! different machines, can't be compared; ratios of one run can.
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

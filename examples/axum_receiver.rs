@@ -227,10 +227,15 @@ where
     }
 }
 
+/// Ends on Ctrl-C or SIGTERM.
 async fn shutdown_signal() {
-    let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate()).ok();
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        Some(()) = async { terminated.as_mut()?.recv().await } => {}
+    #[cfg(unix)]
+    if let Ok(mut terminated) = signal::unix::signal(signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
     }
+    let _ = signal::ctrl_c().await;
 }

@@ -5,13 +5,16 @@
 pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
 mod rejection;
+#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
 mod steps;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod webhook;
 
+#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
 pub use rejection::{Rejection, RejectionKind};
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use webhook::Webhook;

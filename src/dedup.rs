@@ -199,13 +199,12 @@ impl<S: Store> Dedup<S> {
                 )
             }
             // A claim that can't be released ends with its lease.
-            Some(Err(error)) => {
+            failed => {
                 let _ = self.store.release(claim).await.inspect_err(trace);
-                Err(OnceError::Failed(error))
-            }
-            None => {
-                let _ = self.store.release(claim).await.inspect_err(trace);
-                Ok(Outcome::LeaseLost)
+                match failed {
+                    Some(Err(error)) => Err(OnceError::Failed(error)),
+                    _ => Ok(Outcome::LeaseLost),
+                }
             }
         }
     }

@@ -61,9 +61,17 @@ impl<P: Provider> Delivery<P> {
     /// Takes back a body that was authenticated before and stored since.
     ///
     /// Nothing is checked: the caller vouches that a delivery of `P` had this body. It has no age
-    /// limit, and no scope: a `key` that is to be compared later is stored with it.
+    /// limit, and the [scope](Self::scope) that it is given: without that of its receiver, its `key` is
+    /// another.
     pub fn from_storage(body: impl Into<Bytes>) -> Self {
         Self::authenticated(body.into(), None, None, None)
+    }
+
+    /// Names the account again, where the receiver has a [scope](crate::Receiver::scope).
+    #[must_use]
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.into());
+        self
     }
 
     /// The body, as it was received and signed.
@@ -171,7 +179,7 @@ impl<P: Provider> Delivery<P> {
         not(feature = "dedup"),
         expect(dead_code, reason = "only keys are made of it")
     )]
-    pub(crate) fn scope(&self) -> Option<&str> {
+    pub(crate) fn scope_name(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 }

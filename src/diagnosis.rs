@@ -13,13 +13,13 @@ use crate::{Envelope, Event, Layout, Provider, envelope::Head};
 ///
 /// It quotes nothing of the body, where there is personal data: it carries keys and names that the
 /// provider documents, and positions. Lines and columns are counted from 1, columns in bytes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The body is not UTF-8, as JSON must be.
     #[error("the body is not UTF-8 at byte {index}")]
     NotUtf8 {
-        /// How many bytes before are.
+        /// How many bytes precede it.
         index: usize,
     },
     /// The body is not JSON: broken off, followed by something else, or another format.

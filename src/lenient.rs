@@ -206,8 +206,8 @@ impl Lenient for String {
 
 /// A number, or a numeric text. Null and the empty text are none.
 ///
-/// What an `f64` can't hold exactly is refused, not rounded. A whole number is written without a
-/// fraction.
+/// From 2^53 on, where an `f64` can't hold every whole number, it is refused, not rounded. A whole
+/// number is written without a fraction.
 impl Lenient for Option<f64> {
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a number", number)
@@ -421,7 +421,7 @@ fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
     exact(value).map(Some)
 }
 
-/// Refuses what may have been rounded, and what is not finite.
+/// Refuses whole numbers that may have been rounded, and what is not finite.
 fn exact(value: f64) -> Option<f64> {
     /// 2^53: below it, each integer has an `f64` of its own.
     const LIMIT: f64 = 9_007_199_254_740_992.0;

@@ -29,7 +29,6 @@
 
 extern crate alloc;
 
-#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
 mod adapters;
 #[cfg(feature = "dedup")]
 pub mod dedup;
@@ -68,10 +67,10 @@ pub use provider::{
     UnsignedProvider,
 };
 pub use providers::{grader, graphoid, scoreapp, tomba};
-#[doc(no_inline)]
-pub use providers::{grader::Grader, graphoid::Graphoid, scoreapp::ScoreApp, tomba::Tomba};
 pub use raw::RawJson;
 pub use receiver::{Checked, Credential, Receiver};
 pub use secret::{Secret, SecretError, SecretErrorKind};
 pub use signature::{Malformed, Scheme, Signature};
 pub use verifier::{Signer, Verification, Verifier, VerifyError};
+#[doc(no_inline)]
+pub use {grader::Grader, graphoid::Graphoid, scoreapp::ScoreApp, tomba::Tomba};

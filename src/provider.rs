@@ -164,7 +164,7 @@ pub trait Event: Sized + Serialize {
 }
 
 /// Where the event stands in a body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
     /// The body is an envelope that names the event and holds its data.
@@ -197,7 +197,7 @@ impl Layout {
 ///     .with_id("webhook_id")
 ///     .with_timestamp("timestamp");
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnvelopeKeys {
     pub(crate) event: &'static str,
     pub(crate) data: &'static str,
@@ -264,7 +264,7 @@ impl EnvelopeKeys {
 }
 
 /// By what two deliveries are recognised as the same event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Identity {
     /// The bytes of the body.

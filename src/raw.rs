@@ -6,6 +6,8 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::{ReadError, diagnosis};
+
 /// A JSON value, byte for byte as it was sent.
 ///
 /// It holds what has no type of its own: the data of unknown events, the values of a form. Numbers
@@ -23,7 +25,7 @@ use serde_json::value::RawValue;
 ///     budget: f64,
 /// }
 /// assert_eq!(raw.parse::<Form>()?.budget, 100.0);
-/// # Ok::<(), serde_json::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct RawJson(Box<RawValue>);
@@ -39,9 +41,9 @@ impl RawJson {
     ///
     /// # Errors
     ///
-    /// That of `serde_json`, whose message may quote the value: mind what you log.
-    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
-        serde_json::from_str(self.as_str())
+    /// [`UnknownShape`](ReadError::UnknownShape) with `*` for every key of the path.
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ReadError> {
+        diagnosis::read_as(self.as_str().as_bytes())
     }
 
     /// None: nothing is known of what the value is about.

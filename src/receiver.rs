@@ -164,19 +164,13 @@ impl<P: Provider> Receiver<P> {
     /// long as the sender retries.
     #[must_use]
     pub fn with_previous(mut self, secret: Secret) -> Self {
-        let settings = Arc::make_mut(&mut self.settings);
-        settings.check = match settings.check.clone() {
-            Check::Signature(header, verifier) => {
-                Check::Signature(header, verifier.with_previous(&secret))
+        match &mut Arc::make_mut(&mut self.settings).check {
+            Check::Signature(_, verifier) => verifier.add_previous(&secret),
+            Check::HeaderToken(_, tokens) | Check::QueryToken(_, tokens) => {
+                tokens.add_previous(&secret);
             }
-            Check::HeaderToken(header, token) => {
-                Check::HeaderToken(header, token.with_previous(&secret))
-            }
-            Check::QueryToken(parameter, token) => {
-                Check::QueryToken(parameter, token.with_previous(&secret))
-            }
-            Check::Nothing => Check::Nothing,
-        };
+            Check::Nothing => {}
+        }
         self
     }
 

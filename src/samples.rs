@@ -194,7 +194,7 @@ impl<P: Provider> fmt::Debug for SampleRequest<P> {
     }
 }
 
-/// Fails where the path or the name of a token's header is none.
+/// Fails where the path or the name of a token's header is not valid.
 #[cfg(any(feature = "axum", feature = "tower"))]
 impl<P: Provider, B: From<Bytes>> TryFrom<SampleRequest<P>> for http::Request<B> {
     type Error = http::Error;
@@ -210,7 +210,7 @@ impl<P: Provider, B: From<Bytes>> TryFrom<SampleRequest<P>> for http::Request<B>
     }
 }
 
-/// Panics where the path or the name of a token's header is none, as `TestRequest` does.
+/// Panics where the path or the name of a token's header is not valid, as `TestRequest` does.
 #[cfg(feature = "actix")]
 impl<P: Provider> From<SampleRequest<P>> for actix_web::test::TestRequest {
     fn from(sample: SampleRequest<P>) -> Self {

@@ -106,7 +106,7 @@ impl fmt::Debug for Secret {
 /// Why a text can't be a [`Secret`].
 ///
 /// It names the environment variable where one was read, and never its value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{}{}{kind}", variable.as_deref().unwrap_or_default(), if variable.is_some() { ": " } else { "" })]
 pub struct SecretError {
     kind: SecretErrorKind,
@@ -137,7 +137,7 @@ impl From<SecretErrorKind> for SecretError {
 }
 
 /// What is wrong with a text that was to be a [`Secret`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretErrorKind {
     /// The secret has no bytes: with an empty key anyone can sign.

@@ -4,7 +4,7 @@ use alloc::{format, string::String};
 use core::fmt;
 
 /// How a provider writes an HMAC-SHA256 signature into a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheme {
     /// 64 hex digits and nothing else, as Grader.io and `ScoreApp` send.
@@ -135,7 +135,7 @@ impl fmt::Debug for Signature {
 /// Why a header's value is not a signature.
 ///
 /// The reason is for the operator who set the webhook up; it never quotes the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
     /// The header is there, and empty.

@@ -1,5 +1,5 @@
 //! The extractors of actix-web, behind its own server. Its default features are on: it inflates.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::string_slice)]
 
 use std::{net::SocketAddr, sync::mpsc};

@@ -1,5 +1,5 @@
 //! What verifying and reading allocate.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use allocation_counter::measure;
 use leadhook::{Grader, Scheme, Secret, Signer, Verifier};

@@ -1,5 +1,5 @@
 //! The extractors of axum, behind its own server.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::string_slice)]
 
 use std::{net::SocketAddr, sync::mpsc};

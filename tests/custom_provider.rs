@@ -1,6 +1,6 @@
 //! Senders of a user's own, written outside of the crate: enveloped and bare, signed and not.
 #![cfg(feature = "std")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use core::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Age limits: to the nanosecond, in both directions, and off unless they are set.
 #![cfg(feature = "std")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use core::time::Duration;
 

@@ -1,5 +1,5 @@
 //! What came of an event becomes the same answer in axum and in actix-web.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
     convert::Infallible,

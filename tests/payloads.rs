@@ -1,7 +1,6 @@
 //! Every sample is read as its event, and nothing of it is lost on the way.
 #![cfg(feature = "std")]
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

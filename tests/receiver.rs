@@ -1,6 +1,5 @@
 //! The plain receiver, on the table of cases.
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

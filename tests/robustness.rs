@@ -1,7 +1,6 @@
-//! Any bytes as a header, any bytes as a body: a typed answer, in linear time and memory.
+//! Any bytes as a header, any bytes as a body: a typed answer, and memory in proportion to the body.
 #![cfg(feature = "std")]
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

@@ -1,7 +1,6 @@
 //! Nothing that is printed carries a secret, a signature or a value of a body.
 #![cfg(feature = "std")]
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

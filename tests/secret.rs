@@ -1,6 +1,6 @@
 //! Secrets: what is refused, and where it is read from.
 #![cfg(feature = "std")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 #[cfg(unix)]
 use std::os::unix::ffi::OsStringExt;

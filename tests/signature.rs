@@ -1,6 +1,5 @@
 //! Signatures: known vectors, and all that is near a right one and is not.
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

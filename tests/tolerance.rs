@@ -1,7 +1,7 @@
 //! What senders are known or suspected to write otherwise than documented, and is read all the same;
 //! and what is refused, with where.
 #![cfg(feature = "std")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -510,6 +510,14 @@ fn a_value_that_looks_like_serdes_own_words_does_not_change_the_path() {
 
 /// A look-up, and names of fields that it finds.
 type LookUp = (fn(&FormData) -> Option<String>, &'static [&'static str]);
+
+#[test]
+fn a_boolean_in_a_form_is_no_contact() {
+    let form = json!({"email": true, "phone": false, "url": 1});
+    let lead = scored(&json!({"submission": {"id": "1", "form_data": form}})).lead();
+    assert_eq!((lead.email, lead.phone), (None, None));
+    assert_eq!(lead.website.as_deref(), Some("1"));
+}
 
 #[test]
 fn form_fields_are_found_in_any_spelling() {

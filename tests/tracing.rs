@@ -1,5 +1,5 @@
 //! What the `tracing` feature tells the operator of a refusal, and what it keeps to itself.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)]
 
 use std::{
     collections::BTreeMap,

@@ -3,7 +3,8 @@
 //! A request is authenticated by the `web::Data<Receiver<P>>` among the application's data; without
 //! one the answer is 500. One that is refused gets an empty answer with the status of its
 //! [`Rejection`], which is the response's error. Take `Result<Webhook<P>, Rejection>` to answer
-//! yourself. The limit to a body's size is that of actix-web's own `PayloadConfig`.
+//! yourself. The limit to a body's size is that of actix-web's own `PayloadConfig`: 256 KiB unless you
+//! set another.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};

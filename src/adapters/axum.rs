@@ -3,7 +3,7 @@
 //! A request is authenticated by the [`Receiver<P>`](Receiver) in the router's state. One that is
 //! refused gets an empty answer with the status of its [`Rejection`], which stands in the response's
 //! extensions. Take `Result<Webhook<P>, Rejection>` to answer yourself. The limit to a body's size is
-//! axum's own `DefaultBodyLimit`.
+//! axum's own `DefaultBodyLimit`: 2 MiB unless you set another.
 //!
 //! ```
 //! use axum::{Router, extract::FromRef, routing::post};

@@ -10,7 +10,8 @@ use crate::{Provider, ReadError, VerifyError};
 /// The answer has the status and an empty body: the reason is for the operator, not for the caller.
 /// It never carries a secret, a signature or a value of the body. The features `axum` and `tower`
 /// put the `Rejection` into the response's extensions, where a middleware finds it; under `actix` it
-/// is the response's error. The `tracing` feature writes each as an event.
+/// is the response's error. The `tracing` feature writes each that an extractor or the layer makes as
+/// an event.
 ///
 /// It can be made of a [`ReadError`] and of a [`VerifyError`], so that a handler that takes the
 /// [`Delivery`](crate::Delivery), and reads it by itself, answers as the extractors do.
@@ -27,14 +28,14 @@ use crate::{Provider, ReadError, VerifyError};
 ///     "unknown shape of lead.won at `data.lead` (line 1, column 38)",
 /// );
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rejection {
     kind: RejectionKind,
     provider: Option<&'static str>,
 }
 
 /// What a request was refused for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionKind {
     /// The request is not authentic. The status is 401.

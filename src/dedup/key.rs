@@ -8,7 +8,7 @@ use crate::{Delivery, Identity, Provider, envelope::Head, verifier::sha256};
 /// Changes whenever a key would be made of other parts, so that old and new keys never meet.
 const VERSION: &[u8] = b"leadhook 1";
 
-/// What two deliveries of one event have in common: 32 bytes, equal exactly if they are repeats.
+/// What two deliveries of one event have in common: 32 bytes, equal where both count as one event.
 ///
 /// It is made of authenticated bytes only: a hash of the provider, the receiver's
 /// [scope](crate::Receiver::scope), and what the provider's [`Identity`] names. Neither the signature
@@ -73,10 +73,11 @@ impl<P: Provider> Delivery<P> {
     #[must_use]
     pub fn key(&self) -> Key {
         let bytes = match self.event_id() {
-            Some((workspace, id)) => {
-                hash::<P>(self.scope(), [b"id", workspace.as_bytes(), id.as_bytes()])
-            }
-            None => hash::<P>(self.scope(), [b"body", b"", &sha256([&**self.body()])]),
+            Some((workspace, id)) => hash::<P>(
+                self.scope_name(),
+                [b"id", workspace.as_bytes(), id.as_bytes()],
+            ),
+            None => hash::<P>(self.scope_name(), [b"body", b"", &sha256([&**self.body()])]),
         };
         Key {
             bytes,

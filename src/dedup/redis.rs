@@ -1,12 +1,7 @@
 //! Keys remembered in Redis.
 
 use alloc::{format, string::String, sync::Arc};
-use core::{
-    fmt,
-    hash::BuildHasher,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use core::{fmt, hash::BuildHasher, time::Duration};
 use std::{hash::RandomState, process};
 
 use redis::{
@@ -73,7 +68,7 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`], where the URL is none or the server can't be reached.
+    /// [`StoreError::Unavailable`], where the URL is not one or the server can't be reached.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         const PATIENCE: Option<Duration> = Some(Duration::from_secs(1));
 
@@ -186,10 +181,7 @@ async fn call<T: FromRedisValue>(
 /// A token that no other claim has: 128 bits from two hashers, whose keys the standard library takes
 /// at random.
 fn new_token() -> String {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-
-    let number = (process::id(), LAST.fetch_add(1, Ordering::Relaxed));
-    let random = || RandomState::new().hash_one(number);
+    let random = || RandomState::new().hash_one(process::id());
     format!("{:016x}{:016x}", random(), random())
 }
 

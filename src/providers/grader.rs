@@ -2,8 +2,8 @@
 //! sync.
 //!
 //! Grader.io signs where its user set a secret (header `x-grader-signature`, bare hex), and retries
-//! what is not answered with 200. Source: Grader.io's webhook documentation, which tells neither the
-//! delays of the retries nor the time-out.
+//! what is not answered with 200. Source: Grader.io's webhook documentation. The delays of the retries
+//! and the time-out are not known.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -23,7 +23,7 @@ pub use form::FormData;
 /// The provider Grader.io.
 ///
 /// Its `webhook_id` may be one of the endpoint: repeats are recognised by the body. How long it
-/// retries is not documented.
+/// retries is not known.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Grader;
@@ -35,7 +35,7 @@ impl Provider for Grader {
             .with_id("webhook_id")
             .with_timestamp("timestamp"),
     );
-    /// An assumption: that its retries, whose delays are not documented, end within a day.
+    /// An assumption: that its retries, whose delays are not known, end within a day.
     const REPEATS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
     type Event = GraderEvent;
 }
@@ -65,7 +65,7 @@ events! {
         GraderActivated(RawJson) = "grader.activated",
         /// A grader was paused.
         GraderPaused(RawJson) = "grader.paused",
-        /// A grader performs other than it should.
+        /// A grader doesn't perform as it should.
         GraderPerformanceAlert(RawJson) = "grader.performance_alert",
         /// An integration was connected.
         IntegrationConnected(RawJson) = "integration.connected",

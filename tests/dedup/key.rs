@@ -108,6 +108,14 @@ fn equal_bytes_of_two_senders_are_two_events() {
 }
 
 #[test]
+fn a_delivery_from_storage_has_its_key_with_its_scope() {
+    let stored = || Delivery::<Graphoid>::from_storage(WON);
+    let received = signed_key::<Graphoid>("secret", Some("north"), WON);
+    assert_eq!(stored().scope("north").key(), received);
+    assert_ne!(stored().key(), received);
+}
+
+#[test]
 fn secrets_do_not_matter_and_scopes_do() {
     fn check<P: SignedProvider>() {
         let key = |secret, scope| signed_key::<P>(secret, scope, WON);

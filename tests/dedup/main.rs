@@ -3,7 +3,6 @@
 //! What needs Redis starts a `redis-server` of its own, and is skipped with a message where there is
 //! none, unless `LEADHOOK_REQUIRE_REDIS` is set.
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -1,7 +1,6 @@
 //! The examples keep the contract that scripts and users build on: what they take, print, and end
 //! with. `cargo test` builds them before it runs this.
 #![allow(
-    missing_docs,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

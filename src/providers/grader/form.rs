@@ -24,9 +24,9 @@ use crate::{RawJson, lenient::Lenient};
 /// assert_eq!(form.email().as_deref(), Some("john.doe@acme.com"));
 /// assert_eq!(form.job_title().as_deref(), Some("VP Marketing"));
 /// assert_eq!(form.get("seats").map(|seats| seats.parse()).transpose()?, Some(12));
-/// # Ok::<(), serde_json::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormData(Vec<(String, RawJson)>);
 
 impl FormData {
