@@ -171,7 +171,8 @@ pub enum Layout {
     Enveloped(EnvelopeKeys),
     /// The body is the event and doesn't name it.
     Bare {
-        /// The keys at the top that must not be repeated.
+        /// The documented keys at the top. A repeated one is [`RepeatedKey`](crate::ReadError::RepeatedKey)
+        /// where [`Event::read`] refuses it, as a derived `Deserialize` does for its fields.
         keys: &'static [&'static str],
     },
 }

@@ -21,7 +21,7 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
 
 use crate::{
     Event, Layout, Lead, Provider, UnsignedProvider,
@@ -71,12 +71,17 @@ impl Provider for Tomba {
 
 impl UnsignedProvider for Tomba {}
 
-/// The body around the data of a lead or a look-up.
+/// The body around the data of a lead or a look-up. Keys are named that are not read, so that a second
+/// one is refused.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "T: Payload")]
 struct Body<T> {
     #[serde(with = "Lenient")]
     data: T,
+    #[serde(default, skip_serializing, rename = "meta")]
+    _meta: IgnoredAny,
+    #[serde(default, skip_serializing, rename = "errors")]
+    _errors: IgnoredAny,
 }
 
 /// The body around a search, which has its page beside the data.
@@ -86,6 +91,19 @@ struct SearchBody {
     data: DomainSearch,
     #[serde(default, with = "Lenient", skip_serializing_if = "Option::is_none")]
     meta: Option<Meta>,
+    #[serde(default, skip_serializing, rename = "errors")]
+    _errors: IgnoredAny,
+}
+
+/// The body around an error.
+#[derive(Serialize, Deserialize)]
+struct ErrorBody {
+    #[serde(with = "Lenient")]
+    errors: LookupError,
+    #[serde(default, skip_serializing, rename = "data")]
+    _data: IgnoredAny,
+    #[serde(default, skip_serializing, rename = "meta")]
+    _meta: IgnoredAny,
 }
 
 /// Makes an event of a payload type that stands in a body of its own, under this name.
@@ -123,7 +141,11 @@ macro_rules! event {
     };
     ($payload:ident = $name:literal) => {
         event!($payload = $name, |body: Body<Self>| body.data, |data| {
-            Body { data }
+            Body {
+                data,
+                _meta: IgnoredAny,
+                _errors: IgnoredAny,
+            }
         });
     };
 }
@@ -142,11 +164,19 @@ event!(
     },
     |mut data: Self| {
         let meta = data.meta.take();
-        SearchBody { data, meta }
+        SearchBody {
+            data,
+            meta,
+            _errors: IgnoredAny,
+        }
     }
 );
 event!(
     LookupError = "error",
-    |body: error::ErrorBody| body.errors,
-    |errors| error::ErrorBody { errors }
+    |body: ErrorBody| body.errors,
+    |errors| ErrorBody {
+        errors,
+        _data: IgnoredAny,
+        _meta: IgnoredAny,
+    }
 );

@@ -2,9 +2,7 @@
 
 use alloc::string::String;
 
-use serde::{Deserialize, Serialize};
-
-use crate::lenient::{Lenient, payload};
+use crate::lenient::payload;
 
 payload! {
     /// Why a look-up failed, as Tomba's API answers. That it is ever posted to a webhook is an
@@ -27,11 +25,4 @@ impl LookupError {
     pub(super) fn lead(&self) -> Option<crate::Lead> {
         None
     }
-}
-
-/// The body around an error.
-#[derive(Serialize, Deserialize)]
-pub(super) struct ErrorBody {
-    #[serde(with = "Lenient")]
-    pub(super) errors: LookupError,
 }

@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, string::String};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{
@@ -110,6 +110,9 @@ struct Shape<'a> {
     errors: Option<LookupError>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    /// Here only so that a second one is refused.
+    #[serde(default, rename = "meta")]
+    _meta: IgnoredAny,
 }
 
 impl Shape<'_> {
