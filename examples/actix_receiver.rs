@@ -12,6 +12,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
+    http::KeepAlive,
     middleware::{self, Next},
     web::{self, Data, ReqData, ServiceConfig},
 };
@@ -62,6 +63,9 @@ async fn serve<S: Store>(settings: Settings, store: S) -> Result<(), Box<dyn Err
             .configure(|app| configure::<S>(app, &settings))
     })
     .client_request_timeout(ANSWER_WITHIN)
+    // The time limit to a request's head is for the first of a connection alone.
+    .keep_alive(KeepAlive::Disabled)
+    .shutdown_signal(support::stopped())
     .bind(listen)?;
     for address in server.addrs() {
         println!("listening on http://{address}");

@@ -37,7 +37,6 @@ use serde_json::json;
 use support::{ANSWER_WITHIN, Settings, WORK_WITHIN};
 use tokio::{
     net::TcpListener,
-    signal,
     time::{self, Duration, Instant},
 };
 
@@ -73,7 +72,7 @@ async fn serve(settings: Settings, store: impl Store + Clone) -> Result<(), Box<
         .timer(TokioTimer::new())
         .header_read_timeout(ANSWER_WITHIN);
     let graceful = GracefulShutdown::new();
-    let mut shutdown = pin!(shutdown_signal());
+    let mut shutdown = pin!(support::stopped());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -225,17 +224,4 @@ where
         // The work has failed or took too long, or the store can't be reached: the sender retries.
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
-}
-
-/// Ends on Ctrl-C or SIGTERM.
-async fn shutdown_signal() {
-    #[cfg(unix)]
-    if let Ok(mut terminated) = signal::unix::signal(signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
-        }
-        return;
-    }
-    let _ = signal::ctrl_c().await;
 }

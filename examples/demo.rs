@@ -37,7 +37,11 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         "{:<10}{:<36}{:<8}{:<8}came of it",
         "sender", "delivery", "must be", "is"
     );
-    let client = reqwest::Client::new();
+    // A connection that was closed after a refusal is not taken again.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(0);
+    let client = client.build()?;
     let mut wrong = 0;
     for case in cases(&secret, &Secret::new("a secret of somebody else")?) {
         let mut request = client.post(format!("http://{address}{}", case.uri));
@@ -289,8 +293,8 @@ fn signed<P: SignedProvider>(
             .with_header("content-encoding", b"gzip")
             .refused(415),
         Case::new(
-            "3 MiB",
-            &SampleRequest::<P>::new(vec![b' '; 3 << 20])
+            "more than 2 MiB",
+            &SampleRequest::<P>::new(vec![b' '; (2 << 20) + 1])
                 .path(path)
                 .sign(secret),
         )

@@ -10,15 +10,16 @@
 //! `GRAPHOID_WEBHOOK_SECRET`, `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`. Tomba's token goes into
 //! the header `x-webhook-token` and into the query, so that either kind of receiver finds it.
 //!
-//! It prints the status of the answer and its body, and ends with 0 if the status is 2xx.
+//! It prints the status of the answer and its body, and ends with 0 if the status is 2xx. The URL is one
+//! of `http://`: to try a receiver behind TLS, post to the server behind it.
 
-use std::{error::Error, fs, process::ExitCode};
+use std::{env, error::Error, ffi::OsString, fs, process::ExitCode};
 
 use leadhook::{
     Provider, Secret,
     samples::{self, Sample, SampleRequest},
 };
-use reqwest::Url;
+use reqwest::{Client, Url, redirect::Policy};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -26,14 +27,24 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("send: {error}");
+            eprint!("send: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprint!(": {error}");
+                cause = error.source();
+            }
+            eprintln!();
             ExitCode::from(64)
         }
     }
 }
 
 async fn run() -> Result<bool, Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = env::args_os()
+        .skip(1)
+        .map(OsString::into_string)
+        .collect::<Result<_, _>>()
+        .map_err(|_| "an argument is not Unicode")?;
     let [provider, rest @ ..] = arguments.as_slice() else {
         return Err("usage: send PROVIDER SAMPLE|FILE URL".into());
     };
@@ -91,13 +102,20 @@ async fn send<P: Provider>(
         Some(sample) => sample.request(),
         None => SampleRequest::new(fs::read(body).map_err(|error| format!("{body}: {error}"))?),
     };
-    let url = Url::parse(url)?;
-    let request = authenticate(request.path(url.path()))?;
-    let mut post = reqwest::Client::new().post(url.join(&request.uri())?);
+    let mut url = Url::parse(url)?;
+    let request = authenticate(request)?;
+    if let Some((_, token)) = request.uri().split_once('?') {
+        let query: Vec<&str> = url.query().into_iter().chain([token]).collect();
+        url.set_query(Some(&query.join("&")));
+    }
+    // What a sender would do at a redirect is not known. Nor is the token for another host.
+    let client = Client::builder().redirect(Policy::none()).no_proxy();
+    let mut post = client.build()?.post(url);
     for (name, value) in request.headers() {
         post = post.header(name, value);
     }
-    let answer = post.body(request.body().clone()).send().await?;
+    let sent = post.body(request.body().clone()).send().await;
+    let answer = sent.map_err(reqwest::Error::without_url)?;
     let status = answer.status();
     println!("{status} {}", answer.text().await?);
     Ok(status.is_success())

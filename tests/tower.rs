@@ -91,7 +91,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
             .header("x-event", envelope.name())
             .body(request.into_body())
             .unwrap(),
-        Err(error) => Rejection::from(error).into(),
+        Err(error) => Rejection::unreadable(delivery, error).into(),
     };
     Ok(response)
 }

@@ -7,11 +7,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::extract::FromRequest;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use leadhook::{
-    Delivery, Graphoid, Receiver, Secret, Signer, VerifyError,
+    Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError,
+    axum::Webhook,
     dedup::{Dedup, MemoryStore},
     tower::AuthenticateLayer,
 };
@@ -167,6 +169,40 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
         told_of(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
         event(&[("status", "413"), ("reason", "the body is over the limit")])
     );
+}
+
+#[test]
+fn what_can_not_be_read_is_told_wherever_it_is_read() {
+    const WON: &str = r#"{"event":"lead.won","data":{"lead":{"name":"Ann Lee"}}}"#;
+
+    let told = event(&[
+        ("status", "422"),
+        (
+            "reason",
+            "unknown shape of lead.won at `data.lead.id` (line 1, column 53)",
+        ),
+        ("body_length", "55"),
+    ]);
+
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(Secret::new("whsec_5d41402abc4b").unwrap());
+    let (name, value) = signed_by("whsec_5d41402abc4b", WON);
+    let request = Request::builder().header(name, value).body(WON.into());
+    let request = request.unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
+        runtime.unwrap().block_on(webhook).unwrap_err();
+    });
+    assert_eq!(*events.0.lock().unwrap(), told);
+
+    let events = Events::default();
+    let delivery = Delivery::<Graphoid>::from_storage(WON);
+    tracing::subscriber::with_default(events.clone(), || {
+        let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
+        assert_eq!(rejection.provider(), Some("graphoid"));
+    });
+    assert_eq!(*events.0.lock().unwrap(), told);
 }
 
 #[test]

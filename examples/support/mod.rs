@@ -12,6 +12,7 @@ use leadhook::{
     SecretErrorKind, Tomba,
 };
 use serde::Serialize;
+use tokio::signal;
 
 /// When a request must be answered: the senders give up after 10 seconds.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(8);
@@ -101,4 +102,17 @@ pub(crate) fn print<E: Event>(envelope: &Envelope<E>, duplicate: bool) -> io::Re
     let mut output = io::stdout().lock();
     output.write_all(&line)?;
     output.flush()
+}
+
+/// Ends on Ctrl-C or SIGTERM.
+pub(crate) async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = signal::unix::signal(signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    let _ = signal::ctrl_c().await;
 }

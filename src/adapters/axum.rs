@@ -111,7 +111,7 @@
 //!     match delivery.read() {
 //!         Ok(envelope) => println!("{}", envelope.name()),
 //!         Err(error @ ReadError::UnknownShape { .. }) => store(delivery.body(), error), // and 200
-//!         Err(error) => return Err(error.into()),
+//!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
 //!     }
 //!     Ok(())
 //! }

@@ -3,24 +3,23 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::{Provider, ReadError, VerifyError};
+use crate::{Delivery, Provider, ReadError, VerifyError};
 
 /// Why a request was refused, and with which status.
 ///
 /// The answer has the status and an empty body: the reason is for the operator, not for the caller.
 /// It never carries a secret, a signature or a value of the body. The features `axum` and `tower`
 /// put the `Rejection` into the response's extensions, where a middleware finds it; under `actix` it
-/// is the response's error. The `tracing` feature writes each that an extractor or the layer makes as
-/// an event.
+/// is the response's error. The `tracing` feature writes each as an event.
 ///
-/// It can be made of a [`ReadError`] and of a [`VerifyError`], so that a handler that takes the
-/// [`Delivery`](crate::Delivery), and reads it by itself, answers as the extractors do.
+/// A handler that takes the [`Delivery`], and reads it by itself, refuses it as the extractors do with
+/// [`unreadable`](Self::unreadable). One that is made of an error alone is not traced.
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid, Rejection};
 ///
 /// let delivery = Delivery::<Graphoid>::from_storage(r#"{"event":"lead.won","data":{"lead":[]}}"#);
-/// let rejection = Rejection::from(delivery.read().unwrap_err());
+/// let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
 ///
 /// assert_eq!(rejection.status(), 422);
 /// assert_eq!(
@@ -65,6 +64,12 @@ pub enum RejectionKind {
 }
 
 impl Rejection {
+    /// Refuses a delivery that can't be read, and tells the operator.
+    #[must_use]
+    pub fn unreadable<P: Provider>(delivery: &Delivery<P>, error: ReadError) -> Self {
+        Self::of::<P>(error, Some(delivery.body().len()))
+    }
+
     /// Refuses a request to the provider's endpoint, and tells the operator.
     pub(crate) fn of<P: Provider>(
         kind: impl Into<RejectionKind>,

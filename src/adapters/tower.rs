@@ -10,13 +10,13 @@
 //! use tower::{ServiceBuilder, ServiceExt};
 //!
 //! async fn graphoid(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
-//!     let delivery = request.extensions().get::<Delivery<Graphoid>>();
-//!     Ok(match delivery.expect("the layer puts it there").read() {
+//!     let delivery: &Delivery<Graphoid> = request.extensions().get().expect("the layer puts it there");
+//!     Ok(match delivery.read() {
 //!         Ok(envelope) => {
 //!             println!("{}", envelope.name());
 //!             Response::default()
 //!         }
-//!         Err(error) => Rejection::from(error).into(),
+//!         Err(error) => Rejection::unreadable(delivery, error).into(),
 //!     })
 //! }
 //!
@@ -69,6 +69,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// does not read the event: the service does that, with [`Delivery::read`](crate::Delivery::read), and a
 /// [`Rejection`] can be made of the error. A refusal's body is the default value of the service's
 /// response body.
+///
+/// A request whose header has the right form takes its place in the service while its body is read:
+/// put a time limit around both.
 pub struct AuthenticateLayer<P> {
     receiver: Receiver<P>,
     limit: usize,

@@ -22,7 +22,7 @@ impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
     pub(super) fn read(delivery: Delivery<P>) -> Result<Self, Rejection> {
         match delivery.read_as() {
             Ok(envelope) => Ok(Self { delivery, envelope }),
-            Err(error) => Err(Rejection::of::<P>(error, Some(delivery.body().len()))),
+            Err(error) => Err(Rejection::unreadable(&delivery, error)),
         }
     }
 }

@@ -221,6 +221,10 @@ fn a_slow_sender_is_cut_off() {
         slow_head
             .write_all(b"POST /webhooks/graphoid HTTP/1.1\r\n")
             .unwrap();
+        let mut slow_second_head = TcpStream::connect(receiver.address).unwrap();
+        slow_second_head
+            .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\nGET / HT")
+            .unwrap();
 
         assert_eq!(
             receiver.post(&lead_won()).0,
@@ -228,14 +232,20 @@ fn a_slow_sender_is_cut_off() {
             "{name} serves others meanwhile"
         );
         assert_eq!(answer(slow_body).0, 408, "{name}");
-        let mut rest = Vec::new();
-        slow_head.read_to_end(&mut rest).unwrap();
+        for mut stream in [slow_head, slow_second_head] {
+            let timeout = Some(Duration::from_secs(30));
+            stream.set_read_timeout(timeout).unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        }
     }
 }
 
 #[test]
-fn a_request_in_flight_is_finished_on_sigterm() {
-    for name in RECEIVERS {
+fn a_request_in_flight_is_finished_on_sigterm_and_ctrl_c() {
+    for (name, signal) in RECEIVERS
+        .into_iter()
+        .flat_map(|name| [(name, "-TERM"), (name, "-INT")])
+    {
         let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
         let request = lead_won();
         let (start, rest) = request.body().split_at(10);
@@ -246,7 +256,7 @@ fn a_request_in_flight_is_finished_on_sigterm() {
         let pid = receiver.process.id().to_string();
         assert!(
             Command::new("kill")
-                .args(["-TERM", &pid])
+                .args([signal, &pid])
                 .status()
                 .unwrap()
                 .success()
