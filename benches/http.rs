@@ -5,8 +5,8 @@
 //! needs two cores that nothing else uses: the servers get one, and the client the other. `ROUNDS`
 //! (7) and `SECONDS` (3), how long a turn takes, can be set in the environment.
 //!
-//! The client never sleeps. One that does is woken by each answer, in the server's time: that costs
-//! as much as parsing, and costs the slow servers, for which it waits, more than the fast ones.
+//! The client never sleeps. One that does is woken by the answers, in the server's time, which costs
+//! the slow servers, for which it waits, more than the fast ones.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{

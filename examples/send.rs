@@ -108,7 +108,7 @@ async fn send<P: Provider>(
         let query: Vec<&str> = url.query().into_iter().chain([token]).collect();
         url.set_query(Some(&query.join("&")));
     }
-    // What a sender would do at a redirect is not known. Nor is the token for another host.
+    // No redirect is followed: the signature and the token are not for another host.
     let client = Client::builder().redirect(Policy::none()).no_proxy();
     let mut post = client.build()?.post(url);
     for (name, value) in request.headers() {

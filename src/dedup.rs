@@ -188,25 +188,22 @@ impl<S: Store> Dedup<S> {
             Claimed::Done => return Ok(Outcome::HandledBefore),
             Claimed::Busy { left } => return Ok(Outcome::InWork { left }),
         };
-        match self.run_until(end, future).await {
+        let not_handled = match self.run_until(end, future).await {
             Some(Ok(value)) => {
                 let keep = self.keep.unwrap_or(key.repeats_within());
-                Ok(
+                return Ok(
                     match self.store.complete(claim, keep).await.inspect_err(trace) {
                         Ok(()) => Outcome::Handled(value),
                         Err(error) => Outcome::NotRecorded { value, error },
                     },
-                )
+                );
             }
-            // A claim that can't be released ends with its lease.
-            failed => {
-                let _ = self.store.release(claim).await.inspect_err(trace);
-                match failed {
-                    Some(Err(error)) => Err(OnceError::Failed(error)),
-                    _ => Ok(Outcome::LeaseLost),
-                }
-            }
-        }
+            Some(Err(error)) => Err(OnceError::Failed(error)),
+            None => Ok(Outcome::LeaseLost),
+        };
+        // A claim that can't be released ends with its lease.
+        let _ = self.store.release(claim).await.inspect_err(trace);
+        not_handled
     }
 
     /// Runs a future, and drops it at the first poll after the end.

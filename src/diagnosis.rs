@@ -101,7 +101,7 @@ pub(crate) fn read_as<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ReadE
 #[cold]
 pub(crate) fn read_slowly<E: Event>(text: &str) -> Result<Envelope<E>, ReadError> {
     check_syntax(text)?;
-    if !text.trim_start().starts_with('{') {
+    if !is_object(text) {
         return Err(ReadError::NotAnObject);
     }
     let layout = E::Provider::LAYOUT;
@@ -127,6 +127,11 @@ pub(crate) fn read_slowly<E: Event>(text: &str) -> Result<Envelope<E>, ReadError
             })
         }
     }
+}
+
+/// Whether JSON is an object, by its first character.
+pub(crate) fn is_object(json: &str) -> bool {
+    json.trim_start().starts_with('{')
 }
 
 fn check_syntax(text: &str) -> Result<(), ReadError> {

@@ -59,7 +59,7 @@ impl<E: Event> Envelope<E> {
         let envelope = match E::Provider::LAYOUT {
             Layout::Enveloped(keys) => Self::read_enveloped(keys, None, &mut json)?,
             Layout::Bare { .. } => {
-                if !text.trim_start().starts_with('{') {
+                if !diagnosis::is_object(text) {
                     return Err(Error::custom("no object"));
                 }
                 let name = E::recognize(&mut serde_json::Deserializer::from_str(text))?;

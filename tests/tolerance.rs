@@ -508,9 +508,6 @@ fn a_value_that_looks_like_serdes_own_words_does_not_change_the_path() {
     );
 }
 
-/// A look-up, and names of fields that it finds.
-type LookUp = (fn(&FormData) -> Option<String>, &'static [&'static str]);
-
 #[test]
 fn a_boolean_in_a_form_is_no_contact() {
     let form = json!({"email": true, "phone": false, "url": 1});
@@ -518,6 +515,9 @@ fn a_boolean_in_a_form_is_no_contact() {
     assert_eq!((lead.email, lead.phone), (None, None));
     assert_eq!(lead.website.as_deref(), Some("1"));
 }
+
+/// A look-up, and names of fields that it finds.
+type LookUp = (fn(&FormData) -> Option<String>, &'static [&'static str]);
 
 #[test]
 fn form_fields_are_found_in_any_spelling() {
@@ -792,6 +792,10 @@ fn tombas_bodies_are_recognized_in_the_right_order() {
     ] {
         let envelope = read_as::<TombaEvent>(body.to_string()).unwrap();
         assert_eq!(envelope.name(), name, "{body}");
+        assert_eq!(
+            serde_json::to_value(&envelope).unwrap()["errors"].is_object(),
+            name == "error"
+        );
         let written = serde_json::to_string(&envelope).unwrap();
         assert_eq!(read_as::<TombaEvent>(written).unwrap(), envelope, "{body}");
     }

@@ -10,10 +10,11 @@ use crate::{Delivery, Provider, ReadError, VerifyError};
 /// The answer has the status and an empty body: the reason is for the operator, not for the caller.
 /// It never carries a secret, a signature or a value of the body. The features `axum` and `tower`
 /// put the `Rejection` into the response's extensions, where a middleware finds it; under `actix` it
-/// is the response's error. The `tracing` feature writes each as an event.
+/// is the response's error. The `tracing` feature writes each as an event, but for those that are made of
+/// an error alone.
 ///
 /// A handler that takes the [`Delivery`], and reads it by itself, refuses it as the extractors do with
-/// [`unreadable`](Self::unreadable). One that is made of an error alone is not traced.
+/// [`unreadable`](Self::unreadable).
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid, Rejection};
