@@ -114,6 +114,14 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
         "/tomba/email-verifier",
         Receiver::query_token("token", &secret(TOKEN)).with_previous(&secret("the previous token")),
     );
+    endpoints.add::<Tomba, EmailVerifier>(
+        "/tomba/bytes",
+        Receiver::query_token("token", &Secret::from_bytes(b"\xff\xfe+a").unwrap()),
+    );
+    endpoints.add::<Tomba, EmailVerifier>(
+        "/tomba/replaced",
+        Receiver::query_token("token", &secret("\u{fffd}\u{fffd}+a")),
+    );
     endpoints.add::<Tomba, TombaEvent>("/tomba/open", Receiver::unauthenticated());
 }
 
@@ -673,6 +681,11 @@ fn query_token() -> Vec<Case> {
         wrong("array", "a parameter is no list", "token=0123456789abcdef,").only(Where::Http),
         wrong("not-utf-8", "it is another token", "token=%ff%fe").only(Where::Http),
         wrong("half-an-escape", "it is another token", "token=%3").only(Where::Http),
+        http("token-of-bytes", "a token is its bytes", "token=%ff%FE%2Ba").to("/tomba/bytes"),
+        wrong("plus-for-space", "a plus is a space", "token=%ff%fe+a").only(Where::Http).to("/tomba/bytes"),
+        wrong("bytes-for-text", "no byte is replaced", "token=%ff%fe%2Ba").only(Where::Http).to("/tomba/replaced"),
+        wrong("text-for-bytes", "no byte is replaced", "token=%EF%BF%BD%EF%BF%BD%2Ba").only(Where::Http).to("/tomba/bytes"),
+        http("token-of-text", "text is its bytes in UTF-8", "token=%EF%BF%BD%EF%BF%BD%2Ba").to("/tomba/replaced"),
         case("gzip", "what is in the body is not known", "token=0123456789abcdef").header("content-encoding", "gzip").encoded(),
         case("other-type", "a route has one type", "token=0123456789abcdef").body(SAVE_LEAD)
             .unknown_shape("email-verifier", "data.email", 38),

@@ -161,8 +161,79 @@ async fn without_a_receiver_the_answer_is_500() {
     let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
     assert_eq!(answer.status(), 500);
     let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
-    assert_eq!(*rejection.kind(), RejectionKind::MissingReceiver);
+    assert!(matches!(
+        rejection.kind(),
+        RejectionKind::MissingReceiver {
+            provider: "graphoid",
+            ..
+        }
+    ));
+    assert!(rejection.to_string().contains("no receiver for graphoid"));
     assert!(read_body(answer).await.is_empty());
+}
+
+/// Posts a signed body to a handler as a client does, who declares its length.
+async fn post_to<F, Args>(handler: F, framing: (&str, &str)) -> (u16, Option<RejectionKind>)
+where
+    F: actix_web::Handler<Args, Output: actix_web::Responder + 'static>,
+    Args: actix_web::FromRequest + 'static,
+{
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handler));
+    let app = init_service(app).await;
+    let request = signed(GRAPHOID.body).insert_header(framing);
+    let answer = call_service(&app, request.to_request()).await;
+    let error = answer.response().error();
+    let rejection = error.and_then(|error| error.as_error::<Rejection>());
+    let kind = rejection.map(|rejection| rejection.kind().clone());
+    (answer.status().as_u16(), kind)
+}
+
+#[actix_web::test]
+async fn a_body_that_was_taken_before_is_500() {
+    for framing in [("content-length", "181"), ("transfer-encoding", "chunked")] {
+        let bytes_first = async |_: web::Bytes, _: Webhook<Graphoid>| HttpResponse::Ok();
+        let (status, kind) = post_to(bytes_first, framing).await;
+        assert_eq!((status, kind), (500, Some(RejectionKind::BodyTaken)));
+
+        let webhook_twice = async |_: Webhook<Graphoid>, _: Delivery<Graphoid>| HttpResponse::Ok();
+        let (status, kind) = post_to(webhook_twice, framing).await;
+        assert_eq!((status, kind), (500, Some(RejectionKind::BodyTaken)));
+
+        let webhook_alone = async |_: Webhook<Graphoid>| HttpResponse::Ok();
+        assert_eq!(post_to(webhook_alone, framing).await, (200, None));
+    }
+}
+
+/// Without a body, the signature is what is wrong.
+#[actix_web::test]
+async fn an_empty_body_is_not_taken_for_one_that_was_taken() {
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+    let signature = GRAPHOID.sign(GRAPHOID.secret, b"{}");
+    let request = TestRequest::post().insert_header((GRAPHOID.header, signature));
+
+    let empty = request.insert_header(("content-length", "0")).to_request();
+    assert_eq!(call_service(&app, empty).await.status(), 401);
+}
+
+/// This can't be prevented, so the documentation and SECURITY.md warn of it.
+#[actix_web::test]
+async fn an_optional_webhook_lets_unsigned_requests_reach_the_handler() {
+    async fn handle(webhook: Option<Webhook<Graphoid>>) -> String {
+        webhook.is_some().to_string()
+    }
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, unsigned().to_request()).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(read_body(answer).await, "false");
 }
 
 #[actix_web::test]

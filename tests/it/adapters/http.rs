@@ -32,6 +32,7 @@ macro_rules! over_http {
             a_body_that_breaks_off_is_refused
             chunks_of_any_size_are_one_body
             a_refused_body_is_never_taken_for_a_request
+            a_connection_outlives_a_rejected_request
             nothing_is_inflated
             a_signature_in_a_trailer_is_none
             a_thousand_connections_at_once_are_served
@@ -74,6 +75,8 @@ pub(crate) struct Answer {
     status: u16,
     event: Option<String>,
     kind: Option<String>,
+    /// Whether the server said that it closes the connection.
+    closes: bool,
     body: Vec<u8>,
 }
 
@@ -95,6 +98,7 @@ impl Answer {
             event,
             kind,
             body,
+            ..
         } = self;
         (!is_right).then(|| {
             format!(
@@ -186,6 +190,7 @@ impl Connection {
             status,
             event: header("x-event"),
             kind: header("x-kind"),
+            closes: header("connection").is_some_and(|value| value == "close"),
             body: self.received.drain(..length).collect(),
         })
     }
@@ -285,6 +290,7 @@ async fn post(client: &reqwest::Client, address: SocketAddr, case: &Case) -> Ans
         status: response.status().as_u16(),
         event: header("x-event"),
         kind: header("x-kind"),
+        closes: header("connection").is_some_and(|value| value == "close"),
         body: response.bytes().await.unwrap().into(),
     }
 }
@@ -356,11 +362,12 @@ pub(crate) async fn the_header_is_looked_at_before_the_body_is_sent(address: Soc
         "/tomba/email-verifier/longer",
     ] {
         let case = of_the_table(id);
-        for framing in ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"] {
-            for expect in ["", "Expect: 100-continue\r\n"] {
-                let head = [&head(&case), framing.as_bytes(), expect.as_bytes(), b"\r\n"].concat();
-                ask(address, head).await.unwrap().must_be_of(&case);
-            }
+        for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+            let rest = format!("{framing}\r\nExpect: 100-continue\r\n\r\n");
+            let head = [&head(&case), rest.as_bytes()].concat();
+            let answer = ask(address, head).await.unwrap();
+            answer.must_be_of(&case);
+            assert!(answer.closes, "the client might still send the body");
         }
     }
 }
@@ -382,14 +389,16 @@ pub(crate) async fn the_limit_is_inclusive(address: SocketAddr) {
 }
 
 pub(crate) async fn a_body_without_end_is_refused(address: SocketAddr) {
-    let case = of_the_table("/scoreapp/over-the-limit");
+    let mut case = of_the_table("/scoreapp/over-the-limit");
+    case.body.resize(DRAINED, b' ');
     let length = format!("Content-Length: {}\r\n\r\n", u64::MAX / 2);
     let with_length = [&head(&case), length.as_bytes(), &case.body].concat();
-    ask(address, with_length).await.unwrap().must_be_of(&case);
-
     let mut chunked = in_chunks(&case, 1000, "");
     chunked.truncate(chunked.len() - "0\r\n\r\n".len());
-    ask(address, chunked).await.unwrap().must_be_of(&case);
+    for request in [with_length, chunked] {
+        let answer = ask(address, request).await.unwrap();
+        answer.must_be_of(&case);
+    }
 }
 
 pub(crate) async fn a_body_that_breaks_off_is_refused(address: SocketAddr) {
@@ -471,6 +480,62 @@ pub(crate) async fn a_refused_body_is_never_taken_for_a_request(address: SocketA
         was_served.contains(&true),
         "a connection is never used again"
     );
+}
+
+/// The bytes of a rejected body that are read at most: the limit and 1 MiB.
+const DRAINED: usize = LIMIT + 1024 * 1024;
+
+/// A proxy sends the next request on the connection of a rejected one, unless the response says that
+/// the connection closes.
+pub(crate) async fn a_connection_outlives_a_rejected_request(address: SocketAddr) {
+    let mut connections = JoinSet::new();
+    for id in [
+        "/scoreapp/unsigned",
+        "/scoreapp/63-digits",
+        "/scoreapp/gzip",
+        "/scoreapp/over-the-limit",
+    ] {
+        for length in [LIMIT + 1, LIMIT + 5000, LIMIT + 2 * 1024 * 1024] {
+            let mut case = of_the_table(id);
+            case.body.resize(length, b' ');
+            for request in [with_length(&case), in_chunks(&case, 1000, "")] {
+                connections.spawn(reject_then_accept(address, case.clone(), request));
+            }
+        }
+    }
+    let stayed_open = connections.join_all().await;
+    assert!(stayed_open.contains(&true), "no connection is used again");
+}
+
+/// Sends a request whose body comes late, and a good one after it on the same connection unless the
+/// server closes it. Returns whether it stays open.
+async fn reject_then_accept(address: SocketAddr, rejected: Case, request: Vec<u8>) -> bool {
+    let mut connection = Connection::open(address).await;
+    let head_length = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let (head, body) = request.split_at(head_length.unwrap() + 4);
+    let (head, body) = (head.to_vec(), body.to_vec());
+    let mut writer = connection.writer.take().unwrap();
+    let sending = tokio::spawn(async move {
+        writer.write_all(&head).await.unwrap();
+        // Long enough for a server to respond to the head alone.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        writer.write_all(&body).await.map(|()| writer)
+    });
+    let answer = connection.answer().await.unwrap();
+    answer.must_be_of(&rejected);
+    if answer.closes {
+        return false;
+    }
+    assert!(
+        rejected.body.len() <= DRAINED,
+        "{}: too much is read",
+        rejected.id
+    );
+    connection.writer = Some(sending.await.unwrap().unwrap());
+    connection.send(with_length(&good()));
+    let answer = connection.answer().await;
+    answer.expect(&rejected.id).must_be_of(&good());
+    true
 }
 
 /// Sends two requests at once, the first of which is refused, and tells whether the second is served.

@@ -1,4 +1,4 @@
-//! What came of an event becomes the same answer in axum and in actix-web.
+//! An outcome becomes the same response in axum, actix-web and tower.
 
 use std::{
     convert::Infallible,
@@ -10,8 +10,9 @@ use std::{
 
 use actix_web::{Responder, ResponseError};
 use axum::response::IntoResponse;
+use http::{Response, StatusCode};
 use leadhook::{
-    Delivery, Graphoid,
+    Delivery, Graphoid, ReadError, Rejection, VerifyError,
     dedup::{Dedup, MemoryStore, OnceError, Outcome, StoreError},
 };
 
@@ -45,6 +46,41 @@ async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -
         retry_after.map(|value| value.to_str().unwrap().into()),
         String::from_utf8(body.into()).unwrap(),
     )
+}
+
+fn by_tower(result: Result<&'static str>) -> Answer {
+    let own = |value: &str| Response::new(value.to_owned());
+    let response: Response<String> = match result {
+        Ok(Outcome::Handled(value)) => Outcome::Handled(own(value)).into(),
+        Ok(Outcome::HandledUnrecorded { value, error }) => {
+            let value = own(value);
+            Outcome::HandledUnrecorded { value, error }.into()
+        }
+        Ok(Outcome::AlreadyHandled) => Outcome::AlreadyHandled.into(),
+        Ok(Outcome::InProgress { remaining }) => Outcome::InProgress { remaining }.into(),
+        Ok(Outcome::LeaseExpired) => Outcome::LeaseExpired.into(),
+        Err(OnceError::Store(error)) => OnceError::<Response<String>>::Store(error).into(),
+        Err(other) => panic!("{other:?}"),
+    };
+    let (head, body) = response.into_parts();
+    let retry_after = head.headers.get("retry-after");
+    let retry_after = retry_after.map(|value| value.to_str().unwrap().into());
+    Answer(head.status.as_u16(), retry_after, body)
+}
+
+#[test]
+fn every_status_converts() {
+    let unsigned = VerifyError::MissingSignature;
+    let unreadable = ReadError::NotAnObject;
+    let in_progress = Outcome::<()>::InProgress {
+        remaining: Duration::ZERO,
+    };
+    assert_eq!(StatusCode::from(&unsigned), unsigned.status());
+    assert_eq!(StatusCode::from(&unreadable), unreadable.status());
+    assert_eq!(StatusCode::from(&Rejection::from(unsigned)), 401);
+    assert_eq!(StatusCode::from(&Rejection::from(unreadable)), 400);
+    assert_eq!(StatusCode::from(&in_progress), 409);
+    assert_eq!(StatusCode::from(&StoreError::Full), 503);
 }
 
 #[tokio::test]
@@ -105,6 +141,7 @@ async fn every_outcome_has_its_status() {
         let shown = format!("{:?}", result());
         assert_eq!(by_axum(result()).await, expected, "axum: {shown}");
         assert_eq!(by_actix(result()).await, expected, "actix-web: {shown}");
+        assert_eq!(by_tower(result()), expected, "tower: {shown}");
     }
 }
 
@@ -121,7 +158,7 @@ async fn failed_work_answers_as_its_error_does() {
 
     impl IntoResponse for Teapot {
         fn into_response(self) -> axum::response::Response {
-            (http::StatusCode::IM_A_TEAPOT, self.to_string()).into_response()
+            (StatusCode::IM_A_TEAPOT, self.to_string()).into_response()
         }
     }
 
@@ -134,6 +171,11 @@ async fn failed_work_answers_as_its_error_does() {
     let expected = || Answer(418, None, "short and stout".into());
     assert_eq!(by_axum(Err(OnceError::Failed(Teapot))).await, expected());
     assert_eq!(by_actix(Err(OnceError::Failed(Teapot))).await, expected());
+
+    let mut teapot = Response::new(String::new());
+    *teapot.status_mut() = StatusCode::IM_A_TEAPOT;
+    let response: Response<String> = OnceError::Failed(teapot).into();
+    assert_eq!(response.status(), 418);
 }
 
 #[tokio::test]

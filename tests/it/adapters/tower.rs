@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -206,7 +206,7 @@ async fn a_body_that_fails_is_broken_off() {
     assert_eq!(kind(&answer), Some(&RejectionKind::BodyIncomplete));
 }
 
-/// A body of which nothing may be read, since its length is known.
+/// A body over every limit, of which nothing may be read.
 struct Huge;
 
 impl http_body::Body for Huge {
@@ -225,14 +225,39 @@ impl http_body::Body for Huge {
     }
 }
 
-#[tokio::test]
-async fn a_body_that_is_known_to_be_over_the_limit_is_not_read() {
+/// The status of the response to a huge body, what it says of the connection, and what the rejection
+/// does.
+async fn reject_unread(request: Request<Huge>) -> (u16, bool, bool) {
     let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
-
-    let request = signed(GRAPHOID.body).map(|_| Huge);
     let answer = service.oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), 413);
-    assert_eq!(kind(&answer), Some(&RejectionKind::BodyTooLarge));
+    let closes = answer.headers().get("connection");
+    let rejection = answer.extensions().get::<Rejection>().unwrap();
+    (
+        answer.status().as_u16(),
+        closes.is_some_and(|value| value == "close"),
+        rejection.must_close(),
+    )
+}
+
+#[tokio::test]
+async fn nothing_is_read_where_the_client_waits_to_be_asked() {
+    for (request, status) in [(signed(GRAPHOID.body), 413), (unsigned(), 401)] {
+        let mut request = request.map(|_| Huge);
+        let expect = HeaderValue::from_static("100-Continue");
+        request.headers_mut().insert("expect", expect);
+        assert_eq!(reject_unread(request).await, (status, true, true));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_drained_under_http_2() {
+    for (request, status) in [(signed(GRAPHOID.body), 413), (unsigned(), 401)] {
+        for version in [Version::HTTP_2, Version::HTTP_3] {
+            let mut request = request.clone().map(|_| Huge);
+            *request.version_mut() = version;
+            assert_eq!(reject_unread(request).await, (status, false, false));
+        }
+    }
 }
 
 #[tokio::test]

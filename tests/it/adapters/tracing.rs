@@ -1,10 +1,16 @@
-//! What the `tracing` feature tells the operator of a refusal, and what it keeps to itself.
+//! The adapters' `tracing` events, which contain nothing of the request.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
 
 use axum::extract::FromRequest;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::Full;
 use leadhook::{
     Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError, axum::Webhook,
@@ -55,7 +61,7 @@ const LONG: &str = concat!(
 fn event(fields: &[(&'static str, &str)]) -> Vec<BTreeMap<&'static str, String>> {
     let always = [
         ("level", "WARN"),
-        ("message", "webhook refused"),
+        ("message", "webhook rejected"),
         ("provider", "graphoid"),
     ];
     let fields = always.iter().chain(fields).copied();
@@ -67,7 +73,7 @@ fn event(fields: &[(&'static str, &str)]) -> Vec<BTreeMap<&'static str, String>>
 }
 
 #[test]
-fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
+fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
     assert_eq!(
         told_of(Some(signed_by("whsec_5d41402abc4b", BODY)), BODY),
         []
@@ -110,7 +116,7 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
             ("status", "415"),
             (
                 "reason",
-                "the body has a content encoding; it is read only as it was signed"
+                "the body has a content encoding, and only unencoded bodies can be verified"
             ),
         ])
     );
@@ -121,7 +127,7 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
 }
 
 #[test]
-fn what_can_not_be_read_is_told_wherever_it_is_read() {
+fn an_unreadable_body_is_traced_wherever_it_is_read() {
     const WON: &str = r#"{"event":"lead.won","data":{"lead":{"name":"Ann Lee"}}}"#;
 
     let told = event(&[
@@ -152,4 +158,60 @@ fn what_can_not_be_read_is_told_wherever_it_is_read() {
         assert_eq!(rejection.provider(), Some("graphoid"));
     });
     assert_eq!(*events.0.lock().unwrap(), told);
+}
+
+#[test]
+fn an_unknown_event_is_traced_without_its_name() {
+    const UNKNOWN: &str = r#"{"event":"lead.ann.lee@example.com","data":{}}"#;
+
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let (name, value) = signed_by("whsec_5d41402abc4b", UNKNOWN);
+    let request = Request::builder().header(name, value).body(UNKNOWN.into());
+    let request = request.unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
+        runtime.unwrap().block_on(webhook).unwrap();
+    });
+    let expected = BTreeMap::from(
+        [
+            ("level", "INFO"),
+            ("message", "unknown event"),
+            ("provider", "graphoid"),
+            ("body_length", "46"),
+        ]
+        .map(|(name, value)| (name, value.to_owned())),
+    );
+    assert_eq!(*events.0.lock().unwrap(), [expected]);
+}
+
+/// A body of which nothing ever arrives.
+struct Stalled;
+
+impl http_body::Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_rejection_is_traced_before_the_body_is_drained() {
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let request = Request::new(axum::body::Body::new(Stalled));
+    tracing::subscriber::with_default(events.clone(), || {
+        let webhook = pin!(Webhook::<Graphoid>::from_request(request, &receiver));
+        let poll = webhook.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll.is_pending(), "it waits for the body");
+    });
+    let events = events.0.lock().unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["status"], "401");
 }
