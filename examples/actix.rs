@@ -8,9 +8,9 @@ use std::{error::Error, fmt, time::Duration};
 
 use actix_web::{
     App, HttpResponse, HttpServer, ResponseError,
+    body::BoxBody,
     error::ErrorRequestTimeout,
-    http::StatusCode,
-    middleware::from_fn,
+    middleware::{Next, from_fn},
     web::{self, Data},
 };
 use leadhook::{
@@ -34,7 +34,7 @@ impl fmt::Display for AppError {
 impl ResponseError for AppError {
     fn error_response(&self) -> HttpResponse {
         eprintln!("{self}");
-        HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)
+        HttpResponse::ServiceUnavailable().finish()
     }
 }
 
@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(receiver.clone())
             .app_data(dedup.clone())
-            .wrap(from_fn(move |request, next| async move {
+            .wrap(from_fn(move |request, next: Next<BoxBody>| async move {
                 let response = timeout(limit, next.call(request)).await;
                 response.unwrap_or_else(|late| Err(ErrorRequestTimeout(late)))
             }))

@@ -9,6 +9,7 @@ use std::{
     error::Error,
     future::{Ready, ready},
     io,
+    net::SocketAddr,
     pin::Pin,
 };
 
@@ -51,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&settings.listen).await?;
     println!("listening on http://{}", listener.local_addr()?);
 
-    let handle = Handle::new();
+    let handle = Handle::<SocketAddr>::new();
     tokio::spawn({
         let handle = handle.clone();
         async move {

@@ -98,7 +98,7 @@ async fn tower(queue: Queue, address: mpsc::Sender<SocketAddr>, stopped: oneshot
         queue.lock().unwrap().push(delivery.unwrap().clone());
         async { Ok::<_, Infallible>(Response::<axum::body::Body>::default()) }
     });
-    let layer = AuthenticateLayer::new(Receiver::new(&secret())).with_body_limit(LIMIT);
+    let layer = AuthenticateLayer::new(Receiver::<Graphoid>::new(&secret())).with_body_limit(LIMIT);
     let app = axum::Router::new().route_service("/", layer.layer(handle));
     serve(app, address, stopped).await;
 }

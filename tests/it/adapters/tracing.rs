@@ -13,8 +13,8 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::Full;
 use leadhook::{
-    Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError, axum::Webhook,
-    tower::AuthenticateLayer,
+    Delivery, Graphoid, MalformedSignature, Receiver, Rejection, Secret, Signer, VerifyError,
+    axum::Webhook, tower::AuthenticateLayer,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -97,8 +97,7 @@ fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
             ("status", "401"),
             (
                 "reason",
-                "the signature header is malformed: a prefix other than `sha256=`; \
-                 no other algorithm is accepted"
+                &VerifyError::MalformedSignature(MalformedSignature::OtherAlgorithm).to_string()
             ),
         ])
     );
