@@ -16,6 +16,7 @@ CHECKS = {
     "clients": ("deliveries", True),
     "interleaved": ("deliveries", True),
     "slow-bodies": ("attacks", False),
+    "large-bodies": ("attacks", False),
     "stalled-output": ("attacks", False),
     "stalled-output-shutdown": ("attacks", False),
     "unread-responses": ("attacks", False),

@@ -130,10 +130,9 @@ def good_job(kind, sample, mark, repeated=False, **options):
 def good_jobs(all_samples, limit, tag, abilities):
     for number, sample in enumerate(all_samples):
         yield good_job(sample.name, sample, f"{tag}{number}")
-    for sample in [first(all_samples, "graphoid"), first(all_samples, "scoreapp")]:
-        mark = f"{tag}{sample.name[:2]}"
-        yield good_job("first of two", sample, mark)
-        yield good_job("duplicate", sample, mark, repeated=True)
+    # By its id: Perl writes the same value in another order of keys each time.
+    for kind, repeated in [("first of two", False), ("duplicate", True)]:
+        yield good_job(kind, first(all_samples, "graphoid"), f"{tag}two", repeated)
     yield good_job("exactly the limit", first(all_samples, "scoreapp"), f"{tag}full", pad_to=limit)
     for name, options in framings(abilities, late=True):
         sample = first(all_samples, "graphoid")

@@ -66,7 +66,7 @@ sub lwp {
         }
         my $request = HTTP::Request->new(POST => $job->{url}, [%$headers], $content);
         my $response = $client->request($request);
-        die $response->status_line if $response->header('client-warning');
+        die $response->status_line if ($response->header('client-warning') // '') eq 'Internal response';
         return ($response->code, $response->content);
     };
 }

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import http.client
+import io
 import json
 import sys
 import time
@@ -72,6 +73,19 @@ def urllib_request():
     return send
 
 
+class LateFile(io.BytesIO):
+    """A file that is read after a pause. requests knows its length, other than a generator's."""
+
+    def __init__(self, job, body):
+        super().__init__(body)
+        self.pause = job["pause"]
+
+    def read(self, size=-1):
+        time.sleep(self.pause)
+        self.pause = 0
+        return super().read(size)
+
+
 def requests():
     import requests
 
@@ -79,7 +93,9 @@ def requests():
 
     def send(job):
         body, headers = prepare(job)
-        response = session.post(job["url"], data=content(job, body), headers=headers, timeout=30)
+        is_late_file = "pause" in job and "chunked" not in job
+        data = LateFile(job, body) if is_late_file else content(job, body)
+        response = session.post(job["url"], data=data, headers=headers, timeout=30)
         return response.status_code, response.content
 
     return send

@@ -2,6 +2,7 @@
 
 require "json"
 require "openssl"
+require "stringio"
 require "uri"
 
 def prepare(job)
@@ -23,13 +24,11 @@ class Late
     @body = StringIO.new(body)
   end
 
-  def read(*arguments)
+  def readpartial(length, buffer = +"")
     sleep(@pause)
     @pause = 0
-    @body.read(*arguments)
+    @body.readpartial(length, buffer)
   end
-
-  def readpartial(length) = read(length) || raise(EOFError)
 end
 
 def net_http
@@ -82,7 +81,11 @@ def excon
     options = { path: uri.path, query: uri.query, headers: headers }
     if job.key?("chunked")
       source = Late.new(job, body)
-      options[:request_block] = -> { source.read(16_384).to_s }
+      options[:request_block] = lambda do
+        source.readpartial(16_384)
+      rescue EOFError
+        ""
+      end
     else
       options[:body] = body
     end
