@@ -10,7 +10,7 @@ from collections import ChainMap, Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import samples
-from harness import DRAINED, HERE, Closed, Connection, Receiver, chunks, head, paths, signature
+from harness import DRAINED, HERE, Closed, Connection, Receiver, chunks, head, paths, signature, wait_for
 
 RECEIVED = {"received": True}
 BOTH = {"chunked", "late"}
@@ -81,30 +81,21 @@ class Reference:
 
     def __init__(self, receiver, all_samples):
         self.lines = {}
-        with Connection(receiver.address) as connection:
-            for number, sample in enumerate(all_samples):
-                target, headers, body = samples.plain(sample, mark := f"ref{number}")
-                connection = reopened(connection, receiver.address)
+        for number, sample in enumerate(all_samples):
+            job = samples.good_job(sample.name, sample, f"ref{number}")
+            target, headers, body = samples.encode(job.request)
+            with Connection(receiver.address) as connection:
                 connection.send(head(target, headers, len(body)) + body)
-                status, answer, _ = connection.response()
-                connection.close_after = answer.get("connection", "").lower() == "close"
-                if status != 200:
-                    continue
+                status = connection.response()[0]
+            if status == 200:
                 line = receiver.await_lines(len(self.lines) + 1)[-1]
-                self.lines[sample.name, sample.path] = (mark, json.dumps(line))
+                self.lines[sample.name, sample.path] = (job.mark, json.dumps(line))
         receiver.lines.clear()
 
     def line(self, job):
         """What must be printed for a job."""
         mark, text = self.lines.get((job.sample.name, job.sample.path), (" ", "{}"))
         return json.loads(text.replace(mark, job.mark)) | ({"duplicate": True} if job.repeated else {})
-
-
-def reopened(connection, address):
-    if not getattr(connection, "close_after", False):
-        return connection
-    connection.close()
-    return Connection(address)
 
 
 def clients(tally, options, framework, directory):
@@ -245,13 +236,102 @@ def interleave(receiver, address, tag, counts, faults, requests=250):
             connection.send(head(path, headers, len(body), chunked))
             time.sleep(pause)
             connection.send(chunks(body) if chunked else body)
-            got, answer, _ = connection.response()
+            got, _ = connection.response()
         except Closed as closed:
-            got, answer = str(closed), {"connection": "close"}
+            got = str(closed)
         counts["good" if good else "bad"] += 1
         if got != status:
             faults[good, kind, got] += 1
-        if answer.get("connection", "").lower() == "close":
-            connection.close()
-            connection = Connection(address)
+        if connection.closes:
+            connection.reopen()
     connection.close()
+
+
+# Under axum, a rejected request leaves the connection open; actix may close it if it says so.
+MAY_CLOSE = {"actix"}
+
+
+def next_request(tally, options, framework, directory):
+    """After each bad request, the next good one on the same connection is handled."""
+    all_samples = samples.samples()
+    graphoid = samples.first(all_samples, "graphoid")
+    with Receiver(framework, directory) as receiver:
+        with Connection(receiver.address) as connection:
+            fault = last_fault(connection, samples.good_job("good", graphoid, "alone"))
+            closed = connection.closes
+        tally.check(f"{framework} next-request after a good one", not fault and not closed, fault or "closed")
+
+        for bad in samples.bad_jobs(all_samples, receiver.limit, "next", {"chunked"}):
+            for timing in [] if bad.past_drain else [together, late, expect]:
+                mark = f"{timing.__name__}{bad.kind}".translate({ord(c): None for c in ", +"})
+                good = samples.good_job("good", graphoid, mark)
+                with Connection(receiver.address) as connection:
+                    try:
+                        fault = timing(connection, bad, good, framework in MAY_CLOSE)
+                    except Closed as closed:
+                        fault = str(closed)
+                if not fault and not wait_for(lambda: receiver.printed(f"evt_{mark}") == 1, 2):
+                    fault = f"{receiver.printed(f'evt_{mark}')} lines"
+                name = f"{framework} next-request {timing.__name__}: {bad.kind}"
+                tally.check(name, not fault, fault, quiet=True)
+
+
+def together(connection, bad, good, may_close):
+    """Both requests in one go."""
+    connection.send(b"".join(parts(bad) + parts(good)))
+    return first_fault(connection, bad, may_close) or last_fault(connection, good, sent=True)
+
+
+def late(connection, bad, good, may_close):
+    """The head, a pause, the body; and then the good request."""
+    first, body = parts(bad)
+    connection.send(first)
+    time.sleep(0.1)
+    connection.send(body)
+    return first_fault(connection, bad, may_close) or last_fault(connection, good)
+
+
+def expect(connection, bad, good, _):
+    """The body comes after `100 Continue`; if a response comes instead, it may close the connection."""
+    first, body = parts(bad, {"expect": "100-continue"})
+    connection.send(first)
+    if connection.continues():
+        connection.send(body)
+        return first_fault(connection, bad, True) or last_fault(connection, good)
+    fault = first_fault(connection, bad, True)
+    if not connection.closes:
+        connection.send(body)
+    return fault or last_fault(connection, good)
+
+
+def parts(job, more=()):
+    """A request's head and body."""
+    target, headers, body = samples.encode(job.request)
+    is_chunked = job.request.get("chunked", False)
+    first = head(target, headers | dict(more), len(body), is_chunked)
+    return first, chunks(body) if is_chunked else body
+
+
+def first_fault(connection, bad, may_close):
+    """What is wrong with the response to the bad request."""
+    status = connection.response()[0]
+    if status not in bad.statuses:
+        return f"{status} instead of {bad.statuses}"
+    if connection.closes and not may_close:
+        return f"{status} closes the connection"
+    return None
+
+
+def last_fault(connection, good, sent=False):
+    """What is wrong with the response to the good request, if the sender takes the hints it gets."""
+    status = None
+    if sent and not connection.closes:
+        status = connection.response()[0]
+    end = time.monotonic() + 5
+    # A request that was sent before the close was announced may be in progress: 409 asks for a retry.
+    while status in {None, 409} and time.monotonic() < end:
+        if connection.closes:
+            connection.reopen()
+        connection.send(b"".join(parts(good)))
+        status = connection.response()[0]
+    return None if status == 200 else f"{status} to the good request"

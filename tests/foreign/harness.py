@@ -113,6 +113,10 @@ class Receiver(Process):
         """The printed deliveries, parsed."""
         return [json.loads(line) for line in list(self.lines) if line.startswith("{")]
 
+    def printed(self, id):
+        """How often an event was printed as handled, and not as a duplicate."""
+        return sum(line["id"] == id and "duplicate" not in line for line in self.deliveries())
+
     def await_lines(self, count, seconds=5):
         """Waits for the number of printed deliveries, and a moment longer for one too many."""
         wait_for(lambda: len(self.deliveries()) >= count, seconds, 0.1)
@@ -211,12 +215,25 @@ class Closed(Exception):
 
 
 class Connection:
-    """A kept-alive HTTP/1.1 connection over a plain socket: nothing is retried or hidden."""
+    """A kept-alive HTTP/1.1 connection over a plain socket: nothing is retried or hidden.
+
+    `closes` tells whether it is of no use any more: closed, or about to be as the response says.
+    """
 
     def __init__(self, address, timeout=20):
-        self.socket = socket.create_connection(address, timeout)
+        self.address = address
+        self.timeout = timeout
+        self.open()
+
+    def open(self):
+        self.socket = socket.create_connection(self.address, self.timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        self.closes = False
+
+    def reopen(self):
+        self.close()
+        self.open()
 
     def __enter__(self):
         return self
@@ -231,14 +248,17 @@ class Connection:
         try:
             self.socket.sendall(data)
         except OSError as error:
+            self.closes = True
             raise Closed(str(error)) from error
 
     def _more(self):
         try:
             data = self.socket.recv(65536)
         except OSError as error:
+            self.closes = True
             raise Closed(str(error)) from error
         if not data:
+            self.closes = True
             raise Closed("the connection was closed")
         self.buffer += data
 
@@ -254,14 +274,22 @@ class Connection:
         part, self.buffer = self.buffer[:length], self.buffer[length:]
         return part
 
+    def continues(self):
+        """Waits for a response, and tells whether it is `100 Continue`, which it takes."""
+        while b"\r\n" not in self.buffer:
+            self._more()
+        is_interim = self.buffer.split(b" ", 2)[1] == b"100"
+        if is_interim:
+            self._until(b"\r\n\r\n")
+        return is_interim
+
     def response(self):
-        """The status, the headers and the body of the next final response."""
-        status = 100
-        while status < 200:
-            head = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-            status = int(head[0].split(" ")[1])
+        """The status and the body of the next final response."""
+        while self.continues():
+            pass
+        first, *lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {}
-        for line in head[1:]:
+        for line in lines:
             name, value = line.split(":", 1)
             headers[name.lower()] = value.strip()
         body = b""
@@ -272,7 +300,8 @@ class Connection:
             self._until(b"\r\n")
         else:
             body = self._take(int(headers.get("content-length", 0)))
-        return status, headers, body
+        self.closes = headers.get("connection", "").lower() == "close"
+        return int(first.split(" ")[1]), body
 
 
 def head(path, headers, length=None, chunked=False):

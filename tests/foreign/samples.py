@@ -207,12 +207,11 @@ def bad_jobs(all_samples, limit, tag, abilities):
         yield bad(f"late, limit + 1{name}", {413}, **options, pad_to=limit + 1)
 
 
-def compact(value):
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def plain(sample, mark):
-    """A good delivery as its target, headers and body."""
-    body = compact(sample.body(mark))
-    signed = signature(sample.path, body) if sample.path in SIGNATURES else {}
-    return sample.target(), sample.headers() | signed, body
+def encode(request):
+    """A job's request as our own client sends it: its target, headers and body."""
+    text = request.get("text") or json.dumps(request["body"], ensure_ascii=False, separators=(",", ":"))
+    body = text.encode().ljust(request.get("pad_to", 0))
+    headers = request["headers"]
+    if sign := request.get("sign"):
+        headers = headers | signature(request["target"], body, sign["secret"])
+    return request["target"], headers, body
