@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import DRAINED, Closed, Connection, Receiver, head, signature, wait_for
+from harness import DRAINED, Closed, Connection, Process, Receiver, head, signature, wait_for
 
 # What the receivers promise, in seconds; the margin is for a loaded machine.
 RESPONSE = {"/webhooks/graphoid": 8, "/webhooks/scoreapp": 8, "/webhooks/grader": 4}
@@ -156,7 +155,7 @@ def ended(client):
     return True
 
 
-class StalledReader:
+class StalledReader(Process):
     """A reader of the receiver's standard output that has been stopped, as by a full disk or Ctrl-Z."""
 
     def __init__(self, directory):
@@ -167,19 +166,13 @@ class StalledReader:
         os.close(reading)
         self.process.send_signal(signal.SIGSTOP)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
     def marks(self):
         """Which deliveries were printed, and how often."""
-        lines = [json.loads(line) for line in self.file.read_text().splitlines() if line.startswith("{")]
+        whole = self.file.read_text().split("\n")[:-1]
+        lines = [json.loads(line) for line in whole if line.startswith("{")]
         return Counter(line["id"] or line["lead"]["email"].split("@")[0] for line in lines)
 
 
@@ -257,22 +250,20 @@ def check_end(tally, name, receiver):
     tally.check(f"{name} ends within {SHUTDOWN} s", seconds is not None and seconds < SHUTDOWN, detail)
 
 
-def unread_client(address, request, requests=20_000):
-    """A client that pipelines requests until nothing more goes out, and reads nothing."""
+def unread_client(address, request):
+    """A client that pipelines requests until nothing more goes out for 2 s, and reads nothing."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(address)
     client.setblocking(False)
-    batch = request * 50
-    sent, stuck = 0, time.monotonic()
-    while sent < requests and time.monotonic() - stuck < 2:
+    # Far more than the buffers of both ends hold of responses.
+    stream = memoryview(request * 1000)
+    sent, end = 0, 500 * len(stream)
+    last = time.monotonic()
+    while sent < end and time.monotonic() - last < 2:
         try:
-            # A part of a batch may go out: the rest of it comes next.
-            batch_left = batch[client.send(batch) :]
-            while batch_left:
-                select.select([], [client], [], 2)
-                batch_left = batch_left[client.send(batch_left) :]
-            sent, stuck = sent + 50, time.monotonic()
+            sent += client.send(stream[sent % len(stream) :])
+            last = time.monotonic()
         except BlockingIOError:
             time.sleep(0.05)
         except OSError:
@@ -301,7 +292,7 @@ def unread_responses(tally, options, framework, directory):
         left = max(0, receiver.sockets() - before - 1)
         growth = (receiver.rss() - memory) / 1024
         tally.check(f"{name} disconnected", not left, f"{left} of {len(clients)} connected after {seconds:.0f} s")
-        tally.check(f"{name} memory is flat", growth < 4096, f"{growth:+.0f} KiB while they wait")
+        tally.check(f"{name} memory is flat", growth < 10 * 1024, f"{growth:+.0f} KiB while they wait")
     for client in clients:
         client.close()
     traffic.check(tally, name)

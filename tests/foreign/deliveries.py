@@ -10,7 +10,7 @@ from collections import ChainMap, Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import samples
-from harness import DRAINED, HERE, Closed, Connection, Receiver, chunks, head, paths, signature, wait_for
+from harness import DRAINED, HERE, Closed, Connection, Process, Receiver, chunks, head, paths, signature, wait_for
 
 RECEIVED = {"received": True}
 BOTH = {"chunked", "late"}
@@ -45,6 +45,23 @@ CLIENTS = {
 QUICK = ["python/http.client", "node/http", "php/curl", "curl"]
 
 
+class Client(Process):
+    """A client program."""
+
+    def __init__(self, command, errors):
+        self.process = subprocess.Popen(
+            command, cwd=HERE / "clients", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        )
+
+    def output(self, seconds):
+        """What it prints until its end, or until it has had the time."""
+        try:
+            return self.process.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.communicate()[0]
+
+
 def run_client(name, address, client_jobs, directory):
     """Lets a client send its jobs; gives for each its status, or None, and its body or error."""
     if not client_jobs:
@@ -55,18 +72,8 @@ def run_client(name, address, client_jobs, directory):
     requests = [job.request | {"url": base + job.request["target"]} for job in client_jobs]
     file.write_text(json.dumps(requests))
     log = file.with_suffix(".log")
-    with open(log, "wb") as errors:
-        try:
-            output = subprocess.run(
-                [*command, file],
-                cwd=HERE / "clients",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                timeout=300,
-            ).stdout
-        except subprocess.TimeoutExpired as late:
-            output = late.stdout or b""
+    with open(log, "wb") as errors, Client([*command, file], errors) as client:
+        output = client.output(seconds=300)
     results = {}
     for line in output.decode().splitlines():
         result = json.loads(line)
@@ -94,7 +101,10 @@ class Reference:
 
     def line(self, job):
         """What must be printed for a job."""
-        mark, text = self.lines.get((job.sample.name, job.sample.path), (" ", "{}"))
+        known = self.lines.get((job.sample.name, job.sample.path))
+        if not known:
+            return "none: the receiver rejects the sample"
+        mark, text = known
         return json.loads(text.replace(mark, job.mark)) | ({"duplicate": True} if job.repeated else {})
 
 
@@ -118,10 +128,10 @@ def clients(tally, options, framework, directory):
                 # nginx without buffers and HAProxy don't announce that they close their client's
                 # connection after an early response. So what is past the drain comes by a connection
                 # of its own there; it shares the connections to the receiver with all others.
-                apart = [job for job in work if job.past_drain and path != "direct"]
-                together = [job for job in work if job not in apart]
+                breaking = [job for job in work if job.past_drain and path != "direct"]
+                others = [job for job in work if job not in breaking]
                 with ThreadPoolExecutor() as both:
-                    results = both.map(lambda part: run_client(name, address, part, directory), [together, apart])
+                    results = both.map(lambda part: run_client(name, address, part, directory), [others, breaking])
                     return name, work, dict(ChainMap(*results))
 
             with ThreadPoolExecutor(options.parallel) as pool:
@@ -259,7 +269,8 @@ def next_request(tally, options, framework, directory):
         with Connection(receiver.address) as connection:
             fault = last_fault(connection, samples.good_job("good", graphoid, "alone"))
             closed = connection.closes
-        tally.check(f"{framework} next-request after a good one", not fault and not closed, fault or "closed")
+        fault = fault or closed and "it closes the connection"
+        tally.check(f"{framework} next-request after a good one", not fault, fault or "")
 
         for bad in samples.bad_jobs(all_samples, receiver.limit, "next", {"chunked"}):
             for timing in [] if bad.past_drain else [together, late, expect]:

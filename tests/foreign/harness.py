@@ -48,18 +48,18 @@ def wait_for(condition, seconds, step=0.02):
 
 
 class Process:
-    """A server that is killed when the test is done with it."""
+    """A process that is killed when the check is done with it, or when the script is ended."""
 
-    process = None
+    running = set()
 
     def __enter__(self):
+        self.running.add(self)
         return self
 
     def __exit__(self, *_):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-        if self.process:
-            self.process.wait()
+        self.running.discard(self)
+        self.process.kill()
+        self.process.wait()
 
     def rss(self):
         """Resident memory in bytes."""
@@ -103,6 +103,7 @@ class Receiver(Process):
         if stdout is None:
             threading.Thread(target=self._read, daemon=True).start()
         if not wait_for(lambda: accepts(self.address), 30):
+            self.process.kill()
             raise RuntimeError(f"the {name} receiver does not start: {self.log.read_text()}")
 
     def _read(self):
@@ -180,6 +181,7 @@ class Proxy(Process):
                 stderr=output,
             )
         if not wait_for(lambda: accepts(self.address), 20):
+            self.process.kill()
             raise RuntimeError(f"{name} does not start: {log.read_text()}")
 
     def __exit__(self, *_):
