@@ -4,7 +4,6 @@ import json
 import os
 import random
 import subprocess
-import threading
 import time
 from collections import ChainMap, Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -190,16 +189,11 @@ def interleaved(tally, options, framework, directory):
     ):
         for path, address in addresses.items():
             receiver.lines.clear()
-            counts, faults = Counter(), Counter()
-            workers = [
-                threading.Thread(target=interleave, args=(receiver, address, f"{path}{number}", counts, faults))
-                for number in range(8)
-            ]
             begin = time.monotonic()
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
+            with ThreadPoolExecutor(8) as pool:
+                shares = list(pool.map(lambda number: interleave(receiver, address, f"{path}{number}"), range(8)))
+            counts = sum((counts for counts, _ in shares), Counter())
+            faults = sum((faults for _, faults in shares), Counter())
             lines = Counter(line["id"] for line in receiver.await_lines(counts["good"]))
             wrong_good = sum(count for (good, *_), count in faults.items() if good)
             wrong_bad = sum(faults.values()) - wrong_good
@@ -217,8 +211,9 @@ def interleaved(tally, options, framework, directory):
             tally.check(f"{name} one line for each good delivery", len(once) == counts["good"], f"{len(once)} lines")
 
 
-def interleave(receiver, address, tag, counts, faults, requests=250):
-    """One connection's share of the requests."""
+def interleave(receiver, address, tag, requests=250):
+    """One connection's share of the requests: how many were sent, and what went wrong with them."""
+    counts, faults = Counter(), Counter()
     dice = random.Random(tag)
     path, limit = "/webhooks/graphoid", receiver.limit
     large = [limit // 2, limit + 1, limit + 5_000, limit + DRAINED // 2]
@@ -255,6 +250,7 @@ def interleave(receiver, address, tag, counts, faults, requests=250):
         if connection.closes:
             connection.reopen()
     connection.close()
+    return counts, faults
 
 
 # Under axum, a rejected request leaves the connection open; actix may close it if it says so.
