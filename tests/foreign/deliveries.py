@@ -143,7 +143,7 @@ def clients(tally, options, framework, directory):
                 table[name, path] = (len(work) - len(errors), len(errors))
                 tally.passed += len(work) - len(errors)
                 for error in errors:
-                    tally.fail(f"{receiver.name} {path} {name}: {error}")
+                    tally.fail(f"{framework} {path}: {error}", who=name)
             # What is left was printed for no good delivery, or once more than it may be.
             left = +printed
             tally.check(f"{receiver.name} {path} no other lines", not left, f"{sum(left.values())}: {list(left)[:3]}")

@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import harness
@@ -31,11 +31,12 @@ class Tally:
     def __init__(self):
         self.passed = 0
         self.failed = 0
-        self.faults = Counter()
+        self.faults = defaultdict(Counter)
 
-    def fail(self, message, count=1):
+    def fail(self, message, count=1, who=""):
+        """Some faults of one kind, of a client if that is given."""
         self.failed += count
-        self.faults[message] += count
+        self.faults[message][who] += count
 
     def check(self, name, holds, detail="", quiet=False):
         """One claim, with a line of its own; if quiet, only if it is false."""
@@ -95,8 +96,9 @@ def main():
             run(name, options, tally)
     if tally.faults:
         print("\nFailures:")
-        for fault, count in list(tally.faults.items())[:200]:
-            print(f"  {count:4} x {fault}")
+        for fault, counts in list(tally.faults.items())[:200]:
+            who = ", ".join(filter(None, counts))
+            print(f"  {sum(counts.values()):4} x {fault}" + (f" ({who})" if who else ""))
         if len(tally.faults) > 200:
             print(f"  and {len(tally.faults) - 200} other kinds")
     print(f"\n{tally.passed} passed, {tally.failed} failed")

@@ -129,7 +129,7 @@ def good_job(kind, sample, mark, repeated=False, **options):
 
 def good_jobs(all_samples, limit, tag, abilities):
     for number, sample in enumerate(all_samples):
-        yield good_job(sample.name, sample, f"{tag}{number}")
+        yield good_job(f"{sample.name} to {sample.path}", sample, f"{tag}{number}")
     # By its id: Perl writes the same value in another order of keys each time.
     for kind, repeated in [("first of two", False), ("duplicate", True)]:
         yield good_job(kind, first(all_samples, "graphoid"), f"{tag}two", repeated)
