@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -60,8 +61,8 @@ def run(name, options, tally):
             try:
                 check(tally, options, receiver, directory)
             except Exception as error:
+                traceback.print_exc()
                 tally.fail(f"{name}, {receiver}: {error!r}")
-                raise
         result = "PASS" if tally.failed == before else "FAIL"
         print(f"{result} {name}, {receiver} ({time.monotonic() - begin:.0f} s)", flush=True)
 

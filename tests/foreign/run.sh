@@ -29,7 +29,8 @@ fi
 
 # FOREIGN_RECEIVERS names a folder with receivers that are built already.
 if [ -z "${FOREIGN_RECEIVERS:-}" ]; then
-    cargo build --locked --quiet --features axum,actix,dedup --example axum_receiver --example actix_receiver
+    # With all features, as `cargo test --all-features` builds them.
+    cargo build --locked --quiet --all-features --example axum_receiver --example actix_receiver
 fi
 
 temporary=$(mktemp -d)
