@@ -17,8 +17,8 @@ impl Default for Backoff {
     fn default() -> Self {
         Self {
             first: Duration::from_secs(2),
-            longest: Duration::from_secs(60 * 60),
-            give_up_after: Duration::from_secs(14 * 24 * 60 * 60),
+            longest: Duration::from_hours(1),
+            give_up_after: Duration::from_hours(14 * 24),
         }
     }
 }

@@ -160,13 +160,11 @@ pub(crate) async fn settle<B: Backend>(
 /// The row's state after a settlement; none where the lease belongs to another by now.
 async fn write<B: Backend>(take: &Take<B>, statement: Statement) -> Result<Option<String>, Error> {
     let rows = take.inbox.fetch(statement).await?;
-    match rows.first() {
-        Some(row) => Ok(B::text(row, "state")?),
-        None => {
-            log_expired(take);
-            Ok(None)
-        }
-    }
+    let Some(row) = rows.first() else {
+        log_expired(take);
+        return Ok(None);
+    };
+    Ok(B::text(row, "state")?)
 }
 
 fn log_expired<B: Backend>(take: &Take<B>) {

@@ -19,43 +19,40 @@ use crate::{
     inbox::{Inbox, millis, within},
 };
 
-/// Starts the heartbeat. It ends when `stop` says so, or is gone.
+/// Starts the heartbeat. It ends when the returned value is dropped.
 pub(crate) fn start<B: Backend>(
     inbox: Inbox<B>,
     held: Arc<Held>,
     lease: Duration,
-    stop: watch::Receiver<bool>,
-) -> Result<(), Error> {
+) -> Result<watch::Sender<()>, Error> {
+    let (alive, end) = watch::channel(());
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Thread)?;
     thread::Builder::new()
         .name("leadhook-inbox heartbeat".into())
-        .spawn(move || runtime.block_on(beat(&inbox, &held, lease, stop)))
+        .spawn(move || runtime.block_on(beat(&inbox, &held, lease, end)))
         .map_err(Error::Thread)?;
-    Ok(())
+    Ok(alive)
 }
 
 async fn beat<B: Backend>(
     inbox: &Inbox<B>,
     held: &Held,
     lease: Duration,
-    mut stop: watch::Receiver<bool>,
+    mut end: watch::Receiver<()>,
 ) {
     // Three tries before a lease runs out.
     let interval = lease / 3;
     let mut connection = None;
-    while time::timeout(interval, stop.wait_for(|stop| *stop))
-        .await
-        .is_err()
-    {
+    while time::timeout(interval, end.changed()).await.is_err() {
         let began = Instant::now();
         let extended = within(interval, extend(inbox, held, lease, &mut connection)).await;
         if let Err(error) = extended {
             tracing::warn!(%error, "leases not extended");
             connection = None; // the next try gets another
-            let _ = time::timeout_at(began + interval / 4, stop.wait_for(|stop| *stop)).await;
+            let _ = time::timeout_at(began + interval / 4, end.changed()).await;
         }
     }
 }
@@ -70,12 +67,11 @@ async fn extend<B: Backend>(
     if rows.leases.is_empty() {
         return Ok(());
     }
-    let connection = match connection {
-        Some(connection) => connection,
-        None => {
-            let options = inbox.pool().connect_options();
-            connection.insert(B::Connection::connect_with(&options).await?)
-        }
+    let connection = if let Some(connection) = connection {
+        connection
+    } else {
+        let options = inbox.pool().connect_options();
+        connection.insert(B::Connection::connect_with(&options).await?)
     };
     let statement = inbox.statement(include_str!("sql/extend.sql"));
     let statement = rows.bind(statement.bind(millis(lease)));

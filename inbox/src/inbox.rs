@@ -31,7 +31,7 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 pub struct Inbox<B: Backend> {
     shared: Arc<Shared<B>>,
     cipher: Option<Arc<dyn Cipher>>,
-    _file: Option<Arc<TemporaryFile>>,
+    file: Option<Arc<TemporaryFile>>,
 }
 
 struct Shared<B: Backend> {
@@ -56,7 +56,7 @@ impl<B: Backend> Inbox<B> {
                 handled: Mutex::default(),
             }),
             cipher: None,
-            _file: None,
+            file: None,
         }
     }
 
@@ -73,7 +73,7 @@ impl<B: Backend> Inbox<B> {
     #[cfg(feature = "sqlite")]
     pub(crate) fn with_file(self, file: TemporaryFile) -> Self {
         Self {
-            _file: Some(Arc::new(file)),
+            file: Some(Arc::new(file)),
             ..self
         }
     }
@@ -193,7 +193,7 @@ impl<B: Backend> Clone for Inbox<B> {
         Self {
             shared: self.shared.clone(),
             cipher: self.cipher.clone(),
-            _file: self._file.clone(),
+            file: self.file.clone(),
         }
     }
 }

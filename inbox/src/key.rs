@@ -77,7 +77,7 @@ mod tests {
         for wrong in [
             "",
             "ab",
-            &text[1..],
+            text.trim_start_matches('0'),
             &format!("{text}0"),
             &text.replace("00", "0é"),
         ] {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Between two prunings.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// The longest pause after the database failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -44,6 +44,8 @@ pub(crate) struct Poller<B: Backend> {
     held: Arc<Held>,
     phase: watch::Receiver<Phase>,
     polled: watch::Sender<Option<Instant>>,
+    /// The heartbeat ends when it is dropped.
+    _heartbeat: watch::Sender<()>,
     tasks: JoinSet<()>,
     turn: Turn,
     /// Leases of takes whose result never arrived: the database may have granted them.
@@ -61,6 +63,13 @@ enum Turn {
     Alone,
 }
 
+/// What follows a step.
+enum Next {
+    Step,
+    /// Wait until something happens.
+    Wait,
+}
+
 impl<B: Backend> Poller<B> {
     pub(crate) fn new(
         inbox: Inbox<B>,
@@ -68,6 +77,7 @@ impl<B: Backend> Poller<B> {
         settings: Settings,
         held: Arc<Held>,
         phase: watch::Receiver<Phase>,
+        heartbeat: watch::Sender<()>,
     ) -> Self {
         let sources = handlers.iter().map(|handler| handler.source.clone());
         Self {
@@ -78,6 +88,7 @@ impl<B: Backend> Poller<B> {
             held,
             phase,
             polled: watch::Sender::new(None),
+            _heartbeat: heartbeat,
             tasks: JoinSet::new(),
             turn: Turn::Normal,
             lost: Vec::new(),
@@ -95,7 +106,8 @@ impl<B: Backend> Poller<B> {
         let mut phase = self.phase.clone();
         while *phase.borrow_and_update() == Phase::Working {
             match self.step(&mut next_poll).await {
-                Ok(()) => {
+                Ok(Next::Step) => continue,
+                Ok(Next::Wait) => {
                     failures = 0;
                     self.polled.send_replace(Some(Instant::now()));
                 }
@@ -113,7 +125,9 @@ impl<B: Backend> Poller<B> {
                 self.prune();
             }
             tokio::select! {
-                _ = phase.changed() => {}
+                changed = phase.changed() => if changed.is_err() {
+                    break; // nobody is left to say that it should end
+                },
                 Some(_) = self.tasks.join_next() => while self.tasks.try_join_next().is_some() {},
                 () = self.inbox.woken() => {}
                 () = time::sleep_until(next_poll) => {}
@@ -123,7 +137,7 @@ impl<B: Backend> Poller<B> {
     }
 
     /// Takes what is due, and every poll interval looks for rows that were abandoned.
-    async fn step(&mut self, next_poll: &mut Instant) -> Result<(), Error> {
+    async fn step(&mut self, next_poll: &mut Instant) -> Result<Next, Error> {
         if *next_poll <= Instant::now() {
             self.recover().await?;
             *next_poll = Instant::now() + self.settings.poll_interval.mul_f64(jitter());
@@ -143,10 +157,11 @@ impl<B: Backend> Poller<B> {
             Turn::Alone if running == 0 => {
                 self.take(Kind::Normal, self.settings.concurrency).await?;
                 self.turn = self.next_turn().await?;
+                return Ok(Next::Step);
             }
             Turn::Suspect | Turn::Alone => {}
         }
-        Ok(())
+        Ok(Next::Wait)
     }
 
     async fn recover(&mut self) -> Result<(), Error> {
@@ -175,10 +190,8 @@ impl<B: Backend> Poller<B> {
     }
 
     async fn next_turn(&self) -> Result<Turn, Error> {
-        Ok(match self.inbox.is_suspect_due(&self.sources).await? {
-            true => Turn::Suspect,
-            false => Turn::Normal,
-        })
+        let is_due = self.inbox.is_suspect_due(&self.sources).await?;
+        Ok(if is_due { Turn::Suspect } else { Turn::Normal })
     }
 
     async fn take(&mut self, kind: Kind, limit: usize) -> Result<usize, Error> {
@@ -200,18 +213,18 @@ impl<B: Backend> Poller<B> {
         let Settings {
             deadline, lease, ..
         } = self.settings;
-        let (key, token) = (taken.take.key, taken.take.lease.clone());
-        self.held.insert(key, token, deadline, lease);
+        let take = taken.take.clone();
+        self.held
+            .insert(take.key, take.lease.clone(), deadline, lease);
         let handlers = self.handlers.clone();
         let held = self.held.clone();
         let settings = self.settings;
         let mut phase = self.phase.clone();
         self.tasks.spawn(async move {
-            let take = taken.take.clone();
             tokio::select! {
-                () = handle(&handlers, taken, &take, &settings) => held.remove(key),
+                () = handle(&handlers, taken, &take, &settings) => held.remove(take.key),
                 // The rows are given back, so they stay in `held`.
-                _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
+                Ok(_) = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
             }
         });
     }

@@ -28,8 +28,8 @@ pub struct Keep {
 impl Default for Keep {
     fn default() -> Self {
         Self {
-            bodies: Duration::from_secs(7 * 24 * 60 * 60),
-            keys: Duration::from_secs(30 * 24 * 60 * 60),
+            bodies: Duration::from_hours(7 * 24),
+            keys: Duration::from_hours(30 * 24),
         }
     }
 }

@@ -66,7 +66,8 @@ impl Select {
         for (column, value) in conditions {
             if let Some(value) = value {
                 statement = statement.bind(value);
-                selected += &format!(" AND {column} = ${}", statement.values.len());
+                let place = statement.values.len();
+                selected.extend([" AND ", column, " = $", &place.to_string()]);
             }
         }
         statement.part("{selected}", &selected)

@@ -50,7 +50,7 @@ impl<B: Backend> Inbox<B> {
             handlers: Vec::new(),
             settings: Settings {
                 concurrency: 8,
-                deadline: Duration::from_secs(60),
+                deadline: Duration::from_mins(1),
                 lease: Duration::from_secs(30),
                 poll_interval: Duration::from_secs(1),
                 dead_after_abandoned: 3,
@@ -137,10 +137,16 @@ impl<B: Backend> Workers<B> {
             inbox.add_handled(&handler.source);
         }
         let (phase, phases) = watch::channel(Phase::Working);
-        let (stop_heartbeat, heartbeat_stops) = watch::channel(false);
         let held = Arc::new(Held::default());
-        heartbeat::start(inbox.clone(), held.clone(), settings.lease, heartbeat_stops)?;
-        let poller = Poller::new(inbox.clone(), handlers, settings, held.clone(), phases);
+        let heartbeat = heartbeat::start(inbox.clone(), held.clone(), settings.lease)?;
+        let poller = Poller::new(
+            inbox.clone(),
+            handlers,
+            settings,
+            held.clone(),
+            phases,
+            heartbeat,
+        );
         let health = poller.health();
         Ok(RunningWorkers {
             inbox,
@@ -148,7 +154,6 @@ impl<B: Backend> Workers<B> {
             health,
             phase,
             poller: tokio::spawn(poller.run()),
-            _stop_heartbeat: stop_heartbeat,
         })
     }
 
@@ -183,7 +188,6 @@ pub struct RunningWorkers<B: Backend> {
     health: Health,
     phase: watch::Sender<Phase>,
     poller: JoinHandle<()>,
-    _stop_heartbeat: watch::Sender<bool>,
 }
 
 impl<B: Backend> RunningWorkers<B> {

@@ -9,7 +9,7 @@ use leadhook::{Delivery, Graphoid};
 use tokio::time;
 
 /// After this long something will never happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub const SOURCE: &str = "graphoid";
 
