@@ -6,12 +6,23 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::format_push_string,
+    clippy::items_after_statements,
     reason = "tests fail and report so"
 )]
 
 mod support;
 
 mod accept;
+mod durability;
 mod handle;
 mod kill;
+mod logging;
+mod operate;
+mod outage;
+mod routes;
+mod schema;
+mod secrecy;
 mod server;
+mod shutdown;
+mod time_limits;

@@ -30,10 +30,15 @@ pub trait Db: Backend + Sized {
         transaction: &mut Transaction<'static, Self>,
         key: Key,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// Fails with an error that quotes the value.
+    fn provoke(
+        transaction: &mut Transaction<'static, Self>,
+        value: &str,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
 }
 
 macro_rules! db {
-    ($database:ty) => {
+    ($database:ty, $provoke:literal) => {
         impl Db for $database {
             async fn open(url: &str) -> Inbox<Self> {
                 Inbox::<Self>::open(url).await.unwrap()
@@ -62,12 +67,20 @@ macro_rules! db {
                     .await
                     .map(drop)
             }
+
+            async fn provoke(
+                transaction: &mut Transaction<'static, Self>,
+                value: &str,
+            ) -> sqlx::Result<()> {
+                let query = sqlx::query($provoke).bind(value.to_owned());
+                query.execute(&mut **transaction).await.map(drop)
+            }
         }
     };
 }
 
-db!(Sqlite);
-db!(Postgres);
+db!(Sqlite, "SELECT json($1)");
+db!(Postgres, "SELECT CAST($1 AS INTEGER)");
 
 impl<B: Db> Database<B> {
     pub async fn count(&self, condition: &str) -> i64 {
