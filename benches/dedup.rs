@@ -158,7 +158,7 @@ mod redis {
 
 #[cfg(feature = "redis")]
 #[allow(dead_code, reason = "the tests stop it and start it again")]
-#[path = "../tests/dedup/server.rs"]
+#[path = "../tests/it/dedup/server.rs"]
 mod server;
 
 /// A request's verification and reading, alone and with `once`, as criterion shows them and as the
@@ -166,7 +166,7 @@ mod server;
 fn request(criterion: &mut Criterion) {
     let secret = Secret::new("whsec_5d41402abc4b").unwrap();
     let signer = Signer::<Grader>::new(&secret);
-    let receiver = Receiver::<Grader>::new(secret);
+    let receiver = Receiver::<Grader>::new(&secret);
     let dedup = Dedup::default();
     let mut numbers = 0..;
     let mut new_request = move || {

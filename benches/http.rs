@@ -260,7 +260,7 @@ fn on_core(core: usize, arguments: &[&str]) -> Command {
 }
 
 fn receiver() -> Receiver<ScoreApp> {
-    Receiver::new(Secret::new(SECRET).unwrap())
+    Receiver::new(&Secret::new(SECRET).unwrap())
 }
 
 /// As the senders' own examples do it: keyed again for each request, compared as strings, and

@@ -21,8 +21,8 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use hmac::{Hmac, KeyInit, Mac};
 use leadhook::{
-    Event, Grader, Graphoid, Receiver, Scheme, ScoreApp, Secret, SignedProvider, Signer, Tomba,
-    Verifier,
+    Event, Grader, Graphoid, Receiver, ScoreApp, Secret, SignatureFormat, SignedProvider, Signer,
+    Tomba, Verifier,
     tomba::{EmailVerifier, SaveLead},
 };
 use serde_json::Value;
@@ -93,8 +93,8 @@ fn cases() -> Vec<Case> {
 /// A body of a provider that signs.
 fn signed<P: SignedProvider>(name: &str, body: String) -> Case {
     let secret = Secret::new(SECRET).unwrap();
-    let verifier = Verifier::new(P::SCHEME, &secret);
-    let receiver = Receiver::<P>::new(secret.clone());
+    let verifier = Verifier::new(P::FORMAT, &secret);
+    let receiver = Receiver::<P>::new(&secret.clone());
     let (_, header) = Signer::<P>::new(&secret).header(body.as_bytes());
     let body = Bytes::from(body);
     receiver
@@ -113,13 +113,13 @@ fn signed<P: SignedProvider>(name: &str, body: String) -> Case {
             (
                 "verify by hand",
                 way(Box::new(|header, body| {
-                    assert!(verify_by_hand(P::SCHEME, header, body));
+                    assert!(verify_by_hand(P::FORMAT, header, body));
                 })),
             ),
             (
                 "verify and read by hand",
                 way(Box::new(|header, body| {
-                    assert!(verify_by_hand(P::SCHEME, header, body));
+                    assert!(verify_by_hand(P::FORMAT, header, body));
                     let value: Value = serde_json::from_slice(body).unwrap();
                     drop(black_box(value));
                 })),
@@ -127,7 +127,7 @@ fn signed<P: SignedProvider>(name: &str, body: String) -> Case {
             (
                 "verify",
                 way(Box::new(move |header, body| {
-                    assert_eq!(verifier.verify(header.as_bytes(), body), Ok(0));
+                    assert!(verifier.verify(header.as_bytes(), body).is_ok());
                 })),
             ),
             (
@@ -144,7 +144,7 @@ fn signed<P: SignedProvider>(name: &str, body: String) -> Case {
 
 /// A body of Tomba's, which signs nothing, read as one type.
 fn with_token<E: Event<Provider = Tomba> + 'static>(name: &str, body: String) -> Case {
-    let receiver = Receiver::<Tomba>::with_header_token("x-token", Secret::new(SECRET).unwrap());
+    let receiver = Receiver::<Tomba>::header_token("x-token", &Secret::new(SECRET).unwrap());
     let checker = receiver.clone();
     let body = Bytes::from(body);
 
@@ -188,12 +188,12 @@ fn with_token<E: Event<Provider = Tomba> + 'static>(name: &str, body: String) ->
 }
 
 /// As the senders' own examples do it: keyed again for each request, and compared as strings.
-fn verify_by_hand(scheme: Scheme, header: &str, body: &[u8]) -> bool {
+fn verify_by_hand(scheme: SignatureFormat, header: &str, body: &[u8]) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body);
     let digits = hex::encode(mac.finalize().into_bytes());
     match scheme {
-        Scheme::Sha256Hex => header == format!("sha256={digits}"),
+        SignatureFormat::PrefixedHex => header == format!("sha256={digits}"),
         _ => header == digits,
     }
 }

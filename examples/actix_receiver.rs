@@ -101,7 +101,7 @@ where
     if let Some(receiver) = receiver {
         let resource = web::resource(path)
             // A look-up's result may have the bytes of another's: a repeat is one within its route.
-            .app_data(Data::new(receiver.clone().scope(path)))
+            .app_data(Data::new(receiver.clone().with_scope(path)))
             .route(web::post().to(receive::<E, S>));
         app.service(resource);
     }

@@ -157,7 +157,7 @@ where
         return Router::new();
     };
     // A look-up's result may have the bytes of another's: a repeat is one within its route.
-    let receiver = receiver.scope(path);
+    let receiver = receiver.with_scope(path);
     let dedup = dedup.clone();
     Router::new()
         .route(path, post(receive::<E, S>))

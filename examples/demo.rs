@@ -110,22 +110,22 @@ fn cases(secret: &Secret, other: &Secret) -> Vec<Case> {
 /// The receiver: a route for each kind of event, and one guard against repeats for all.
 fn app(secret: &Secret) -> Router {
     let dedup = Dedup::default();
-    let lead = Receiver::with_header_token("x-webhook-token", secret.clone());
-    let result = Receiver::with_query_token("token", secret.clone());
+    let lead = Receiver::header_token("x-webhook-token", &secret.clone());
+    let result = Receiver::query_token("token", &secret.clone());
     Router::new()
         .merge(route::<GraderEvent>(
             "/grader",
-            Receiver::new(secret.clone()),
+            Receiver::new(&secret.clone()),
             &dedup,
         ))
         .merge(route::<GraphoidEvent>(
             "/graphoid",
-            Receiver::new(secret.clone()),
+            Receiver::new(&secret.clone()),
             &dedup,
         ))
         .merge(route::<ScoreAppEvent>(
             "/scoreapp",
-            Receiver::new(secret.clone()),
+            Receiver::new(&secret.clone()),
             &dedup,
         ))
         .merge(route::<SaveLead>("/tomba/save-lead", lead, &dedup))
@@ -263,14 +263,14 @@ fn signed<P: SignedProvider>(
     secret: &Secret,
     other: &Secret,
 ) -> Vec<Case> {
-    let sign = |body: &'static str| SampleRequest::<P>::new(body).path(path).sign(secret);
+    let sign = |body: &'static str| SampleRequest::<P>::new(body).with_path(path).sign(secret);
     let good = samples
         .iter()
         .map(|sample| Case::new(sample.name(), &sign(sample.body())));
     let mut cases: Vec<Case> = good.collect();
 
     let body = samples.first().map_or(unknown, Sample::body);
-    let request = SampleRequest::<P>::new(body).path(path);
+    let request = SampleRequest::<P>::new(body).with_path(path);
     let (header, signature) = Signer::<P>::new(secret).header(body.as_bytes());
     let signature = signature.as_bytes();
     cases.extend([
@@ -281,7 +281,7 @@ fn signed<P: SignedProvider>(
         Case::new("signed with another secret", &request.clone().sign(other)).refused(401),
         Case::new(
             "changed after it was signed",
-            &SampleRequest::<P>::new(misshapen).path(path),
+            &SampleRequest::<P>::new(misshapen).with_path(path),
         )
         .with_header(header, signature)
         .refused(401),
@@ -295,7 +295,7 @@ fn signed<P: SignedProvider>(
         Case::new(
             "more than 2 MiB",
             &SampleRequest::<P>::new(vec![b' '; (2 << 20) + 1])
-                .path(path)
+                .with_path(path)
                 .sign(secret),
         )
         .refused(413),
@@ -306,7 +306,9 @@ fn signed<P: SignedProvider>(
 /// What Tomba may send, with a token in the header for a saved lead, and in the query for a look-up.
 fn with_tokens(secret: &Secret, other: &Secret) -> Vec<Case> {
     let authenticate = |sample: &Sample<Tomba>, token: &Secret| {
-        let request = sample.request().path(&format!("/tomba/{}", sample.name()));
+        let request = sample
+            .request()
+            .with_path(&format!("/tomba/{}", sample.name()));
         if sample.name() == samples::tomba::SAVE_LEAD.name() {
             request.with_header_token("x-webhook-token", token)
         } else {
@@ -320,7 +322,9 @@ fn with_tokens(secret: &Secret, other: &Secret) -> Vec<Case> {
     for sample in [samples::tomba::SAVE_LEAD, samples::tomba::EMAIL_VERIFIER] {
         let again = authenticate(&sample, secret);
         let forged = authenticate(&sample, other);
-        let bare = sample.request().path(&format!("/tomba/{}", sample.name()));
+        let bare = sample
+            .request()
+            .with_path(&format!("/tomba/{}", sample.name()));
         let name = sample.name();
         cases.extend([
             Case::new(&format!("{name} again"), &again).repeat(),

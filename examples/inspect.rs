@@ -52,9 +52,13 @@ fn run() -> Result<(), Failure> {
     } = Arguments::read()?;
     let signed = || one_kind(&signatures, &tokens, "--signature");
     let report = match provider.as_str() {
-        "grader" => inspect::<GraderEvent>(&Receiver::<Grader>::new(secret), signed()?, body),
-        "graphoid" => inspect::<GraphoidEvent>(&Receiver::<Graphoid>::new(secret), signed()?, body),
-        "scoreapp" => inspect::<ScoreAppEvent>(&Receiver::<ScoreApp>::new(secret), signed()?, body),
+        "grader" => inspect::<GraderEvent>(&Receiver::<Grader>::new(&secret), signed()?, body),
+        "graphoid" => {
+            inspect::<GraphoidEvent>(&Receiver::<Graphoid>::new(&secret), signed()?, body)
+        }
+        "scoreapp" => {
+            inspect::<ScoreAppEvent>(&Receiver::<ScoreApp>::new(&secret), signed()?, body)
+        }
         _ => {
             let inspect = match provider.as_str() {
                 "tomba" => inspect::<tomba::TombaEvent>,
@@ -68,7 +72,7 @@ fn run() -> Result<(), Failure> {
                 _ => return Err(Failure::Usage("no such provider".into())),
             };
             // Offline, a token is a token, wherever the request carried it.
-            let receiver = Receiver::<Tomba>::with_header_token("token", secret);
+            let receiver = Receiver::<Tomba>::header_token("token", &secret);
             inspect(&receiver, one_kind(&tokens, &signatures, "--token")?, body)
         }
     }?;
@@ -189,7 +193,7 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Verify(_) => 1,
-            Self::Read(ReadError::UnknownShape { .. }) => 3,
+            Self::Read(ReadError::UnexpectedShape { .. }) => 3,
             Self::Read(_) => 2,
             Self::Secret(_) | Self::File(..) | Self::Usage(_) => 64,
             Self::Report(_) => 74,

@@ -21,10 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, quiz_signature) = Signer::<ScoreApp>::new(&secret).header(quiz.as_bytes());
 
     // What you do: a receiver for each sender, which makes a delivery of a header's value and a body.
-    let grader = Receiver::<Grader>::new(secret.clone());
-    let graphoid = Receiver::<Graphoid>::new(secret.clone());
-    let scoreapp = Receiver::<ScoreApp>::new(secret.clone());
-    let tomba = Receiver::<Tomba>::with_query_token("token", secret);
+    let grader = Receiver::<Grader>::new(&secret.clone());
+    let graphoid = Receiver::<Graphoid>::new(&secret.clone());
+    let scoreapp = Receiver::<ScoreApp>::new(&secret.clone());
+    let tomba = Receiver::<Tomba>::query_token("token", &secret);
 
     scored(&grader.authenticate([&submission_signature], submission)?)?;
     won(&graphoid.authenticate([&lead_signature], lead)?)?;

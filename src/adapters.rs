@@ -1,12 +1,14 @@
-//! Where the receiver meets the web frameworks. Every adapter takes the same steps, in this order:
-//! the body's encoding, the credential's presence and shape, the body, the signature, the event.
+//! Where a receiver meets the web frameworks.
+//!
+//! Every adapter takes the same steps in this order: the body's encoding, the credential's presence
+//! and format, the body, the signature, the event.
 
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
-mod rejection;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod response;
 #[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
 mod steps;
 #[cfg(feature = "tower")]
@@ -14,7 +16,5 @@ pub mod tower;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod webhook;
 
-#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
-pub use rejection::{Rejection, RejectionKind};
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use webhook::Webhook;

@@ -65,12 +65,12 @@ use core::{
 use std::time::Instant;
 
 mod clock;
-mod key;
+pub(crate) mod key;
 mod memory;
-mod outcome;
+pub(crate) mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
-mod store;
+pub(crate) mod store;
 
 use clock::Clock;
 pub use key::Key;
@@ -118,7 +118,7 @@ impl<S: Store> Dedup<S> {
     }
 
     /// How long a handled event is remembered. By default it is for as long as its sender may repeat
-    /// it, which is [`Provider::REPEATS_WITHIN`](crate::Provider::REPEATS_WITHIN).
+    /// it, which is [`Provider::RETRY_WINDOW`](crate::Provider::RETRY_WINDOW).
     ///
     /// A shorter time takes fewer deliveries for repeats: retries that come late are handled again. A
     /// longer time takes more, also those that only look like repeats (see [`Key`]).

@@ -1,4 +1,4 @@
-//! A delivery whose sender is proven, and the bytes it brought.
+//! An authenticated delivery: the proof of its provider, and its bytes.
 
 use alloc::sync::Arc;
 use core::{fmt, marker::PhantomData};
@@ -7,12 +7,21 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::{Envelope, Event, Provider, ReadError, diagnosis, freshness::AgeLimit};
+use crate::auth::verifier::SecretIndex;
+use crate::provider::{Event, Provider};
+use crate::read;
+use crate::read::age_limit::AgeLimit;
+use crate::read::envelope::Envelope;
+use crate::read::error::ReadError;
+use crate::read::json;
 
-/// The proof that a body was authenticated for the provider `P`, and the body.
+/// A verified delivery from provider `P`, with its body.
 ///
-/// Only a [`Receiver`](crate::Receiver) makes one, or [`from_storage`](Self::from_storage), for
-/// which the caller vouches. It can be read as an event of `P` and of no other provider:
+/// Only a [`Receiver`](crate::Receiver) creates one, or [`from_storage`](Self::from_storage), for
+/// which the caller vouches. A delivery is cheap to clone and can go to a task or a queue. `Debug`
+/// prints the length of the body and nothing of its content.
+///
+/// A delivery can be read as an event of `P` and of no other provider, so this does not compile:
 ///
 /// ```compile_fail,E0271
 /// use leadhook::{Delivery, Grader, scoreapp::ScoreAppEvent};
@@ -22,7 +31,7 @@ use crate::{Envelope, Event, Provider, ReadError, diagnosis, freshness::AgeLimit
 /// }
 /// ```
 ///
-/// It can't be put together by hand:
+/// It can't be put together by hand either:
 ///
 /// ```compile_fail,E0451
 /// use leadhook::{Delivery, Grader};
@@ -31,93 +40,102 @@ use crate::{Envelope, Event, Provider, ReadError, diagnosis, freshness::AgeLimit
 ///     Delivery { body: "{}".into(), ..other }
 /// }
 /// ```
-///
-/// It is cheap to clone and can go to a task or a queue. `Debug` prints the body's length, and
-/// nothing of the body.
 pub struct Delivery<P> {
     body: Bytes,
-    secret_index: Option<usize>,
+    matched_secret: Option<SecretIndex>,
     scope: Option<Arc<str>>,
-    age_limit: Option<AgeLimit>,
+    age_limit: AgeLimit,
     provider: PhantomData<fn() -> P>,
 }
 
 impl<P: Provider> Delivery<P> {
     pub(crate) fn authenticated(
         body: Bytes,
-        secret_index: Option<usize>,
+        matched_secret: Option<SecretIndex>,
         scope: Option<Arc<str>>,
-        age_limit: Option<AgeLimit>,
+        age_limit: AgeLimit,
     ) -> Self {
         Self {
             body,
-            secret_index,
+            matched_secret,
             scope,
             age_limit,
             provider: PhantomData,
         }
     }
 
-    /// Takes back a body that was authenticated before and stored since.
+    /// Creates a delivery from a body that was authenticated before and stored since.
     ///
-    /// Nothing is checked: the caller vouches that a delivery of `P` had this body. It has no age
-    /// limit, and the [scope](Self::scope) that it is given: without that of its receiver, its `key` is
-    /// another.
+    /// Nothing is checked. The caller vouches that a delivery of `P` had this body. The delivery has
+    /// no age limit and no scope. If its receiver has a scope, add it [again](Self::with_scope), or
+    /// the deduplication key differs.
     pub fn from_storage(body: impl Into<Bytes>) -> Self {
-        Self::authenticated(body.into(), None, None, None)
+        Self::authenticated(body.into(), None, None, AgeLimit::default())
     }
 
-    /// Names the account again, where the receiver has a [scope](crate::Receiver::scope).
+    /// Sets the scope of the receiver that authenticated the delivery.
     #[must_use]
-    pub fn scope(mut self, scope: &str) -> Self {
+    pub fn with_scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// The body, as it was received and signed.
+    /// Returns the [scope](crate::Receiver::with_scope) of the receiver, if it has one.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// Returns the body as it was received and signed.
+    ///
+    /// A receiver keeps the `Bytes` that it is given, which may share a larger buffer. The adapters
+    /// give it a buffer that has exactly the length of the body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// Gives up the proof, and leaves the body.
+    /// Returns the body and gives up the proof.
     #[must_use]
     pub fn into_body(self) -> Bytes {
         self.body
     }
 
-    /// Which secret or token matched: 0 is the current one, 1 the first of the previous ones. None
-    /// where nothing was compared.
+    /// Returns which secret or token matched, or `None` if nothing was compared.
     ///
-    /// As long as it isn't always 0, a previous secret is still in use.
+    /// As long as some deliveries match a previous secret, that secret is still in use.
     #[must_use]
-    pub fn secret_index(&self) -> Option<usize> {
-        self.secret_index
+    pub fn matched_secret(&self) -> Option<SecretIndex> {
+        self.matched_secret
     }
 
-    /// Reads the event and its envelope. An age limit is checked against the system's clock. Needs
-    /// the `std` feature.
+    /// Reads the event and its envelope, and checks the age limit against the system's clock.
+    ///
+    /// Needs the `std` feature.
     ///
     /// # Errors
     ///
-    /// A [`ReadError`]; the delivery stays whole, to be stored or read as another type.
+    /// A [`ReadError`] if the body is not a readable event or outside of the age limit. The delivery
+    /// stays intact, so it can be stored or read as another type.
     #[cfg(feature = "std")]
     pub fn read(&self) -> Result<Envelope<P::Event>, ReadError> {
         self.read_as()
     }
 
-    /// Reads the event as another type than the provider's default, such as Tomba's
-    /// [`EmailVerifier`](crate::tomba::EmailVerifier). Needs the `std` feature.
+    /// Reads the event as a type other than the provider's default, such as Tomba's
+    /// [`EmailVerifier`](crate::tomba::EmailVerifier).
+    ///
+    /// Needs the `std` feature.
     ///
     /// # Errors
     ///
     /// As for [`read`](Self::read).
     #[cfg(feature = "std")]
     pub fn read_as<E: Event<Provider = P>>(&self) -> Result<Envelope<E>, ReadError> {
-        self.parse_event(Utc::now)
+        self.read_with_clock(Utc::now)
     }
 
-    /// Reads the event and its envelope. An age limit is checked against `now`.
+    /// Reads the event and its envelope, and checks the age limit against `now`.
     ///
     /// # Errors
     ///
@@ -126,7 +144,7 @@ impl<P: Provider> Delivery<P> {
         self.read_as_at(now)
     }
 
-    /// Reads the event as another type than the provider's default. An age limit is checked against
+    /// Reads the event as a type other than the provider's default, and checks the age limit against
     /// `now`.
     ///
     /// # Errors
@@ -136,22 +154,19 @@ impl<P: Provider> Delivery<P> {
         &self,
         now: DateTime<Utc>,
     ) -> Result<Envelope<E>, ReadError> {
-        self.parse_event(|| now)
+        self.read_with_clock(|| now)
     }
 
-    /// Asks for the time only where there is an age limit: the clock costs a tenth of a small read.
-    fn parse_event<E: Event<Provider = P>>(
+    fn read_with_clock<E: Event<Provider = P>>(
         &self,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Result<Envelope<E>, ReadError> {
-        let envelope = Envelope::parse(&self.body)?;
-        if let Some(limit) = self.age_limit {
-            limit.check(envelope.timestamp, now())?;
-        }
+        let envelope: Envelope<E> = read::event(&self.body)?;
+        self.age_limit.check(envelope.timestamp, now)?;
         Ok(envelope)
     }
 
-    /// Reads the whole body as a type of your own. No age limit is checked.
+    /// Reads the whole body as a type of your own, without an age limit.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -162,25 +177,16 @@ impl<P: Provider> Delivery<P> {
     /// }
     ///
     /// let delivery = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1","event":"ticket.escalated"}"#);
-    /// assert_eq!(delivery.parse::<Escalation>()?.id, "evt_1");
+    /// assert_eq!(delivery.json::<Escalation>()?.id, "evt_1");
     /// # Ok::<(), leadhook::ReadError>(())
     /// ```
     ///
     /// # Errors
     ///
     /// [`NotUtf8`](ReadError::NotUtf8), [`NotJson`](ReadError::NotJson), or
-    /// [`UnknownShape`](ReadError::UnknownShape) with `*` for every key of the path.
-    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ReadError> {
-        diagnosis::read_as(&self.body)
-    }
-
-    /// The scope of the receiver.
-    #[cfg_attr(
-        not(feature = "dedup"),
-        expect(dead_code, reason = "only keys are made of it")
-    )]
-    pub(crate) fn scope_name(&self) -> Option<&str> {
-        self.scope.as_deref()
+    /// [`UnexpectedShape`](ReadError::UnexpectedShape) with `*` for every key of the path.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ReadError> {
+        json::read(&self.body)
     }
 }
 
@@ -199,7 +205,8 @@ impl<P: Provider> fmt::Debug for Delivery<P> {
         f.debug_struct("Delivery")
             .field("provider", &P::NAME)
             .field("length", &self.body.len())
-            .field("secret_index", &self.secret_index)
+            .field("matched_secret", &self.matched_secret)
+            .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The person or company that an event is about, in the same words for every provider.
 ///
@@ -31,7 +31,7 @@ pub struct Lead {
     /// How good the lead is as a number, on the provider's scale: `score` of Grader.io,
     /// `total_score.percent` of `ScoreApp`, `score` of a lead saved at Tomba. None for look-ups, whose
     /// score is how deliverable an address is.
-    #[serde(with = "crate::lenient::Lenient")]
+    #[serde(serialize_with = "without_needless_fraction")]
     pub score: Option<f64>,
     /// How good the lead is as a word of the provider or of its customer: `grade` of Grader.io, `tier`
     /// of `ScoreApp`.
@@ -62,5 +62,23 @@ impl Lead {
             self.full_name = Some(format!("{first} {last}"));
         }
         self
+    }
+}
+
+/// Serializes a whole number without a fraction: 87, not 87.0.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    clippy::ref_option,
+    reason = "serde passes the field by reference, and a value that does not come back the same keeps its fraction"
+)]
+fn without_needless_fraction<S: Serializer>(
+    score: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match *score {
+        Some(score) if score as i64 as f64 == score => serializer.serialize_i64(score as i64),
+        score => score.serialize(serializer),
     }
 }

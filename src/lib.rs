@@ -1,7 +1,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
-// What holds for the library, and not for its tests and examples. The rest is in `Cargo.toml`.
+// These hold for the library and not for its tests and examples. The rest is in `Cargo.toml`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::print_stderr,
@@ -12,41 +12,74 @@
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core
 )]
-// The README's code needs these, and is tested with them.
-#![cfg_attr(
-    all(feature = "actix", feature = "axum", feature = "dedup", feature = "samples"),
-    doc = include_str!("../README.md")
-)]
-#![cfg_attr(
-    not(all(
-        feature = "actix",
-        feature = "axum",
-        feature = "dedup",
-        feature = "samples"
-    )),
-    doc = "Receive lead webhooks from Grader.io, Graphoid, ScoreApp and Tomba."
-)]
+//! Webhook receivers for lead providers: Grader.io, Graphoid, `ScoreApp` and Tomba.
+//!
+//! These services notify your application by webhook when something happens to a lead. leadhook
+//! verifies that a request really comes from the provider, reads it into a typed event to `match` on,
+//! and makes sure that an event delivered several times is handled only once. The core is a pure
+//! library: it has no global state, starts no threads, and sends nothing anywhere.
+//!
+//! # Quick start
+//!
+//! Every framework gives you the values of a header and the raw body. That is all that a [`Receiver`]
+//! needs:
+//!
+//! ```
+//! use leadhook::{Graphoid, Receiver, Secret, graphoid::GraphoidEvent};
+//!
+//! # let secret = Secret::new("whsec_5d41402abc4b")?;
+//! # let body = br#"{"id":"evt_1","event":"lead.won","data":{"lead":{"id":"lead_1","name":"Acme Corp"}}}"#;
+//! # let (_, signature) = leadhook::Signer::<Graphoid>::new(&secret).header(body);
+//! # let signatures = [signature]; // all values of the header `x-graphoid-signature`
+//! let receiver = Receiver::<Graphoid>::new(&secret);
+//!
+//! let delivery = receiver.authenticate(signatures, body.as_slice())?;
+//! match delivery.read()?.event {
+//!     GraphoidEvent::LeadWon(won) => assert_eq!(won.lead.name.as_deref(), Some("Acme Corp")),
+//!     GraphoidEvent::Unknown { name, .. } => println!("{name} is new, which is not an error"),
+//!     _ => {}
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With axum or actix-web, a handler takes a `Webhook<Graphoid>` as its argument, and requests that are
+//! not authentic never reach it.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `std` (default) | the system's clock for age limits and `Secret::from_env`; without it the crate is `no_std` with `alloc` |
+//! | `axum` | extractors for axum 0.8 |
+//! | `actix` | extractors for actix-web 4 |
+//! | `tower` | a layer for any service of `http` 1.x, such as hyper or AWS Lambda |
+//! | `dedup` | each event handled once, with the handled events kept in memory |
+//! | `redis` | the same for several instances, with the handled events kept in Redis |
+//! | `tracing` | an event for each rejection and failure that an operator should know of |
+//! | `samples` | signed sample requests for your own tests |
+//!
+//! # Modules
+//!
+//! [`grader`], [`graphoid`], [`scoreapp`] and [`tomba`] hold each provider's events and payload types.
+//! The features add `axum`, `actix`, `tower`, `dedup` and `samples`. [`Provider`] and [`Event`] are the
+//! traits for a provider of your own.
 
 extern crate alloc;
 
 mod adapters;
+mod auth;
 #[cfg(feature = "dedup")]
 pub mod dedup;
 mod delivery;
-mod diagnosis;
-mod envelope;
-mod freshness;
 mod lead;
-mod lenient;
 mod provider;
 mod providers;
-mod raw;
+mod read;
 mod receiver;
+mod rejection;
 #[cfg(feature = "samples")]
 pub mod samples;
-mod secret;
-mod signature;
-mod verifier;
+mod signer;
 
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use adapters::Webhook;
@@ -56,21 +89,34 @@ pub use adapters::actix;
 pub use adapters::axum;
 #[cfg(feature = "tower")]
 pub use adapters::tower;
-#[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
-pub use adapters::{Rejection, RejectionKind};
+pub use auth::error::VerifyError;
+pub use auth::secret::{Secret, SecretError, SecretErrorKind};
+pub use auth::signature::{MalformedSignature, Signature, SignatureFormat};
+pub use auth::verifier::{BodyVerifier, SecretIndex, Verifier};
 pub use delivery::Delivery;
-pub use diagnosis::ReadError;
-pub use envelope::Envelope;
 pub use lead::Lead;
 pub use provider::{
-    EnvelopeKeys, Event, Identity, Layout, Provider, SignedProvider, TimestampedProvider,
-    UnsignedProvider,
+    DedupBy, EnvelopeKeys, Event, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
+    Unsigned, UnsignedProvider,
 };
 pub use providers::{grader, graphoid, scoreapp, tomba};
-pub use raw::RawJson;
-pub use receiver::{Checked, Credential, Receiver};
-pub use secret::{Secret, SecretError, SecretErrorKind};
-pub use signature::{Malformed, Scheme, Signature};
-pub use verifier::{Signer, Verification, Verifier, VerifyError};
+pub use read::envelope::Envelope;
+pub use read::error::ReadError;
+pub use read::raw_json::RawJson;
+pub use receiver::{CredentialSource, PendingDelivery, Receiver};
+pub use rejection::{Rejection, RejectionKind};
+pub use signer::Signer;
 #[doc(no_inline)]
 pub use {grader::Grader, graphoid::Graphoid, scoreapp::ScoreApp, tomba::Tomba};
+
+/// The README's code, which is tested with the features that it needs.
+#[cfg(all(
+    doctest,
+    feature = "actix",
+    feature = "axum",
+    feature = "dedup",
+    feature = "samples",
+    feature = "tracing"
+))]
+#[doc = include_str!("../README.md")]
+struct Readme;

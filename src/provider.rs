@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserializer, Serialize};
 
-use crate::{Lead, Scheme};
+use crate::auth::signature::SignatureFormat;
+use crate::lead::Lead;
 
 /// A sender of webhooks: the facts about it that reading and recognising a delivery need.
 ///
@@ -14,7 +15,8 @@ use crate::{Lead, Scheme};
 ///
 /// ```
 /// use leadhook::{
-///     EnvelopeKeys, Event, Layout, Provider, RawJson, Receiver, Scheme, Secret, SignedProvider, Signer,
+///     EnvelopeKeys, Event, Layout, Provider, RawJson, Receiver, SignatureFormat, Secret,
+///     Signed, SignedProvider, Signer,
 /// };
 /// use serde::{Deserialize, Deserializer, Serialize};
 ///
@@ -24,12 +26,13 @@ use crate::{Lead, Scheme};
 /// impl Provider for Shop {
 ///     const NAME: &'static str = "shop";
 ///     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("type", "payload"));
+///     type Authentication = Signed;
 ///     type Event = ShopEvent;
 /// }
 ///
 /// impl SignedProvider for Shop {
 ///     const HEADER: &'static str = "x-shop-signature";
-///     const SCHEME: Scheme = Scheme::Sha256Hex;
+///     const FORMAT: SignatureFormat = SignatureFormat::PrefixedHex;
 /// }
 ///
 /// #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -67,7 +70,7 @@ use crate::{Lead, Scheme};
 /// let body = br#"{"type":"order.paid","payload":{"total":5}}"#;
 /// let (_, signature) = Signer::<Shop>::new(&secret).header(body);
 ///
-/// let delivery = Receiver::<Shop>::new(secret).authenticate([signature], body.as_slice())?;
+/// let delivery = Receiver::<Shop>::new(&secret).authenticate([signature], body.as_slice())?;
 /// assert_eq!(delivery.read()?.event, ShopEvent::Paid(Order { total: 5 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -79,27 +82,40 @@ pub trait Provider: Sized + 'static {
     const LAYOUT: Layout;
 
     /// By what a repeated delivery is recognised. Defaults to the body.
-    const IDENTITY: Identity = Identity::Body;
+    const DEDUP_BY: DedupBy = DedupBy::Body;
 
     /// How long after the first delivery of an event the sender may still repeat it. It is how long
     /// a handled event is remembered. Defaults to 24 hours.
-    const REPEATS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+    const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// What a delivery is read as, unless told otherwise.
+    /// Whether the provider signs its requests: [`Signed`] or [`Unsigned`].
+    type Authentication;
+
+    /// The type that a delivery is read as by default.
     type Event: Event<Provider = Self>;
 }
 
+/// The [`Authentication`](Provider::Authentication) of a provider that signs its requests.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it is a marker without values")]
+pub enum Signed {}
+
+/// The [`Authentication`](Provider::Authentication) of a provider that signs nothing.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it is a marker without values")]
+pub enum Unsigned {}
+
 /// A provider that signs the raw body with HMAC-SHA256.
-pub trait SignedProvider: Provider {
+pub trait SignedProvider: Provider<Authentication = Signed> {
     /// The header that carries the signature, in lower case.
     const HEADER: &'static str;
 
     /// How the header writes the signature.
-    const SCHEME: Scheme;
+    const FORMAT: SignatureFormat;
 }
 
-/// A provider that signs nothing; at most a static token tells who sends.
-pub trait UnsignedProvider: Provider {}
+/// A provider that signs nothing, so that at most a static token shows who sent a request.
+pub trait UnsignedProvider: Provider<Authentication = Unsigned> {}
 
 /// A provider whose envelopes say when the event happened, within what is signed.
 pub trait TimestampedProvider: Provider {}
@@ -135,7 +151,7 @@ pub trait Event: Sized + Serialize {
     /// # Errors
     ///
     /// That of the deserializer.
-    fn recognize<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
+    fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
         let _ = body;
         Ok(Self::NAMES.first().copied().unwrap_or_default())
     }
@@ -157,7 +173,7 @@ pub trait Event: Sized + Serialize {
     /// Whether a key is one that the provider documents. Where the data has an unknown shape, the
     /// error's path shows those keys, and `*` for any other, which may be personal data.
     #[must_use]
-    fn documents(key: &str) -> bool {
+    fn is_documented_key(key: &str) -> bool {
         let _ = key;
         false
     }
@@ -171,7 +187,7 @@ pub enum Layout {
     Enveloped(EnvelopeKeys),
     /// The body is the event and doesn't name it.
     Bare {
-        /// The documented keys at the top. A repeated one is [`RepeatedKey`](crate::ReadError::RepeatedKey)
+        /// The documented keys at the top. A repeated one is [`DuplicateKey`](crate::ReadError::DuplicateKey)
         /// where [`Event::read`] refuses it, as a derived `Deserialize` does for its fields.
         keys: &'static [&'static str],
     },
@@ -267,7 +283,7 @@ impl EnvelopeKeys {
 /// By what two deliveries are recognised as the same event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Identity {
+pub enum DedupBy {
     /// The bytes of the body.
     Body,
     /// The envelope's workspace and id, where there is an id; else the bytes of the body.

@@ -1,22 +1,24 @@
-//! Authenticates requests, and hands out deliveries.
+//! The receiver, which authenticates requests and returns deliveries.
 
 use alloc::{boxed::Box, sync::Arc};
 use core::{fmt, marker::PhantomData, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{
-    Delivery, Provider, Secret, Signature, SignedProvider, TimestampedProvider, UnsignedProvider,
-    VerifyError,
-    freshness::AgeLimit,
-    verifier::{TokenVerifier, Verifier},
-};
+use crate::auth::error::VerifyError;
+use crate::auth::secret::Secret;
+use crate::auth::signature::Signature;
+use crate::auth::verifier::{SecretIndex, TokenVerifier, Verifier};
+use crate::delivery::Delivery;
+use crate::provider::{Provider, SignedProvider, TimestampedProvider, UnsignedProvider};
+use crate::read::age_limit::AgeLimit;
 
-/// Authenticates a provider's requests: it holds the secrets, and makes the [`Delivery`].
+/// A receiver of one provider's requests, which holds the secrets and returns each authentic request
+/// as a [`Delivery`].
 ///
-/// It is cheap to clone. It takes the values of the header or the query parameter that
-/// [`credential`](Self::credential) names, all of them, and the body as it was received; the bytes
-/// of a body that was parsed or decompressed before are other bytes.
+/// It is cheap to clone. Pass it all values of the header or query parameter that
+/// [`credential_source`](Self::credential_source) names, and the body exactly as it was received. A
+/// body that was parsed or decompressed before has other bytes, which the signature does not match.
 ///
 /// ```
 /// use leadhook::{Graphoid, Receiver, Secret, Signer, graphoid::GraphoidEvent};
@@ -24,7 +26,7 @@ use crate::{
 /// let secret = Secret::new("whsec_5d41402abc4b")?;
 /// # let body = br#"{"id":"evt_1","event":"lead.won","data":{"lead":{"id":"lead_1","name":"Acme Corp"}}}"#;
 /// # let (_, header) = Signer::<Graphoid>::new(&secret).header(body);
-/// let receiver = Receiver::<Graphoid>::new(secret);
+/// let receiver = Receiver::<Graphoid>::new(&secret);
 ///
 /// let delivery = receiver.authenticate([header], body.to_vec())?;
 /// match delivery.read()?.event {
@@ -34,11 +36,12 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What a provider does not do, its receiver can't be told to do. Tomba signs nothing:
+/// A receiver only has the methods that fit its provider. Tomba signs nothing, so this does not
+/// compile:
 ///
 /// ```compile_fail,E0599
 /// # let secret = leadhook::Secret::new("whsec_5d41402abc4b").unwrap();
-/// leadhook::Receiver::<leadhook::Tomba>::new(secret);
+/// leadhook::Receiver::<leadhook::Tomba>::new(&secret);
 /// ```
 pub struct Receiver<P> {
     settings: Arc<Settings>,
@@ -47,207 +50,236 @@ pub struct Receiver<P> {
 
 #[derive(Clone)]
 struct Settings {
-    check: Check,
+    credential: Credential,
     scope: Option<Arc<str>>,
-    age_limit: Option<AgeLimit>,
+    age_limit: AgeLimit,
 }
 
+/// What a request must present, and where.
 #[derive(Clone)]
-enum Check {
+enum Credential {
     Signature(&'static str, Verifier),
     HeaderToken(Box<str>, TokenVerifier),
     QueryToken(Box<str>, TokenVerifier),
-    Nothing,
+    None,
 }
 
-/// Where a request carries what authenticates it.
+/// Where a request carries its signature or token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Credential<'a> {
-    /// In the header of this name, in lower case.
+pub enum CredentialSource<'a> {
+    /// In the header with this name, which is in lower case.
     Header(&'a str),
-    /// In the query parameter of this name.
+    /// In the query parameter with this name.
     Query(&'a str),
-    /// Nowhere: every request is let in.
-    Nothing,
+    /// Nowhere, because every request is accepted.
+    None,
 }
 
 impl<P: SignedProvider> Receiver<P> {
-    /// Accepts what was signed with a secret.
+    /// Creates a receiver that accepts requests signed with a secret.
     #[must_use]
-    pub fn new(secret: Secret) -> Self {
-        let verifier = Verifier::new(P::SCHEME, &secret);
-        Self::checking(Check::Signature(P::HEADER, verifier))
+    pub fn new(secret: &Secret) -> Self {
+        let verifier = Verifier::new(P::FORMAT, secret);
+        Self::with_credential(Credential::Signature(P::HEADER, verifier))
     }
 }
 
 impl<P: UnsignedProvider> Receiver<P> {
-    /// Accepts requests that carry a static token in a header.
+    /// Creates a receiver that accepts requests with a static token in a header.
     ///
-    /// Tomba's dashboard webhook (`save_lead`) can be given static headers, says Tomba's webhook
-    /// documentation. A token proves who sends, and nothing about the body.
+    /// Tomba's dashboard webhook (`save_lead`) can be given static headers (Tomba's webhook
+    /// documentation). A token shows who sent the request. It does not protect the body.
     #[must_use]
-    pub fn with_header_token(header: &str, token: Secret) -> Self {
+    pub fn header_token(header: &str, token: &Secret) -> Self {
         let header = header.to_ascii_lowercase().into_boxed_str();
-        Self::checking(Check::HeaderToken(header, TokenVerifier::new(&token)))
+        Self::with_credential(Credential::HeaderToken(header, TokenVerifier::new(token)))
     }
 
-    /// Accepts requests that carry a static token in a query parameter.
+    /// Creates a receiver that accepts requests with a static token in a query parameter.
     ///
-    /// Tomba's `webhook_url` results carry nothing but the URL that they were given. Mind that URLs
-    /// get into the access logs of servers and proxies, and into error reports: a header is the
-    /// better place wherever there is a choice. Write the token percent-encoded into the URL: the
-    /// query is read as a form, in which `+` is a space.
+    /// Tomba posts the result of a look-up to the `webhook_url` of the API call and adds nothing to
+    /// it, so the token has to be in that URL. URLs get into the access logs of servers and proxies
+    /// and into error reports, so prefer a header wherever you have the choice. Percent-encode the
+    /// token in the URL. The query is decoded like a form, in which `+` is a space, and the decoded
+    /// bytes are compared.
     #[must_use]
-    pub fn with_query_token(parameter: &str, token: Secret) -> Self {
-        Self::checking(Check::QueryToken(
+    pub fn query_token(parameter: &str, token: &Secret) -> Self {
+        Self::with_credential(Credential::QueryToken(
             parameter.into(),
-            TokenVerifier::new(&token),
+            TokenVerifier::new(token),
         ))
     }
 
-    /// Accepts every request, from anyone: for a network in which only the sender can reach the
-    /// endpoint.
+    /// Creates a receiver that accepts every request, from anyone.
     ///
-    /// It is not there for a provider that signs:
+    /// Use it only in a network in which nobody but the provider can reach the endpoint. A provider
+    /// that signs has no such receiver, so this does not compile:
     ///
     /// ```compile_fail,E0599
     /// leadhook::Receiver::<leadhook::Graphoid>::unauthenticated();
     /// ```
     #[must_use]
     pub fn unauthenticated() -> Self {
-        Self::checking(Check::Nothing)
+        Self::with_credential(Credential::None)
     }
 }
 
 impl<P: TimestampedProvider> Receiver<P> {
-    /// Refuses events that are older than `past`, or further than `future` ahead of the clock, when
-    /// they are read. There is no limit by default.
+    /// Rejects events that are older than a limit when they are read.
     ///
-    /// A limit refuses honest retries too: a retry may carry the timestamp of the first try, and
-    /// Graphoid's last one comes 10 h 35 min later (Graphoid's webhook documentation). Five minutes,
-    /// a habit elsewhere, would refuse all of them. With a limit, an event without a readable
-    /// timestamp is refused. A limit does not prevent a replay within it; handling each event once
-    /// does.
+    /// There is no limit by default, because a limit also rejects honest retries. A retry may carry
+    /// the timestamp of the first attempt, and Graphoid's last retry comes 10 h 35 min after it
+    /// (Graphoid's webhook documentation). Five minutes, a habit elsewhere, would reject all of them.
+    /// With a limit, an event without a readable timestamp is rejected, too. A limit does not prevent
+    /// a replay within it; handling each event once does.
     ///
-    /// It is not there for a provider whose envelopes have no timestamp, such as `ScoreApp`:
+    /// A provider whose envelopes have no timestamp, such as `ScoreApp`, has no such limit, so this
+    /// does not compile:
     ///
     /// ```compile_fail,E0599
     /// # use core::time::Duration;
     /// # let secret = leadhook::Secret::new("whsec_5d41402abc4b").unwrap();
-    /// let receiver = leadhook::Receiver::<leadhook::ScoreApp>::new(secret);
-    /// receiver.with_max_age(Duration::from_secs(300), Duration::from_secs(60));
+    /// let receiver = leadhook::Receiver::<leadhook::ScoreApp>::new(&secret);
+    /// receiver.with_max_age(Duration::from_secs(24 * 60 * 60));
     /// ```
     #[must_use]
-    pub fn with_max_age(mut self, past: Duration, future: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).age_limit = Some(AgeLimit::new(past, future));
+    pub fn with_max_age(mut self, limit: Duration) -> Self {
+        Arc::make_mut(&mut self.settings).age_limit.set_past(limit);
+        self
+    }
+
+    /// Rejects events whose timestamp is further ahead of the clock than a limit when they are read.
+    ///
+    /// There is no limit by default. Choose one that is larger than the difference between the
+    /// provider's clock and yours. With a limit, an event without a readable timestamp is rejected,
+    /// too.
+    #[must_use]
+    pub fn with_max_clock_skew(mut self, limit: Duration) -> Self {
+        Arc::make_mut(&mut self.settings)
+            .age_limit
+            .set_future(limit);
         self
     }
 }
 
 impl<P: Provider> Receiver<P> {
-    fn checking(check: Check) -> Self {
+    fn with_credential(credential: Credential) -> Self {
         Self {
             settings: Arc::new(Settings {
-                check,
+                credential,
                 scope: None,
-                age_limit: None,
+                age_limit: AgeLimit::default(),
             }),
             provider: PhantomData,
         }
     }
 
-    /// Accepts a secret or token that was in use before, too. Unauthenticated, it changes nothing.
+    /// Accepts a previous secret or token, too.
     ///
-    /// To rotate without loss: start with the new secret and the old one as previous, change the
-    /// secret at the sender, and drop the old one when [`Delivery::secret_index`] has been 0 for as
-    /// long as the sender retries.
+    /// To rotate a secret without loss, start with the new secret and the old one as previous, change
+    /// the secret at the provider, and remove the old one when
+    /// [`Delivery::matched_secret`] has been the current secret for as long as the provider retries.
+    ///
+    /// An [unauthenticated](Self::unauthenticated) receiver accepts every request anyway.
     #[must_use]
-    pub fn with_previous(mut self, secret: Secret) -> Self {
-        match &mut Arc::make_mut(&mut self.settings).check {
-            Check::Signature(_, verifier) => verifier.add_previous(&secret),
-            Check::HeaderToken(_, tokens) | Check::QueryToken(_, tokens) => {
-                tokens.add_previous(&secret);
+    pub fn with_previous(mut self, secret: &Secret) -> Self {
+        match &mut Arc::make_mut(&mut self.settings).credential {
+            Credential::Signature(_, verifier) => verifier.add_previous(secret),
+            Credential::HeaderToken(_, tokens) | Credential::QueryToken(_, tokens) => {
+                tokens.add_previous(secret);
             }
-            Check::Nothing => {}
+            Credential::None => {}
         }
         self
     }
 
-    /// Names the account, where one application serves several of one provider, so that equal events
-    /// of two accounts are two events.
+    /// Names the account if one application serves several accounts of a provider.
+    ///
+    /// Equal events of two scopes are two events, because the scope is part of the
+    /// deduplication key.
     #[must_use]
-    pub fn scope(mut self, scope: &str) -> Self {
+    pub fn with_scope(mut self, scope: &str) -> Self {
         Arc::make_mut(&mut self.settings).scope = Some(scope.into());
         self
     }
 
-    /// Where a request must carry what authenticates it.
+    /// Returns the name of the account, if it has one.
     #[must_use]
-    pub fn credential(&self) -> Credential<'_> {
-        match &self.settings.check {
-            Check::Signature(header, _) => Credential::Header(header),
-            Check::HeaderToken(header, _) => Credential::Header(header),
-            Check::QueryToken(parameter, _) => Credential::Query(parameter),
-            Check::Nothing => Credential::Nothing,
+    pub fn scope(&self) -> Option<&str> {
+        self.settings.scope.as_deref()
+    }
+
+    /// Returns where a request must carry its signature or token.
+    #[must_use]
+    pub fn credential_source(&self) -> CredentialSource<'_> {
+        match &self.settings.credential {
+            Credential::Signature(header, _) => CredentialSource::Header(header),
+            Credential::HeaderToken(header, _) => CredentialSource::Header(header),
+            Credential::QueryToken(parameter, _) => CredentialSource::Query(parameter),
+            Credential::None => CredentialSource::None,
         }
     }
 
-    /// Authenticates a request by all values of its [credential](Self::credential) and by its body.
+    /// Authenticates a request by its signature or token and its body.
     ///
-    /// An `Option` will do for the values where a request can't carry two.
+    /// `values` are all values of the header or query parameter that
+    /// [`credential_source`](Self::credential_source) names. An `Option` is fine where a request can't
+    /// carry two.
     ///
     /// # Errors
     ///
-    /// A [`VerifyError`], for which HTTP's status is 401.
+    /// A [`VerifyError`] if the request is not authentic. Respond with 401.
     pub fn authenticate(
         &self,
         values: impl IntoIterator<Item = impl AsRef<[u8]>>,
         body: impl Into<Bytes>,
     ) -> Result<Delivery<P>, VerifyError> {
-        self.check(values)?.finish(body)
+        self.begin(values)?.finish(body)
     }
 
-    /// Checks all that can be checked before the body is read: a token, or the form of a signature.
+    /// Checks everything that can be checked before the body is read.
+    ///
+    /// That is the whole check for a token, and the format for a signature.
     ///
     /// # Errors
     ///
-    /// A [`VerifyError`], for which HTTP's status is 401.
-    pub fn check(
+    /// A [`VerifyError`] if the request can't be authentic, whatever its body is. Respond with 401.
+    pub fn begin(
         &self,
         values: impl IntoIterator<Item = impl AsRef<[u8]>>,
-    ) -> Result<Checked<'_, P>, VerifyError> {
+    ) -> Result<PendingDelivery<'_, P>, VerifyError> {
         use VerifyError as Error;
 
-        let proof = match &self.settings.check {
-            Check::Signature(_, verifier) => {
-                let value = only(values, Error::MissingSignature, Error::RepeatedSignature)?;
-                Proof::Signature(verifier, verifier.parse(value.as_ref())?)
+        let checked = match &self.settings.credential {
+            Credential::Signature(_, verifier) => {
+                let value = single(values, Error::MissingSignature, Error::DuplicateSignature)?;
+                Checked::Signature(verifier, verifier.parse(value.as_ref())?)
             }
-            Check::HeaderToken(_, token) | Check::QueryToken(_, token) => {
-                let value = only(values, Error::MissingToken, Error::RepeatedToken)?;
-                Proof::Token(token.verify(value.as_ref())?)
+            Credential::HeaderToken(_, tokens) | Credential::QueryToken(_, tokens) => {
+                let value = single(values, Error::MissingToken, Error::DuplicateToken)?;
+                Checked::Token(tokens.verify(value.as_ref())?)
             }
-            Check::Nothing => Proof::Nothing,
+            Credential::None => Checked::None,
         };
-        Ok(Checked {
+        Ok(PendingDelivery {
             receiver: self,
-            proof,
+            checked,
         })
     }
 }
 
-/// The only one of the values.
-fn only<T>(
+/// Returns the single value.
+fn single<T>(
     values: impl IntoIterator<Item = T>,
     missing: VerifyError,
-    repeated: VerifyError,
+    duplicate: VerifyError,
 ) -> Result<T, VerifyError> {
     let mut values = values.into_iter();
     let value = values.next().ok_or(missing)?;
     match values.next() {
         None => Ok(value),
-        Some(_) => Err(repeated),
+        Some(_) => Err(duplicate),
     }
 }
 
@@ -264,55 +296,67 @@ impl<P: Provider> fmt::Debug for Receiver<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("provider", &P::NAME)
-            .field("credential", &self.credential())
+            .field("credential_source", &self.credential_source())
             .field("scope", &self.settings.scope)
             .finish_non_exhaustive()
     }
 }
 
-/// A request whose credential has the right form, and whose body is still to come.
-/// [`Receiver::check`] makes it.
-#[must_use = "nothing is authenticated before the body is"]
-pub struct Checked<'a, P> {
+/// A request whose signature or token was checked as far as possible without its body.
+///
+/// [`Receiver::begin`] creates it.
+///
+/// ```
+/// use leadhook::{Receiver, ScoreApp, Secret, VerifyError};
+///
+/// let receiver = Receiver::<ScoreApp>::new(&Secret::new("12345")?);
+/// // Nobody has to wait for the body of a request that can't be authentic.
+/// assert_eq!(receiver.begin(["no signature"]).err().map(|error| error.status()), Some(401));
+///
+/// let pending = receiver.begin(["00".repeat(32)])?;
+/// assert_eq!(pending.finish("{}").unwrap_err(), VerifyError::SignatureMismatch);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is authenticated before `finish` is called with the body"]
+pub struct PendingDelivery<'a, P> {
     receiver: &'a Receiver<P>,
-    proof: Proof<'a>,
+    checked: Checked<'a>,
 }
 
-enum Proof<'a> {
+enum Checked<'a> {
     Signature(&'a Verifier, Signature),
-    Token(usize),
-    Nothing,
+    Token(SecretIndex),
+    None,
 }
 
-impl<P: Provider> Checked<'_, P> {
-    /// Authenticates the body.
+impl<P: Provider> PendingDelivery<'_, P> {
+    /// Authenticates the body and returns the delivery.
     ///
     /// # Errors
     ///
-    /// [`WrongSignature`](VerifyError::WrongSignature) where no secret signed it.
+    /// [`SignatureMismatch`](VerifyError::SignatureMismatch) if no secret signs the body with the
+    /// signature.
     pub fn finish(self, body: impl Into<Bytes>) -> Result<Delivery<P>, VerifyError> {
         let body = body.into();
-        let secret_index = match self.proof {
-            Proof::Signature(verifier, signature) => {
+        let matched = match self.checked {
+            Checked::Signature(verifier, signature) => {
                 Some(verifier.verify_parsed(&signature, &body)?)
             }
-            Proof::Token(index) => Some(index),
-            Proof::Nothing => None,
+            Checked::Token(index) => Some(index),
+            Checked::None => None,
         };
-        let Settings {
-            scope, age_limit, ..
-        } = &*self.receiver.settings;
+        let settings = &self.receiver.settings;
         Ok(Delivery::authenticated(
             body,
-            secret_index,
-            scope.clone(),
-            *age_limit,
+            matched,
+            settings.scope.clone(),
+            settings.age_limit,
         ))
     }
 }
 
-impl<P> fmt::Debug for Checked<'_, P> {
+impl<P> fmt::Debug for PendingDelivery<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checked").finish_non_exhaustive()
+        f.debug_struct("PendingDelivery").finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@
 //! let secret = Secret::new("12345")?;
 //! let request = samples::scoreapp::QUIZ_FINISHED.request().sign(&secret);
 //!
-//! let receiver = Receiver::<ScoreApp>::new(secret);
+//! let receiver = Receiver::<ScoreApp>::new(&secret);
 //! let delivery = receiver.authenticate(request.header("scoreapp-signature"), request.body().clone())?;
 //! assert_eq!(delivery.read()?.name(), "QUIZ_FINISHED");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -21,7 +21,9 @@ use core::{fmt, marker::PhantomData};
 
 use bytes::Bytes;
 
-use crate::{Provider, Secret, SignedProvider, Signer, UnsignedProvider};
+use crate::auth::secret::Secret;
+use crate::provider::{Provider, SignedProvider, UnsignedProvider};
+use crate::signer::Signer;
 
 /// The body of a delivery, as a provider documents it.
 pub struct Sample<P> {
@@ -98,7 +100,7 @@ impl<P: Provider> SampleRequest<P> {
 
     /// Sets the path, which has no query.
     #[must_use]
-    pub fn path(mut self, path: &str) -> Self {
+    pub fn with_path(mut self, path: &str) -> Self {
         self.path = path.into();
         self
     }
@@ -228,7 +230,7 @@ macro_rules! samples {
         #[doc = concat!("Samples of [`", stringify!($provider), "`](crate::", stringify!($provider), ").")]
         pub mod $module {
             use super::Sample;
-            use crate::$provider;
+            use crate::$provider; // FIXME
 
             $(
                 $(#[$meta])*

@@ -40,13 +40,17 @@ impl Settings {
         let settings = Self {
             listen: variable("LISTEN")?.unwrap_or_else(|| "127.0.0.1:8080".into()),
             redis_url: variable("REDIS_URL")?,
-            grader: secret("GRADER_WEBHOOK_SECRET")?.map(Receiver::new),
-            graphoid: secret("GRAPHOID_WEBHOOK_SECRET")?.map(Receiver::new),
-            scoreapp: secret("SCOREAPP_WEBHOOK_SECRET")?.map(Receiver::new),
+            grader: secret("GRADER_WEBHOOK_SECRET")?.as_ref().map(Receiver::new),
+            graphoid: secret("GRAPHOID_WEBHOOK_SECRET")?
+                .as_ref()
+                .map(Receiver::new),
+            scoreapp: secret("SCOREAPP_WEBHOOK_SECRET")?
+                .as_ref()
+                .map(Receiver::new),
             tomba_leads: token
                 .clone()
-                .map(|token| Receiver::with_header_token("x-webhook-token", token)),
-            tomba_results: token.map(|token| Receiver::with_query_token("token", token)),
+                .map(|token| Receiver::header_token("x-webhook-token", &token)),
+            tomba_results: token.map(|token| Receiver::query_token("token", &token)),
         };
         if settings.grader.is_none()
             && settings.graphoid.is_none()

@@ -27,9 +27,9 @@
 //! }
 //!
 //! # actix_web::rt::System::new().block_on(async {
-//! let scoreapp_receiver = Receiver::<ScoreApp>::new(Secret::new("12345")?);
+//! let scoreapp_receiver = Receiver::<ScoreApp>::new(&Secret::new("12345")?);
 //! let tomba_receiver =
-//!     Receiver::<Tomba>::with_query_token("token", Secret::new("a long random token")?);
+//!     Receiver::<Tomba>::query_token("token", &Secret::new("a long random token")?);
 //!
 //! let app = App::new()
 //!     .app_data(web::Data::new(scoreapp_receiver))
@@ -67,7 +67,7 @@
 //! }
 //!
 //! fn account(name: &str, secret: &str) -> Result<Scope, SecretError> {
-//!     let receiver = Receiver::<Grader>::new(Secret::new(secret)?).scope(name);
+//!     let receiver = Receiver::<Grader>::new(&Secret::new(secret)?).with_scope(name);
 //!     Ok(web::scope(name)
 //!         .app_data(web::Data::new(receiver))
 //!         .route("", web::post().to(scored)))
@@ -90,7 +90,7 @@
 //! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<HttpResponse, Rejection> {
 //!     match delivery.read() {
 //!         Ok(envelope) => println!("{}", envelope.name()),
-//!         Err(error @ ReadError::UnknownShape { .. }) => store(delivery.body(), error), // and 200
+//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error), // and 200
 //!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
 //!     }
 //!     Ok(HttpResponse::Ok().finish())
@@ -107,12 +107,18 @@ use actix_web::{
 #[cfg(feature = "dedup")]
 use actix_web::{Responder, body::BoxBody, http::header::RETRY_AFTER};
 
-use super::steps;
 #[doc(no_inline)]
-pub use super::{Rejection, RejectionKind, Webhook};
+pub use super::Webhook;
+use super::steps;
 #[cfg(feature = "dedup")]
-use crate::dedup::{OnceError, Outcome, StoreError};
-use crate::{Delivery, Event, Provider, Receiver};
+use crate::dedup::outcome::{OnceError, Outcome};
+#[cfg(feature = "dedup")]
+use crate::dedup::store::StoreError;
+use crate::delivery::Delivery;
+use crate::provider::{Event, Provider};
+use crate::receiver::Receiver;
+#[doc(no_inline)]
+pub use crate::rejection::{Rejection, RejectionKind};
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
 
@@ -144,7 +150,7 @@ async fn authenticate<P: Provider>(
 ) -> Result<Delivery<P>, Rejection> {
     let receiver = request
         .app_data::<web::Data<Receiver<P>>>()
-        .ok_or_else(|| Rejection::of::<P>(RejectionKind::NoReceiver, None))?;
+        .ok_or_else(|| Rejection::of::<P>(RejectionKind::MissingReceiver, None))?;
     let headers = |name: &str| request.headers().get_all(name);
     // What has an encoding is refused here, so that actix-web does not inflate it below.
     let checked = steps::check(receiver, headers, request.uri().query())?;
@@ -166,8 +172,8 @@ impl ResponseError for Rejection {
 
 fn explain(error: &Error) -> RejectionKind {
     match error.as_error() {
-        Some(PayloadError::Overflow) => RejectionKind::BodyOverLimit,
-        _ => RejectionKind::BodyBrokenOff,
+        Some(PayloadError::Overflow) => RejectionKind::BodyTooLarge,
+        _ => RejectionKind::BodyIncomplete,
     }
 }
 

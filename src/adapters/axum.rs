@@ -45,8 +45,8 @@
 //!     .route("/webhooks/scoreapp", post(scoreapp))
 //!     .route("/webhooks/tomba/email-verifier", post(verified))
 //!     .with_state(Receivers {
-//!         scoreapp: Receiver::new(Secret::new("12345")?),
-//!         tomba: Receiver::with_query_token("token", Secret::new("a long random token")?),
+//!         scoreapp: Receiver::new(&Secret::new("12345")?),
+//!         tomba: Receiver::query_token("token", &Secret::new("a long random token")?),
 //!     });
 //!
 //! # use axum::{body::Body, http::Request};
@@ -92,7 +92,7 @@
 //! }
 //!
 //! fn account(name: &str, secret: &str) -> Result<Router, SecretError> {
-//!     let receiver = Receiver::<Grader>::new(Secret::new(secret)?).scope(name);
+//!     let receiver = Receiver::<Grader>::new(&Secret::new(secret)?).with_scope(name);
 //!     Ok(Router::new().route("/", post(scored)).with_state(receiver))
 //! }
 //!
@@ -110,7 +110,7 @@
 //! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<(), Rejection> {
 //!     match delivery.read() {
 //!         Ok(envelope) => println!("{}", envelope.name()),
-//!         Err(error @ ReadError::UnknownShape { .. }) => store(delivery.body(), error), // and 200
+//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error), // and 200
 //!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
 //!     }
 //!     Ok(())
@@ -130,14 +130,20 @@ use bytes::Bytes;
 #[cfg(feature = "dedup")]
 use http::header::RETRY_AFTER;
 
-#[cfg(feature = "dedup")]
-use super::rejection::status;
-use super::steps;
 #[doc(no_inline)]
-pub use super::{Rejection, RejectionKind, Webhook};
+pub use super::Webhook;
 #[cfg(feature = "dedup")]
-use crate::dedup::{OnceError, Outcome, StoreError};
-use crate::{Delivery, Event, Provider, Receiver};
+use super::response::status;
+use super::steps;
+#[cfg(feature = "dedup")]
+use crate::dedup::outcome::{OnceError, Outcome};
+#[cfg(feature = "dedup")]
+use crate::dedup::store::StoreError;
+use crate::delivery::Delivery;
+use crate::provider::{Event, Provider};
+use crate::receiver::Receiver;
+#[doc(no_inline)]
+pub use crate::rejection::{Rejection, RejectionKind};
 
 impl<P, S> FromRequest<S> for Delivery<P>
 where
@@ -181,9 +187,9 @@ impl IntoResponse for Rejection {
 fn explain(error: &BytesRejection) -> RejectionKind {
     match error {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            RejectionKind::BodyOverLimit
+            RejectionKind::BodyTooLarge
         }
-        _ => RejectionKind::BodyBrokenOff,
+        _ => RejectionKind::BodyIncomplete,
     }
 }
 

@@ -4,29 +4,32 @@ use core::iter;
 
 use bytes::Bytes;
 
-use super::{Rejection, RejectionKind};
-use crate::{Checked, Credential, Delivery, Provider, Receiver, VerifyError};
+use crate::auth::error::VerifyError;
+use crate::delivery::Delivery;
+use crate::provider::Provider;
+use crate::receiver::{CredentialSource, PendingDelivery, Receiver};
+use crate::rejection::{Rejection, RejectionKind};
 
 /// Refuses what can be refused before the body is read. `headers` gives all values of a name.
 pub(super) fn check<'a, P: Provider, H: IntoIterator<Item: AsRef<[u8]>>>(
     receiver: &'a Receiver<P>,
     headers: impl Fn(&str) -> H,
     query: Option<&str>,
-) -> Result<Checked<'a, P>, Rejection> {
+) -> Result<PendingDelivery<'a, P>, Rejection> {
     if !headers("content-encoding").into_iter().all(is_identity) {
-        return Err(Rejection::of::<P>(RejectionKind::EncodedBody, None));
+        return Err(Rejection::of::<P>(RejectionKind::UnsupportedEncoding, None));
     }
-    match receiver.credential() {
-        Credential::Header(name) => receiver.check(headers(name)),
-        Credential::Query(name) => receiver.check(parameters(query, name)),
-        Credential::Nothing => receiver.check(iter::empty::<&[u8]>()),
+    match receiver.credential_source() {
+        CredentialSource::Header(name) => receiver.begin(headers(name)),
+        CredentialSource::Query(name) => receiver.begin(parameters(query, name)),
+        CredentialSource::None => receiver.begin(iter::empty::<&[u8]>()),
     }
     .map_err(|error| Rejection::of::<P>(error, None))
 }
 
 /// Authenticates the body.
 pub(super) fn finish<P: Provider>(
-    checked: Checked<'_, P>,
+    checked: PendingDelivery<'_, P>,
     body: Bytes,
 ) -> Result<Delivery<P>, Rejection> {
     let length = body.len();

@@ -20,9 +20,9 @@
 //!     })
 //! }
 //!
-//! let receiver = Receiver::<Graphoid>::new(Secret::new("whsec_5d41402abc4b")?);
+//! let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b")?);
 //! let service = ServiceBuilder::new()
-//!     .layer(AuthenticateLayer::new(receiver).limit(64 * 1024))
+//!     .layer(AuthenticateLayer::new(receiver).with_body_limit(64 * 1024))
 //!     .service_fn(graphoid);
 //!
 //! # use leadhook::Signer;
@@ -56,9 +56,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::steps;
+use crate::provider::Provider;
+use crate::receiver::Receiver;
 #[doc(no_inline)]
-pub use super::{Rejection, RejectionKind};
-use crate::{Provider, Receiver};
+pub use crate::rejection::{Rejection, RejectionKind};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -89,7 +90,7 @@ impl<P: Provider> AuthenticateLayer<P> {
 
     /// Refuses bodies of more bytes than this with 413.
     #[must_use]
-    pub fn limit(self, limit: usize) -> Self {
+    pub fn with_body_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
 
@@ -113,14 +114,14 @@ impl<P: Provider> AuthenticateLayer<P> {
         B: Body,
         B::Error: Into<BoxError>,
     {
-        let over_limit = || Rejection::of::<P>(RejectionKind::BodyOverLimit, None);
+        let over_limit = || Rejection::of::<P>(RejectionKind::BodyTooLarge, None);
         if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > self.limit) {
             return Err(over_limit());
         }
         match Limited::new(body, self.limit).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(over_limit()),
-            Err(_) => Err(Rejection::of::<P>(RejectionKind::BodyBrokenOff, None)),
+            Err(_) => Err(Rejection::of::<P>(RejectionKind::BodyIncomplete, None)),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
-use super::Rejection;
-use crate::{Delivery, Envelope, Event, Provider};
+use crate::delivery::Delivery;
+use crate::provider::{Event, Provider};
+use crate::read::envelope::Envelope;
+use crate::rejection::Rejection;
 
 /// A delivery of the provider `P`, read as the event `E`. It is an extractor of axum and actix-web.
 ///

@@ -3,7 +3,10 @@
 use alloc::borrow::Cow;
 use core::{fmt, str, time::Duration};
 
-use crate::{Delivery, Identity, Provider, envelope::Head, verifier::sha256};
+use crate::auth::verifier::sha256;
+use crate::delivery::Delivery;
+use crate::provider::{DedupBy, Provider};
+use crate::read::parse::Head;
 
 /// Changes whenever a key would be made of other parts, so that old and new keys never meet.
 const VERSION: &[u8] = b"leadhook 1";
@@ -11,12 +14,12 @@ const VERSION: &[u8] = b"leadhook 1";
 /// What two deliveries of one event have in common: 32 bytes, equal where both count as one event.
 ///
 /// It is made of authenticated bytes only: a hash of the provider, the receiver's
-/// [scope](crate::Receiver::scope), and what the provider's [`Identity`] names. Neither the signature
+/// [scope](crate::Receiver::scope), and what the provider's [`DedupBy`] names. Neither the signature
 /// is part of it, which changes when the secret is rotated between two tries, nor any header.
 ///
-/// - [`Identity::EventId`] (Graphoid): the workspace and the event's id, so that a repeat is recognised
+/// - [`DedupBy::EventId`] (Graphoid): the workspace and the event's id, so that a repeat is recognised
 ///   though its bytes differ.
-/// - [`Identity::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. A sender's test delivery
+/// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. A sender's test delivery
 ///   that is sent twice counts as a repeat. So does an update back to an earlier state (A, B, A) of a
 ///   sender that sends neither id nor time; for how long a key is kept bounds what is taken for a repeat.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +35,7 @@ impl Key {
         &self.bytes
     }
 
-    /// How long the provider may repeat the event: its [`Provider::REPEATS_WITHIN`].
+    /// How long the provider may repeat the event: its [`Provider::RETRY_WINDOW`].
     #[must_use]
     pub fn repeats_within(&self) -> Duration {
         self.repeats_within
@@ -73,28 +76,27 @@ impl<P: Provider> Delivery<P> {
     #[must_use]
     pub fn key(&self) -> Key {
         let bytes = match self.event_id() {
-            Some((workspace, id)) => hash::<P>(
-                self.scope_name(),
-                [b"id", workspace.as_bytes(), id.as_bytes()],
-            ),
-            None => hash::<P>(self.scope_name(), [b"body", b"", &sha256([&**self.body()])]),
+            Some((workspace, id)) => {
+                hash::<P>(self.scope(), [b"id", workspace.as_bytes(), id.as_bytes()])
+            }
+            None => hash::<P>(self.scope(), [b"body", b"", &sha256([&**self.body()])]),
         };
         Key {
             bytes,
-            repeats_within: P::REPEATS_WITHIN,
+            repeats_within: P::RETRY_WINDOW,
         }
     }
 
     /// The workspace and the id, where they identify an event.
     fn event_id(&self) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
-        if P::IDENTITY != Identity::EventId {
+        if P::DEDUP_BY != DedupBy::EventId {
             return None;
         }
         let text = str::from_utf8(self.body()).ok()?;
         let head = Head::read(text, P::LAYOUT).ok()?;
         let id = head
             .id
-            .filter(|id| !id.is_empty() && head.repeated.is_none())?;
+            .filter(|id| !id.is_empty() && head.duplicate.is_none())?;
         Some((head.workspace_id.unwrap_or_default(), id))
     }
 }

@@ -11,10 +11,14 @@ use core::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use crate::{
-    EnvelopeKeys, Layout, Lead, Provider, RawJson, Scheme, SignedProvider, TimestampedProvider,
-    lenient::{Payload, payload},
+use crate::auth::signature::SignatureFormat;
+use crate::lead::Lead;
+use crate::provider::{
+    EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
+use crate::providers::EventData;
+use crate::read::lenient::Payload;
+use crate::read::raw_json::RawJson;
 
 mod form;
 
@@ -36,13 +40,14 @@ impl Provider for Grader {
             .with_timestamp("timestamp"),
     );
     /// An assumption: that its retries, whose delays are not known, end within a day.
-    const REPEATS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+    const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+    type Authentication = Signed;
     type Event = GraderEvent;
 }
 
 impl SignedProvider for Grader {
     const HEADER: &'static str = "x-grader-signature";
-    const SCHEME: Scheme = Scheme::Hex;
+    const FORMAT: SignatureFormat = SignatureFormat::Hex;
 }
 
 impl TimestampedProvider for Grader {}
@@ -174,8 +179,8 @@ impl<'de> Deserialize<'de> for SubmissionEvent {
 }
 
 impl Payload for SubmissionEvent {
-    fn documents(key: &str) -> bool {
-        <EitherShape as Payload>::documents(key)
+    fn is_documented_key(key: &str) -> bool {
+        <EitherShape as Payload>::is_documented_key(key)
     }
 }
 
@@ -197,5 +202,11 @@ impl SubmissionEvent {
             rating: self.submission.grade.clone(),
         }
         .tidy()
+    }
+}
+
+impl EventData for SubmissionEvent {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
     }
 }

@@ -10,10 +10,13 @@ use core::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    EnvelopeKeys, Identity, Layout, Lead, Provider, RawJson, Scheme, SignedProvider,
-    TimestampedProvider, lenient::payload,
+use crate::auth::signature::SignatureFormat;
+use crate::lead::Lead;
+use crate::provider::{
+    DedupBy, EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
+use crate::providers::EventData;
+use crate::read::raw_json::RawJson;
 
 /// The provider Graphoid.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +32,16 @@ impl Provider for Graphoid {
             .with_workspace_id("workspace_id")
             .with_api_version("api_version"),
     );
-    const IDENTITY: Identity = Identity::EventId;
+    const DEDUP_BY: DedupBy = DedupBy::EventId;
     /// The last retry comes 10 h 35 min after the first try; the rest is for delays on the way.
-    const REPEATS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+    const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+    type Authentication = Signed;
     type Event = GraphoidEvent;
 }
 
 impl SignedProvider for Graphoid {
     const HEADER: &'static str = "x-graphoid-signature";
-    const SCHEME: Scheme = Scheme::Sha256Hex;
+    const FORMAT: SignatureFormat = SignatureFormat::PrefixedHex;
 }
 
 impl TimestampedProvider for Graphoid {}
@@ -105,5 +109,11 @@ impl LeadEvent {
             ..Lead::default()
         }
         .tidy()
+    }
+}
+
+impl EventData for LeadEvent {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
     }
 }

@@ -10,9 +10,11 @@ use core::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    EnvelopeKeys, Layout, Lead, Provider, RawJson, Scheme, SignedProvider, lenient::payload,
-};
+use crate::auth::signature::SignatureFormat;
+use crate::lead::Lead;
+use crate::provider::{EnvelopeKeys, Layout, Provider, Signed, SignedProvider};
+use crate::providers::EventData;
+use crate::read::raw_json::RawJson;
 
 /// The provider `ScoreApp`.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +25,14 @@ impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
     /// The last attempt is assumed to come 3 h 5 min after the first.
-    const REPEATS_WITHIN: Duration = Duration::from_secs(12 * 60 * 60);
+    const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
+    type Authentication = Signed;
     type Event = ScoreAppEvent;
 }
 
 impl SignedProvider for ScoreApp {
     const HEADER: &'static str = "scoreapp-signature";
-    const SCHEME: Scheme = Scheme::Hex;
+    const FORMAT: SignatureFormat = SignatureFormat::Hex;
 }
 
 events! {
@@ -226,4 +229,10 @@ impl QuizSubmission {
 
 fn is_titled(title: Option<&str>, wanted: &str) -> bool {
     title.is_some_and(|title| title.trim().to_lowercase() == wanted.trim().to_lowercase())
+}
+
+impl EventData for QuizSubmission {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
 }

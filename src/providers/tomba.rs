@@ -10,7 +10,7 @@
 //! ```
 //! use leadhook::{Receiver, Secret, Tomba, tomba::EmailVerifier};
 //!
-//! let receiver = Receiver::<Tomba>::with_query_token("token", Secret::new("a long random token")?);
+//! let receiver = Receiver::<Tomba>::query_token("token", &Secret::new("a long random token")?);
 //!
 //! let body = r#"{"data":{"email":{"email":"ann.lee@example.com","result":"deliverable"}}}"#;
 //! let delivery = receiver.authenticate(["a long random token"], body)?;
@@ -23,10 +23,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
 
-use crate::{
-    Event, Layout, Lead, Provider, UnsignedProvider,
-    lenient::{Lenient, Payload},
-};
+use crate::lead::Lead;
+use crate::provider::{Event, Layout, Provider, Unsigned, UnsignedProvider};
+use crate::providers::EventData;
+use crate::read::lenient::{Lenient, Payload};
 
 mod common;
 mod domain_search;
@@ -65,7 +65,8 @@ impl Provider for Tomba {
     /// An assumption: that its up to three retries, whose growing delays are not documented, end
     /// within three hours. It is no longer than that, because Tomba sends neither id nor time: a lead
     /// that is changed back to an earlier state looks like a repeat.
-    const REPEATS_WITHIN: Duration = Duration::from_secs(3 * 60 * 60);
+    const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
+    type Authentication = Unsigned;
     type Event = TombaEvent;
 }
 
@@ -131,11 +132,11 @@ macro_rules! event {
             }
 
             fn lead(&self) -> Option<Lead> {
-                self.lead().into()
+                EventData::lead(self)
             }
 
-            fn documents(key: &str) -> bool {
-                <Self as Payload>::documents(key)
+            fn is_documented_key(key: &str) -> bool {
+                <Self as Payload>::is_documented_key(key)
             }
         }
     };
@@ -180,3 +181,47 @@ event!(
         _meta: IgnoredAny,
     }
 );
+
+impl EventData for LookupError {}
+
+impl EventData for SaveLead {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}
+
+impl EventData for EmailVerifier {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}
+
+impl EventData for EmailFinder {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}
+
+impl EventData for AuthorFinder {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}
+
+impl EventData for PhoneFinder {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}
+
+impl EventData for PhoneValidator {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}
+
+impl EventData for DomainSearch {
+    fn lead(&self) -> Option<Lead> {
+        Some(self.lead())
+    }
+}

@@ -111,7 +111,7 @@ fn secret() -> Secret {
 
 fn lead_won() -> SampleRequest<Graphoid> {
     let request = samples::graphoid::LEAD_WON.request().sign(&secret());
-    request.path("/webhooks/graphoid")
+    request.with_path("/webhooks/graphoid")
 }
 
 #[test]
@@ -148,20 +148,20 @@ fn every_route_takes_its_sender() {
         let mut receiver = Receiver::start(name, &secrets);
         let scored = samples::grader::SUBMISSION_SCORED.request().sign(&secret());
         assert_eq!(
-            receiver.handle(&scored.path("/webhooks/grader")),
+            receiver.handle(&scored.with_path("/webhooks/grader")),
             "submission.scored"
         );
         assert_eq!(receiver.handle(&lead_won()), "lead.won");
         let finished = samples::scoreapp::QUIZ_FINISHED.request().sign(&secret());
         assert_eq!(
-            receiver.handle(&finished.path("/webhooks/scoreapp")),
+            receiver.handle(&finished.with_path("/webhooks/scoreapp")),
             "QUIZ_FINISHED"
         );
 
         for sample in samples::tomba::ALL {
             let request = sample
                 .request()
-                .path(&format!("/webhooks/tomba/{}", sample.name()));
+                .with_path(&format!("/webhooks/tomba/{}", sample.name()));
             let [with_token, wrong_place] = match sample.name() {
                 "save-lead" => ["x-webhook-token", "token"],
                 _ => ["token", "x-webhook-token"],
@@ -182,7 +182,7 @@ fn a_sender_without_a_secret_is_not_served() {
         let receiver = Receiver::start(name, &["GRADER_WEBHOOK_SECRET"]);
         assert_eq!(receiver.post(&lead_won()).0, 404, "{name}");
         let unsigned = samples::grader::SUBMISSION_SCORED.request();
-        let answer = receiver.post(&unsigned.path("/webhooks/grader"));
+        let answer = receiver.post(&unsigned.with_path("/webhooks/grader"));
         assert_eq!(answer, (401, String::new()), "{name}");
     }
 }

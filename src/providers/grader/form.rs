@@ -8,7 +8,8 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
 };
 
-use crate::{RawJson, lenient::Lenient};
+use crate::read::lenient::Lenient;
+use crate::read::raw_json::RawJson;
 
 /// The fields of a submitted form, in the order in which they were sent.
 ///
@@ -23,7 +24,7 @@ use crate::{RawJson, lenient::Lenient};
 /// )?;
 /// assert_eq!(form.email().as_deref(), Some("john.doe@acme.com"));
 /// assert_eq!(form.job_title().as_deref(), Some("VP Marketing"));
-/// assert_eq!(form.get("seats").map(|seats| seats.parse()).transpose()?, Some(12));
+/// assert_eq!(form.get("seats").map(|seats| seats.json()).transpose()?, Some(12));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::lenient::{Lenient, payload};
+use crate::read::lenient::Lenient;
 
 payload! {
     /// A page on which an address was found. Tomba writes dates in several forms: they stay text.
@@ -83,6 +83,6 @@ impl Lenient for Option<PhoneNumber> {
 
 impl<'de> Deserialize<'de> for PhoneNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::lenient::present(deserializer, &"a phone number or a boolean")
+        crate::read::lenient::present(deserializer, &"a phone number or a boolean")
     }
 }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{PhoneNumber, Source, Verification, Whois};
-use crate::{Lead, lenient::payload};
+use crate::lead::Lead;
 
 payload! {
     /// The organization behind a domain, and addresses at it.

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{Source, Whois};
-use crate::{Lead, lenient::payload};
+use crate::lead::Lead;
 
 payload! {
     /// Whether mail to an address arrives.

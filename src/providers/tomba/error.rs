@@ -2,8 +2,6 @@
 
 use alloc::string::String;
 
-use crate::lenient::payload;
-
 payload! {
     /// Why a look-up failed, as Tomba's API answers. That it is ever posted to a webhook is an
     /// assumption.
@@ -14,15 +12,5 @@ payload! {
         message: Option<String>,
         /// HTTP's status.
         code: Option<u64>,
-    }
-}
-
-impl LookupError {
-    #[expect(
-        clippy::unused_self,
-        reason = "beside the `lead` of the other payload types"
-    )]
-    pub(super) fn lead(&self) -> Option<crate::Lead> {
-        None
     }
 }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{PhoneNumber, Source, Verification};
-use crate::{Lead, lenient::payload};
+use crate::lead::Lead;
 
 /// Declares the result of a look-up that finds a person.
 macro_rules! finder {

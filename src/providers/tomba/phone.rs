@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::{Lead, lenient::payload};
+use crate::lead::Lead;
 
 /// Declares the result of a look-up about a phone number.
 macro_rules! phone {

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use crate::{Lead, lenient::payload};
+use crate::lead::Lead;
 
 payload! {
     /// A lead that a user saved or changed: the data of Tomba's `save_lead`.

@@ -9,7 +9,9 @@ use super::{
     AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
     PhoneValidator, SaveLead, Tomba,
 };
-use crate::{Event, Lead, RawJson};
+use crate::lead::Lead;
+use crate::provider::Event;
+use crate::read::raw_json::RawJson;
 
 /// The name of a body that has the shape of no event.
 const UNKNOWN: &str = "unknown";
@@ -49,7 +51,7 @@ macro_rules! shapes {
                 }
             }
 
-            fn recognize<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
+            fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
                 Shape::deserialize(body).map(|shape| shape.name())
             }
 
@@ -67,8 +69,8 @@ macro_rules! shapes {
                 }
             }
 
-            fn documents(key: &str) -> bool {
-                $(<$payload as Event>::documents(key))||*
+            fn is_documented_key(key: &str) -> bool {
+                $(<$payload as Event>::is_documented_key(key))||*
             }
         }
 
@@ -106,7 +108,7 @@ shapes! {
 /// What of a body tells the shapes apart.
 #[derive(Deserialize)]
 struct Shape<'a> {
-    #[serde(default, with = "crate::lenient::Lenient")]
+    #[serde(default, with = "crate::read::lenient::Lenient")]
     errors: Option<LookupError>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,

@@ -9,7 +9,7 @@ mod memcheck;
 use std::{hint::black_box, process::ExitCode};
 
 use hmac::{Hmac, KeyInit, Mac};
-use leadhook::{Grader, Receiver, Scheme, Secret, Signer, Tomba, Verifier};
+use leadhook::{Grader, Receiver, SignatureFormat, Secret, Signer, Tomba, Verifier};
 use sha2::Sha256;
 
 const BODY: &[u8] = br#"{"event":"lead.won","data":{"lead":{"id":"lead_1","name":"Acme Corp"}}}"#;
@@ -74,7 +74,7 @@ fn sign(secret: &str) -> [u8; 32] {
 }
 
 fn header(signature: [u8; 32]) -> String {
-    Scheme::Hex.format(&signature.into())
+    SignatureFormat::Hex.format(&signature.into())
 }
 
 fn signatures(name: &str, secrets: &[&str], verify: impl Fn(&[Secret], &str) -> usize) -> bool {
@@ -99,7 +99,7 @@ fn signatures(name: &str, secrets: &[&str], verify: impl Fn(&[Secret], &str) -> 
 
 fn tokens(name: &str, tokens: &[&str]) -> bool {
     let mut secrets = tokens.iter().map(|token| undefined(token));
-    let receiver = Receiver::<Tomba>::with_header_token("x-token", secrets.next().unwrap());
+    let receiver = Receiver::<Tomba>::header_token("x-token", &secrets.next().unwrap());
     let receiver = secrets.fold(receiver, Receiver::with_previous);
     let check = |value: &str| count(|| receiver.check([value]).is_ok());
 
@@ -131,7 +131,7 @@ fn verifier(secrets: &[Secret]) -> Verifier {
     let (current, previous) = secrets.split_first().unwrap();
     previous
         .iter()
-        .fold(Verifier::new(Scheme::Hex, current), Verifier::with_previous)
+        .fold(Verifier::new(SignatureFormat::Hex, current), Verifier::with_previous)
 }
 
 fn verify(secrets: &[Secret], header: &str) -> usize {
@@ -142,14 +142,14 @@ fn verify(secrets: &[Secret], header: &str) -> usize {
 fn verify_in_chunks(secrets: &[Secret], header: &str) -> usize {
     let verifier = verifier(secrets);
     count(|| {
-        let mut verification = verifier.start(header.as_bytes()).unwrap();
+        let mut verification = verifier.begin(header.as_bytes()).unwrap();
         BODY.chunks(7).for_each(|chunk| verification.update(chunk));
         verification.finish().is_ok()
     })
 }
 
 fn receive(secrets: &[Secret], header: &str) -> usize {
-    let receiver = Receiver::<Grader>::new(secrets[0].clone());
+    let receiver = Receiver::<Grader>::new(&secrets[0].clone());
     count(|| receiver.authenticate([header], BODY).is_ok())
 }
 

@@ -1,0 +1,51 @@
+//! The reason why a request is not authentic.
+
+use crate::auth::signature::MalformedSignature;
+
+/// The reason why a request is not authentic.
+///
+/// It carries no secret, no signature and nothing of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The request has no signature header.
+    ///
+    /// Grader.io and `ScoreApp` send no signature if their user has set no secret (their webhook
+    /// documentation).
+    #[error("the signature header is missing; is a webhook secret set at the provider?")]
+    MissingSignature,
+    /// The request has more than one signature header, even if their values are equal.
+    #[error("the signature header appears more than once")]
+    DuplicateSignature,
+    /// The value of the signature header is not a signature in the provider's format.
+    #[error("the signature header is malformed: {0}")]
+    MalformedSignature(MalformedSignature),
+    /// No secret of the receiver signs this body with this signature.
+    #[error(
+        "the signature does not match; is it the right secret, and is the body unchanged since it was received?"
+    )]
+    SignatureMismatch,
+    /// The request has no token where the receiver expects one.
+    #[error("the token is missing")]
+    MissingToken,
+    /// The request has more than one token, even if their values are equal.
+    #[error("the token appears more than once")]
+    DuplicateToken,
+    /// The token is none of those that the receiver accepts.
+    #[error("the token does not match")]
+    TokenMismatch,
+}
+
+impl VerifyError {
+    /// The HTTP status of the response to the request: always 401.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        401
+    }
+}
+
+impl From<MalformedSignature> for VerifyError {
+    fn from(malformed: MalformedSignature) -> Self {
+        Self::MalformedSignature(malformed)
+    }
+}

@@ -1,0 +1,83 @@
+//! The envelope around an event.
+
+use alloc::string::String;
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::lead::Lead;
+use crate::provider::{Event, Layout, Provider};
+
+/// An event together with its envelope.
+///
+/// It serializes in the provider's layout and with the provider's key names. That keeps the meaning of
+/// every documented value, but not its spelling: escapes, fractions of a second, null or missing, a
+/// number as a string. For the bytes as they were sent, use [`Delivery::body`](crate::Delivery::body).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Envelope<E> {
+    /// The provider's id: `id` for Graphoid, such as `evt_9pQrXy2k`, and `webhook_id` for Grader.io.
+    ///
+    /// Grader.io's webhook documentation does not say whether its id belongs to the event, the
+    /// delivery or the endpoint, so don't detect duplicates by it.
+    pub id: Option<String>,
+    /// The envelope's timestamp, or `None` if there is none in RFC 3339.
+    ///
+    /// No provider documents whether it is the time of the event or of the delivery.
+    pub timestamp: Option<DateTime<Utc>>,
+    /// The account that the event belongs to: `workspace_id` for Graphoid.
+    pub workspace_id: Option<String>,
+    /// The version of the provider's API: `api_version` for Graphoid, such as `v2`.
+    pub api_version: Option<String>,
+    /// What happened.
+    pub event: E,
+}
+
+impl<E: Event> Envelope<E> {
+    /// Returns the event's name on the wire, such as `lead.won`.
+    ///
+    /// Tomba sends no names. For its events this is the name of the look-up, such as
+    /// `email-verifier`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.event.name()
+    }
+
+    /// Returns the person or company that the event is about, if it is about one.
+    #[must_use]
+    pub fn lead(&self) -> Option<Lead> {
+        self.event.lead()
+    }
+}
+
+impl<E: Event> Serialize for Envelope<E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Data<'a, E>(&'a E);
+
+        impl<E: Event> Serialize for Data<'_, E> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.write(serializer)
+            }
+        }
+
+        let Layout::Enveloped(keys) = E::Provider::LAYOUT else {
+            return self.event.write(serializer);
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(keys.event, self.name())?;
+        if let (Some(key), Some(id)) = (keys.id, &self.id) {
+            map.serialize_entry(key, id)?;
+        }
+        if let (Some(key), Some(timestamp)) = (keys.timestamp, &self.timestamp) {
+            map.serialize_entry(key, timestamp)?;
+        }
+        if let (Some(key), Some(workspace_id)) = (keys.workspace_id, &self.workspace_id) {
+            map.serialize_entry(key, workspace_id)?;
+        }
+        if let (Some(key), Some(api_version)) = (keys.api_version, &self.api_version) {
+            map.serialize_entry(key, api_version)?;
+        }
+        map.serialize_entry(keys.data, &Data(&self.event))?;
+        map.end()
+    }
+}

@@ -1,0 +1,386 @@
+//! Reads what senders really send: numbers as text, text as numbers, null for nothing.
+//!
+//! One rule for each type of field, whoever the sender is. [`payload!`] declares a payload type
+//! whose fields follow them.
+
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{fmt, marker::PhantomData};
+
+use chrono::{DateTime, Datelike, Utc};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{
+        DeserializeOwned, Error, Expected, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess,
+        Unexpected, Visitor, value::MapAccessDeserializer,
+    },
+};
+
+use crate::read::raw_json::RawJson;
+
+/// A type of field, and how leniently it is read.
+pub(crate) trait Lenient: Sized + Serialize {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Serialize::serialize(self, serializer)
+    }
+
+    /// Whether the field can be left out when it is written.
+    fn is_absent(&self) -> bool {
+        false
+    }
+
+    /// Whether a key is documented somewhere within this type.
+    fn is_documented_key(key: &str) -> bool {
+        let _ = key;
+        false
+    }
+}
+
+/// An object with documented fields. [`payload!`] implements it.
+pub(crate) trait Payload: DeserializeOwned + Serialize {
+    fn is_documented_key(key: &str) -> bool;
+}
+
+/// A large object, which is kept on the heap so that moving what holds it costs little.
+impl<T: Payload> Payload for Box<T> {
+    fn is_documented_key(key: &str) -> bool {
+        T::is_documented_key(key)
+    }
+}
+
+/// A JSON value that is neither an object nor a list.
+enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Text(&'a str),
+}
+
+/// Reads a scalar; `read` says what it means, or that it is not what is `expected`.
+fn scalar<'de, D, T, F>(deserializer: D, expected: &'static str, read: F) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    F: FnOnce(&Scalar<'_>) -> Option<T>,
+{
+    struct Reader<T, F>(&'static str, F, PhantomData<T>);
+
+    impl<T, F: FnOnce(&Scalar<'_>) -> Option<T>> Reader<T, F> {
+        fn read<E: Error>(self, scalar: &Scalar<'_>) -> Result<T, E> {
+            let Self(expected, read, _) = self;
+            read(scalar).ok_or_else(|| {
+                let unexpected = match *scalar {
+                    Scalar::Null => Unexpected::Unit,
+                    Scalar::Bool(value) => Unexpected::Bool(value),
+                    Scalar::Unsigned(value) => Unexpected::Unsigned(value),
+                    Scalar::Signed(value) => Unexpected::Signed(value),
+                    Scalar::Float(value) => Unexpected::Float(value),
+                    Scalar::Text(value) => Unexpected::Str(value),
+                };
+                E::invalid_value(unexpected, &expected)
+            })
+        }
+    }
+
+    impl<T, F: FnOnce(&Scalar<'_>) -> Option<T>> Visitor<'_> for Reader<T, F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<T, E> {
+            self.read(&Scalar::Null)
+        }
+
+        fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
+            self.read(&Scalar::Bool(value))
+        }
+
+        fn visit_u64<E: Error>(self, value: u64) -> Result<T, E> {
+            self.read(&Scalar::Unsigned(value))
+        }
+
+        fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
+            self.read(&Scalar::Signed(value))
+        }
+
+        fn visit_f64<E: Error>(self, value: f64) -> Result<T, E> {
+            self.read(&Scalar::Float(value))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            self.read(&Scalar::Text(text))
+        }
+    }
+
+    deserializer.deserialize_any(Reader(expected, read, PhantomData))
+}
+
+/// Text, or a number or a boolean where text is documented. Null is none.
+impl Lenient for Option<String> {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar(deserializer, "text", |scalar| {
+            Some(match *scalar {
+                Scalar::Null => None,
+                Scalar::Bool(value) => Some(value.to_string()),
+                Scalar::Unsigned(value) => Some(value.to_string()),
+                Scalar::Signed(value) => Some(value.to_string()),
+                Scalar::Float(value) => Some(exact(value)?.to_string()),
+                Scalar::Text(text) => Some(text.into()),
+            })
+        })
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// Text that must be there.
+impl Lenient for String {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        present(deserializer, &"text")
+    }
+}
+
+/// A number, or a numeric text. Null and the empty text are none.
+///
+/// From 2^53 on, where an `f64` can't hold every whole number, it is refused, not rounded. A whole
+/// number is written without a fraction.
+impl Lenient for Option<f64> {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar(deserializer, "a number", number)
+    }
+
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.and_then(whole) {
+            Some(value) => serializer.serialize_i64(value),
+            None => Serialize::serialize(self, serializer),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// A whole number that isn't negative, or a numeric text. Null and the empty text are none.
+impl Lenient for Option<u64> {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar(deserializer, "a count", |scalar| match *scalar {
+            Scalar::Unsigned(value) => Some(Some(value)),
+            ref other => match number(other)? {
+                Some(value) => whole(value)?.try_into().ok().map(Some),
+                None => Some(None),
+            },
+        })
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// A boolean, or 0 or 1, or the text of one. Null and the empty text are none.
+impl Lenient for Option<bool> {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar(deserializer, "a boolean", |scalar| match *scalar {
+            Scalar::Null | Scalar::Text("") => Some(None),
+            Scalar::Bool(value) => Some(Some(value)),
+            Scalar::Unsigned(1) | Scalar::Text("1" | "true") => Some(Some(true)),
+            Scalar::Unsigned(0) | Scalar::Text("0" | "false") => Some(Some(false)),
+            _ => None,
+        })
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// A time in RFC 3339, with any offset and fraction. Any other scalar is none, as in the envelope.
+impl Lenient for Option<DateTime<Utc>> {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar(deserializer, "a time", |scalar| match *scalar {
+            Scalar::Text(text) => Some(time(text)),
+            _ => Some(None),
+        })
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// A list. Null is an empty one, one text a list of one; elements that are null are left out.
+impl<T> Lenient for Vec<T>
+where
+    Option<T>: Lenient,
+    T: Serialize,
+{
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List<T>(PhantomData<T>);
+
+        impl<'de, T> Visitor<'de> for List<T>
+        where
+            Option<T>: Lenient,
+        {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                let one = <Option<T> as Lenient>::deserialize(text.into_deserializer())?;
+                Ok(one.into_iter().collect())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(Element(element)) = seq.next_element()? {
+                    if let Some(element) = element {
+                        list.push(element);
+                    }
+                }
+                Ok(list)
+            }
+        }
+
+        struct Element<T>(Option<T>);
+
+        impl<'de, T> Deserialize<'de> for Element<T>
+        where
+            Option<T>: Lenient,
+        {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <Option<T> as Lenient>::deserialize(deserializer).map(Self)
+            }
+        }
+
+        deserializer.deserialize_any(List(PhantomData))
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        <Option<T> as Lenient>::is_documented_key(key)
+    }
+}
+
+/// An object. Null is none, and so is `[]`, which PHP writes for an object without members.
+impl<T: Payload> Lenient for Option<T> {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+
+        impl<'de, T: Payload> Visitor<'de> for Object<T> {
+            type Value = Option<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                match seq.next_element::<IgnoredAny>()? {
+                    None => Ok(None),
+                    Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+            }
+        }
+
+        deserializer.deserialize_any(Object(PhantomData))
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        T::is_documented_key(key)
+    }
+}
+
+/// An object that must be there.
+impl<T: Payload> Lenient for T {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        present(deserializer, &"an object")
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        <T as Payload>::is_documented_key(key)
+    }
+}
+
+impl Lenient for RawJson {
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer)
+    }
+}
+
+/// Reads what must be there.
+pub(crate) fn present<'de, D, T>(deserializer: D, expected: &dyn Expected) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    Option<T>: Lenient,
+{
+    <Option<T> as Lenient>::deserialize(deserializer)?
+        .ok_or_else(|| D::Error::invalid_type(Unexpected::Unit, expected))
+}
+
+/// Reads a time as the senders write it.
+pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    (0..=9999).contains(&time.year()).then_some(time)
+}
+
+#[expect(clippy::option_option, reason = "no number, none sent, or one")]
+fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
+    #[expect(clippy::cast_precision_loss, reason = "what is not exact is refused")]
+    let value = match *scalar {
+        Scalar::Null => return Some(None),
+        Scalar::Bool(_) => return None,
+        Scalar::Unsigned(value) => value as f64,
+        Scalar::Signed(value) => value as f64,
+        Scalar::Float(value) => value,
+        Scalar::Text(text) => match text.trim() {
+            "" => return Some(None),
+            text => text.parse().ok()?,
+        },
+    };
+    exact(value).map(Some)
+}
+
+/// Refuses whole numbers that may have been rounded, and what is not finite.
+fn exact(value: f64) -> Option<f64> {
+    /// 2^53: below it, each integer has an `f64` of its own.
+    const LIMIT: f64 = 9_007_199_254_740_992.0;
+
+    (value.abs() < LIMIT).then_some(value)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "only what comes back the same is taken"
+)]
+fn whole(value: f64) -> Option<i64> {
+    (exact(value)? as i64 as f64 == value).then_some(value as i64)
+}

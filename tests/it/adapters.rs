@@ -1,0 +1,21 @@
+//! Every adapter runs the table of cases; what is special to one is tested in its own file.
+
+#[cfg(any(feature = "actix", feature = "axum", feature = "tower"))]
+#[macro_use]
+mod http;
+
+#[cfg(feature = "actix")]
+mod actix;
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(all(feature = "actix", feature = "axum", feature = "dedup"))]
+mod outcomes;
+#[cfg(feature = "tower")]
+mod tower;
+#[cfg(all(
+    feature = "axum",
+    feature = "dedup",
+    feature = "tower",
+    feature = "tracing"
+))]
+mod tracing;

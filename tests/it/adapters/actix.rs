@@ -1,0 +1,203 @@
+//! The extractors of actix-web, behind its own server. Its default features are on: it inflates.
+
+use std::{net::SocketAddr, sync::mpsc};
+
+use actix_web::{
+    App, Error, HttpResponse, HttpServer,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::{Next, from_fn},
+    test::{TestRequest, call_service, init_service, read_body},
+    web::{self, ServiceConfig},
+};
+use leadhook::{
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, Secret,
+    VerifyError, actix::Webhook, graphoid::GraphoidEvent,
+};
+
+use crate::cases::{GRAPHOID, SCOREAPP};
+
+over_http!(serve);
+
+fn serve(address: mpsc::Sender<SocketAddr>) {
+    actix_web::rt::System::new().block_on(async {
+        let app = || {
+            App::new()
+                .wrap(from_fn(tell))
+                .app_data(web::PayloadConfig::new(crate::cases::LIMIT))
+                .configure(|config| crate::cases::endpoints(&mut Routes(config)))
+        };
+        let server = HttpServer::new(app).workers(2).bind("127.0.0.1:0").unwrap();
+        address.send(server.addrs()[0]).unwrap();
+        server.run().await.unwrap();
+    });
+}
+
+struct Routes<'a>(&'a mut ServiceConfig);
+
+impl crate::cases::Endpoints for Routes<'_> {
+    fn add<P: Provider, E: Event<Provider = P> + Send + 'static>(
+        &mut self,
+        path: &'static str,
+        receiver: Receiver<P>,
+    ) {
+        let account = web::resource(path)
+            .app_data(web::Data::new(receiver))
+            .route(web::post().to(handle::<P, E>));
+        self.0.service(account);
+    }
+}
+
+async fn handle<P: Provider, E: Event<Provider = P> + 'static>(
+    webhook: Webhook<P, E>,
+) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("x-event", webhook.envelope.name()))
+        .body(webhook.delivery.into_body())
+}
+
+/// Tells the client what the operator is told.
+async fn tell(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    let error = response.response().error();
+    let rejection = error.and_then(|error| error.as_error::<Rejection>());
+    if let Some(kind) = rejection.map(|rejection| crate::cases::shown(rejection.kind())) {
+        let value = HeaderValue::from_str(&kind).unwrap();
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("x-kind"), value);
+    }
+    Ok(response)
+}
+
+fn graphoid() -> web::Data<Receiver<Graphoid>> {
+    web::Data::new(Receiver::new(&Secret::new(GRAPHOID.secret).unwrap()))
+}
+
+fn signed(body: impl Into<Vec<u8>>) -> TestRequest {
+    let body = body.into();
+    let signature = GRAPHOID.sign(GRAPHOID.secret, &body);
+    TestRequest::post()
+        .insert_header((GRAPHOID.header, signature))
+        .set_payload(body)
+}
+
+/// A body that was not sent by anyone.
+fn unsigned() -> TestRequest {
+    TestRequest::post().set_payload("{}")
+}
+
+const UNKNOWN_SHAPE: &str = r#"{"event":"lead.won","data":[]}"#;
+
+#[actix_web::test]
+async fn the_delivery_alone_takes_any_shape() {
+    async fn store(delivery: Delivery<Graphoid>) -> web::Bytes {
+        delivery.into_body()
+    }
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(store));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, signed(UNKNOWN_SHAPE).to_request()).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(read_body(answer).await, UNKNOWN_SHAPE);
+    assert_eq!(
+        call_service(&app, unsigned().to_request()).await.status(),
+        401
+    );
+}
+
+#[actix_web::test]
+async fn a_handler_may_answer_a_refusal_itself() {
+    async fn answer(webhook: Result<Webhook<Graphoid>, Rejection>) -> HttpResponse {
+        match webhook {
+            Ok(webhook) => HttpResponse::Ok().body(webhook.envelope.name().to_owned()),
+            Err(rejection) => HttpResponse::ImATeapot().body(rejection.to_string()),
+        }
+    }
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(answer));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, unsigned().to_request()).await;
+    assert_eq!(answer.status(), 418);
+    assert_eq!(
+        read_body(answer).await,
+        "the signature header is missing; is a webhook secret set at the provider?"
+    );
+}
+
+#[actix_web::test]
+async fn the_reason_is_the_response_s_error() {
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, unsigned().to_request()).await;
+    let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
+    assert_eq!(rejection.provider(), Some("graphoid"));
+    assert_eq!(
+        *rejection.kind(),
+        RejectionKind::Verify(VerifyError::MissingSignature)
+    );
+    assert!(answer.headers().is_empty(), "{:?}", answer.headers());
+}
+
+#[actix_web::test]
+async fn without_a_receiver_the_answer_is_500() {
+    let other = Receiver::<ScoreApp>::new(&Secret::new(SCOREAPP.secret).unwrap());
+    let app = App::new()
+        .app_data(web::Data::new(other))
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
+    assert_eq!(answer.status(), 500);
+    let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
+    assert_eq!(*rejection.kind(), RejectionKind::MissingReceiver);
+    assert!(read_body(answer).await.is_empty());
+}
+
+#[actix_web::test]
+async fn the_limit_is_the_framework_s_own_unless_told() {
+    let body = |length: usize| {
+        let padding = b" ".repeat(length - GRAPHOID.body.len());
+        signed([GRAPHOID.body.as_bytes(), &padding].concat())
+    };
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    assert_eq!(
+        call_service(&app, body(262_144).to_request())
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(
+        call_service(&app, body(262_145).to_request())
+            .await
+            .status(),
+        413
+    );
+}
+
+#[actix_web::test]
+async fn a_type_that_the_application_refuses_is_400() {
+    let app = App::new()
+        .app_data(graphoid())
+        .app_data(web::PayloadConfig::default().mimetype("application/json".parse().unwrap()))
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+
+    let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
+    assert_eq!(answer.status(), 400);
+}

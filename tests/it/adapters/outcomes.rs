@@ -1,0 +1,158 @@
+//! What came of an event becomes the same answer in axum and in actix-web.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{pending, poll_fn},
+    task::Poll,
+    time::Duration,
+};
+
+use actix_web::{Responder, ResponseError};
+use axum::response::IntoResponse;
+use leadhook::{
+    Delivery, Graphoid,
+    dedup::{Dedup, MemoryStore, OnceError, Outcome, StoreError},
+};
+
+/// An answer: its status, its `Retry-After`, and its body.
+#[derive(Debug, PartialEq)]
+struct Answer(u16, Option<String>, String);
+
+type Result<T, E = Infallible> = std::result::Result<Outcome<T>, OnceError<E>>;
+
+async fn by_axum<E: IntoResponse>(result: Result<&'static str, E>) -> Answer {
+    let (head, body) = result.into_response().into_parts();
+    let body = axum::body::to_bytes(body, 100).await.unwrap();
+    let retry_after = head.headers.get("retry-after");
+    Answer(
+        head.status.as_u16(),
+        retry_after.map(|value| value.to_str().unwrap().into()),
+        String::from_utf8(body.into()).unwrap(),
+    )
+}
+
+async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -> Answer {
+    let request = actix_web::test::TestRequest::default().to_http_request();
+    let response = result.respond_to(&request).map_into_boxed_body();
+    let retry_after = response.headers().get("retry-after").cloned();
+    let status = response.status().as_u16();
+    let body = actix_web::body::to_bytes(response.into_body())
+        .await
+        .unwrap();
+    Answer(
+        status,
+        retry_after.map(|value| value.to_str().unwrap().into()),
+        String::from_utf8(body.into()).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn every_outcome_has_its_status() {
+    type Case = (fn() -> Result<&'static str>, Answer);
+    let cases: [Case; 8] = [
+        (
+            || Ok(Outcome::Handled("done")),
+            Answer(200, None, "done".into()),
+        ),
+        (
+            || Ok(Outcome::HandledBefore),
+            Answer(200, None, String::new()),
+        ),
+        (
+            || {
+                Ok(Outcome::NotRecorded {
+                    value: "done",
+                    error: StoreError::unavailable("gone"),
+                })
+            },
+            Answer(200, None, "done".into()),
+        ),
+        (
+            || {
+                Ok(Outcome::InWork {
+                    left: Duration::from_millis(41_001),
+                })
+            },
+            Answer(409, Some("42".into()), String::new()),
+        ),
+        (
+            || {
+                Ok(Outcome::InWork {
+                    left: Duration::ZERO,
+                })
+            },
+            Answer(409, Some("1".into()), String::new()),
+        ),
+        (|| Ok(Outcome::LeaseLost), Answer(503, None, String::new())),
+        (
+            || Err(OnceError::Store(StoreError::Full)),
+            Answer(503, None, String::new()),
+        ),
+        (
+            || {
+                Err(OnceError::Store(StoreError::unavailable(
+                    "10.0.0.7 refused",
+                )))
+            },
+            Answer(503, None, String::new()),
+        ),
+    ];
+    for (result, expected) in cases {
+        let shown = format!("{:?}", result());
+        assert_eq!(by_axum(result()).await, expected, "axum: {shown}");
+        assert_eq!(by_actix(result()).await, expected, "actix-web: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn failed_work_answers_as_its_error_does() {
+    #[derive(Debug)]
+    struct Teapot;
+
+    impl fmt::Display for Teapot {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("short and stout")
+        }
+    }
+
+    impl IntoResponse for Teapot {
+        fn into_response(self) -> axum::response::Response {
+            (http::StatusCode::IM_A_TEAPOT, self.to_string()).into_response()
+        }
+    }
+
+    impl ResponseError for Teapot {
+        fn status_code(&self) -> actix_web::http::StatusCode {
+            actix_web::http::StatusCode::IM_A_TEAPOT
+        }
+    }
+
+    let expected = || Answer(418, None, "short and stout".into());
+    assert_eq!(by_axum(Err(OnceError::Failed(Teapot))).await, expected());
+    assert_eq!(by_actix(Err(OnceError::Failed(Teapot))).await, expected());
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_in_work_is_turned_away_until_the_work_is_given_up() {
+    let key = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1"}"#).key();
+    let dedup = Dedup::new(MemoryStore::default()).with_lease(Duration::from_secs(3600));
+    let again = || dedup.once(key, async { Ok::<_, Infallible>("done") });
+
+    let mut first = Box::pin(dedup.once(key, pending::<std::result::Result<(), Infallible>>()));
+    let poll = poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending()));
+    assert!(poll.await, "the work goes on");
+    let Answer(status, retry_after, _) = by_axum(again().await).await;
+    assert_eq!(status, 409);
+    assert!((3000..=3600).contains(&retry_after.unwrap().parse().unwrap()));
+
+    drop(first);
+    assert_eq!(
+        by_axum(again().await).await,
+        Answer(200, None, "done".into())
+    );
+    assert_eq!(
+        by_axum(again().await).await,
+        Answer(200, None, String::new())
+    );
+}

@@ -1,0 +1,228 @@
+//! What the `tracing` feature tells the operator of a refusal, and what it keeps to itself.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use axum::extract::FromRequest;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use leadhook::{
+    Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError,
+    axum::Webhook,
+    dedup::{Dedup, MemoryStore},
+    tower::AuthenticateLayer,
+};
+use tower::{Layer, ServiceExt, service_fn};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// Keeps the fields of each event.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<BTreeMap<&'static str, String>>>>);
+
+impl Subscriber for Events {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("leadhook")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields(BTreeMap::from([(
+            "level",
+            event.metadata().level().to_string(),
+        )]));
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+/// What is told of a request with this header and body, to an endpoint with a limit of 100 bytes.
+fn told_of(
+    header: Option<(&str, String)>,
+    body: &'static str,
+) -> Vec<BTreeMap<&'static str, String>> {
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let inner = service_fn(async |_| Ok::<_, ()>(Response::new(())));
+    let service = AuthenticateLayer::new(receiver)
+        .with_body_limit(100)
+        .layer(inner);
+
+    let mut request = Request::builder();
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::<Bytes>::from(body)).unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(service.oneshot(request)).unwrap();
+    });
+    let events = events.0.lock().unwrap();
+    events.clone()
+}
+
+fn signed_by(secret: &str, body: &str) -> (&'static str, String) {
+    let secret = Secret::new(secret).unwrap();
+    Signer::<Graphoid>::new(&secret).header(body.as_bytes())
+}
+
+const BODY: &str = r#"{"email":"ann.lee@example.com"}"#;
+
+/// Longer than the limit.
+const LONG: &str = concat!(
+    "ann.lee@example.com, ann.lee@example.com, ann.lee@example.com, ",
+    "ann.lee@example.com, ann.lee@example.com",
+);
+
+fn event(fields: &[(&'static str, &str)]) -> Vec<BTreeMap<&'static str, String>> {
+    let always = [
+        ("level", "WARN"),
+        ("message", "webhook refused"),
+        ("provider", "graphoid"),
+    ];
+    let fields = always.iter().chain(fields).copied();
+    vec![
+        fields
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect(),
+    ]
+}
+
+#[test]
+fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
+    assert_eq!(
+        told_of(Some(signed_by("whsec_5d41402abc4b", BODY)), BODY),
+        []
+    );
+    assert_eq!(
+        told_of(None, BODY),
+        event(&[
+            ("status", "401"),
+            (
+                "reason",
+                "the signature header is missing; is a webhook secret set at the provider?"
+            ),
+        ])
+    );
+    assert_eq!(
+        told_of(
+            Some(("x-graphoid-signature", "sha1=2fd4e1c67a2d28fc".to_owned())),
+            BODY
+        ),
+        event(&[
+            ("status", "401"),
+            (
+                "reason",
+                "the signature header is malformed: a prefix other than `sha256=`; \
+                 no other algorithm is accepted"
+            ),
+        ])
+    );
+    assert_eq!(
+        told_of(Some(signed_by("a guess", BODY)), BODY),
+        event(&[
+            ("status", "401"),
+            ("reason", &VerifyError::SignatureMismatch.to_string()),
+            ("body_length", "31"),
+        ])
+    );
+    assert_eq!(
+        told_of(Some(("content-encoding", "gzip".to_owned())), BODY),
+        event(&[
+            ("status", "415"),
+            (
+                "reason",
+                "the body has a content encoding; it is read only as it was signed"
+            ),
+        ])
+    );
+    assert_eq!(
+        told_of(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
+        event(&[("status", "413"), ("reason", "the body is over the limit")])
+    );
+}
+
+#[test]
+fn what_can_not_be_read_is_told_wherever_it_is_read() {
+    const WON: &str = r#"{"event":"lead.won","data":{"lead":{"name":"Ann Lee"}}}"#;
+
+    let told = event(&[
+        ("status", "422"),
+        (
+            "reason",
+            "unknown shape of lead.won at `data.lead.id` (line 1, column 53)",
+        ),
+        ("body_length", "55"),
+    ]);
+
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let (name, value) = signed_by("whsec_5d41402abc4b", WON);
+    let request = Request::builder().header(name, value).body(WON.into());
+    let request = request.unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
+        runtime.unwrap().block_on(webhook).unwrap_err();
+    });
+    assert_eq!(*events.0.lock().unwrap(), told);
+
+    let events = Events::default();
+    let delivery = Delivery::<Graphoid>::from_storage(WON);
+    tracing::subscriber::with_default(events.clone(), || {
+        let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
+        assert_eq!(rejection.provider(), Some("graphoid"));
+    });
+    assert_eq!(*events.0.lock().unwrap(), told);
+}
+
+#[test]
+fn a_failing_store_is_told_with_its_reason() {
+    let events = Events::default();
+    let key = Delivery::<Graphoid>::from_storage(BODY).key();
+    let dedup = Dedup::new(MemoryStore::with_capacity(0));
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let once = dedup.once(key, async { Ok::<_, ()>(()) });
+        assert!(runtime.unwrap().block_on(once).is_err());
+    });
+    let expected = BTreeMap::from(
+        [
+            ("level", "WARN"),
+            ("message", "the store of handled events failed"),
+            ("reason", "the store is full of live claims"),
+        ]
+        .map(|(name, value)| (name, value.to_owned())),
+    );
+    assert_eq!(*events.0.lock().unwrap(), [expected]);
+}

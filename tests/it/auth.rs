@@ -1,0 +1,4 @@
+//! Secrets, signatures and verifiers.
+
+mod secret;
+mod signature;

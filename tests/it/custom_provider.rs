@@ -1,0 +1,231 @@
+//! Senders of a user's own, written outside of the crate: enveloped and bare, signed and not.
+
+use core::time::Duration;
+
+use leadhook::{
+    CredentialSource, EnvelopeKeys, Event, Layout, Lead, MalformedSignature, Provider, RawJson,
+    ReadError, Receiver, Secret, SecretIndex, SignatureFormat, Signed, SignedProvider, Signer,
+    TimestampedProvider, Unsigned, UnsignedProvider, VerifyError,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// `{"type": "order.paid", "at": "2026-…", "payload": {"total": 5}}`, signed as GitHub does.
+struct Shop;
+
+impl Provider for Shop {
+    const NAME: &'static str = "shop";
+    const LAYOUT: Layout = Layout::Enveloped(
+        EnvelopeKeys::new("type", "payload")
+            .with_id("no")
+            .with_timestamp("at"),
+    );
+    type Authentication = Signed;
+    type Event = ShopEvent;
+}
+
+impl SignedProvider for Shop {
+    const HEADER: &'static str = "x-shop-signature";
+    const FORMAT: SignatureFormat = SignatureFormat::PrefixedHex;
+}
+
+impl TimestampedProvider for Shop {}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Order {
+    total: u32,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum ShopEvent {
+    Paid(Order),
+    Unknown(#[serde(skip)] String, RawJson),
+}
+
+impl Event for ShopEvent {
+    type Provider = Shop;
+    const NAMES: &'static [&'static str] = &["order.paid"];
+
+    fn read<'de, D: Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error> {
+        match name {
+            "order.paid" => Order::deserialize(data).map(Self::Paid),
+            _ => RawJson::deserialize(data).map(|data| Self::Unknown(name.into(), data)),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Paid(_) => "order.paid",
+            Self::Unknown(name, _) => name,
+        }
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        key == "total"
+    }
+}
+
+/// The body is a contact, and nothing signs it.
+struct Contacts;
+
+impl Provider for Contacts {
+    const NAME: &'static str = "contacts";
+    const LAYOUT: Layout = Layout::Bare { keys: &["mail"] };
+    type Authentication = Unsigned;
+    type Event = Contact;
+}
+
+impl UnsignedProvider for Contacts {}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Contact {
+    mail: String,
+    age: Option<u8>,
+}
+
+impl Event for Contact {
+    type Provider = Contacts;
+    const NAMES: &'static [&'static str] = &["contact"];
+
+    fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
+        Self::deserialize(body)
+    }
+
+    fn name(&self) -> &'static str {
+        "contact"
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        let mut lead = Lead::default();
+        lead.email = Some(self.mail.clone());
+        Some(lead)
+    }
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+#[test]
+fn an_enveloped_and_signed_sender_has_all_that_the_four_have() {
+    let body = r#"{"payload":{"total":5},"no":17,"at":"2026-04-03T14:22:00Z","type":"order.paid"}"#;
+    let (name, header) = Signer::<Shop>::new(&secret("old")).header(body.as_bytes());
+    let receiver = Receiver::<Shop>::new(&secret("new"))
+        .with_previous(&secret("old"))
+        .with_scope("eu");
+    assert_eq!(receiver.credential_source(), CredentialSource::Header(name));
+
+    let delivery = receiver.authenticate([&header], body).unwrap();
+    assert_eq!(delivery.matched_secret().map(SecretIndex::get), Some(1));
+    let envelope = delivery.read().unwrap();
+    assert_eq!(
+        (envelope.name(), envelope.id.as_deref()),
+        ("order.paid", Some("17"))
+    );
+    assert_eq!(envelope.event, ShopEvent::Paid(Order { total: 5 }));
+    assert_eq!(envelope.lead(), None);
+    assert_eq!(
+        serde_json::to_string(&envelope).unwrap(),
+        r#"{"type":"order.paid","no":"17","at":"2026-04-03T14:22:00Z","payload":{"total":5}}"#
+    );
+
+    let bare = header.strip_prefix("sha256=").unwrap();
+    assert_eq!(
+        receiver.begin([bare]).unwrap_err(),
+        MalformedSignature::MissingPrefix.into()
+    );
+    let limited = receiver.with_max_age(Duration::from_secs(1));
+    let late = limited
+        .authenticate([&header], body)
+        .unwrap()
+        .read_at("2026-04-03T14:22:02Z".parse().unwrap());
+    assert_eq!(late.unwrap_err(), ReadError::TooOld { seconds: 2 });
+}
+
+#[test]
+fn unknown_events_and_shapes_are_told_apart() {
+    let read = |body: &str| leadhook::Delivery::<Shop>::from_storage(body.to_owned()).read();
+    let unknown = read(r#"{"type":"order.lost","payload":{"total":"?"}}"#).unwrap();
+    assert_eq!(unknown.name(), "order.lost");
+    let shape = read(r#"{"type":"order.paid","payload":{"total":"?"}}"#).unwrap_err();
+    assert_eq!(
+        shape.to_string(),
+        "unknown shape of order.paid at `payload.total` (line 1, column 43)"
+    );
+    assert_eq!(
+        read(r#"{"event":"order.paid"}"#).unwrap_err(),
+        ReadError::MissingEventName { key: "type" }
+    );
+    assert_eq!(
+        read(r#"{"type":"a","at":1,"at":2}"#).unwrap_err(),
+        ReadError::DuplicateKey { key: "at" }
+    );
+}
+
+#[test]
+fn a_bare_and_unsigned_sender_has_a_token() {
+    let body = r#"{"mail":"ann.lee@example.com","age":41}"#;
+    for (receiver, credential) in [
+        (
+            Receiver::<Contacts>::header_token("X-Token", &secret("t0ken")),
+            CredentialSource::Header("x-token"),
+        ),
+        (
+            Receiver::<Contacts>::query_token("Token", &secret("t0ken")),
+            CredentialSource::Query("Token"),
+        ),
+    ] {
+        let receiver = receiver.with_previous(&secret("older token"));
+        assert_eq!(receiver.credential_source(), credential);
+        let envelope = receiver
+            .authenticate(["t0ken"], body)
+            .unwrap()
+            .read()
+            .unwrap();
+        assert_eq!((envelope.name(), envelope.event.age), ("contact", Some(41)));
+        assert_eq!(
+            envelope.lead().unwrap().email.as_deref(),
+            Some("ann.lee@example.com")
+        );
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), body);
+        assert_eq!(
+            receiver
+                .authenticate(["older token"], body)
+                .unwrap()
+                .matched_secret()
+                .map(SecretIndex::get),
+            Some(1)
+        );
+
+        let none: [&str; 0] = [];
+        assert_eq!(receiver.begin(none).unwrap_err(), VerifyError::MissingToken);
+        assert_eq!(
+            receiver.begin(["t0ken", "t0ken"]).unwrap_err(),
+            VerifyError::DuplicateToken
+        );
+        for wrong in ["", "t0ke", "t0ken ", "T0KEN", "t0kent0ken", "t0ken\0"] {
+            assert_eq!(
+                receiver.begin([wrong]).unwrap_err(),
+                VerifyError::TokenMismatch,
+                "{wrong:?}"
+            );
+        }
+    }
+    let delivery = Receiver::<Contacts>::unauthenticated()
+        .authenticate([""; 0], body)
+        .unwrap();
+    assert_eq!(delivery.matched_secret(), None);
+
+    let shape =
+        leadhook::Delivery::<Contacts>::from_storage(r#"{"mail":"a@b.c","age":999}"#).read();
+    assert_eq!(
+        shape.unwrap_err().to_string(),
+        "unknown shape of contact at `*` (line 1, column 25)"
+    );
+    let repeated =
+        leadhook::Delivery::<Contacts>::from_storage(r#"{"mail":"a","mail":"b"}"#).read();
+    assert_eq!(
+        repeated.unwrap_err(),
+        ReadError::DuplicateKey { key: "mail" }
+    );
+}

@@ -1,0 +1,399 @@
+//! What can go wrong between a worker and Redis.
+
+use std::{
+    future::{pending, ready},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use leadhook::dedup::{Dedup, OnceError, Outcome, RedisStore, Store, StoreError};
+use tokio::sync::oneshot;
+
+use super::{
+    proxy::{Fault, Proxy},
+    redis::{Worker, manager, patient},
+    server::Server,
+    support::{LONG, Random, TestClock, key},
+};
+
+type Once<T> = Result<Outcome<T>, OnceError<io::Error>>;
+
+/// Work that succeeds.
+fn work() -> impl Future<Output = io::Result<()>> {
+    ready(Ok(()))
+}
+
+/// Delivers an event until the sender would stop, and gives the last outcome. On the way, `may_be`
+/// tells what may come.
+async fn deliver<S: Store>(
+    dedup: &Dedup<S>,
+    number: usize,
+    may_be: impl Fn(&Once<()>) -> bool,
+) -> Outcome<()> {
+    loop {
+        let outcome = dedup.once(key(number), work()).await;
+        match outcome {
+            Ok(outcome) if outcome.status() == 200 => return outcome,
+            other => assert!(may_be(&other), "{other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn is_in_work(outcome: &Once<()>) -> bool {
+    matches!(outcome, Ok(Outcome::InWork { .. }))
+}
+
+fn is_unavailable(outcome: &Once<()>) -> bool {
+    matches!(outcome, Err(OnceError::Store(StoreError::Unavailable(_))))
+}
+
+#[tokio::test]
+async fn after_a_worker_was_killed_its_lease_ends_and_the_retry_is_processed() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut worker = Worker::start("faults::works_until_killed", &server, "1");
+    worker.line_after("in work");
+    worker.kill();
+
+    let dedup = Dedup::new(patient(&server.url()).await).with_lease(LONG);
+    let outcome = deliver(&dedup, 1, is_in_work).await;
+    assert!(matches!(outcome, Outcome::Handled(())), "{outcome:?}");
+}
+
+#[tokio::test]
+#[ignore = "a process that another test starts and kills"]
+async fn works_until_killed() {
+    let Some((url, lease)) = Worker::arguments() else {
+        return;
+    };
+    let lease = Duration::from_secs(lease.parse().unwrap());
+    let dedup = Dedup::new(patient(&url).await).with_lease(lease);
+    let work = async {
+        println!("\nin work");
+        pending::<io::Result<()>>().await
+    };
+    let outcome = dedup.once(key(1), work).await;
+    panic!("not killed: {outcome:?}");
+}
+
+#[tokio::test]
+async fn work_that_outlives_its_lease_is_dropped_and_the_retry_is_processed() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let dedup = Dedup::new(patient(&server.url()).await);
+    let endless = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let short = dedup.clone().with_lease(Duration::from_millis(200));
+    let outcome: Once<()> = short.once(key(1), endless).await;
+    assert!(matches!(outcome, Ok(Outcome::LeaseLost)), "{outcome:?}");
+
+    let outcome = deliver(&dedup, 1, is_in_work).await;
+    assert!(matches!(outcome, Outcome::Handled(())), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let dedup = Dedup::new(patient(&server.url()).await);
+    let (started, is_started) = oneshot::channel();
+    let successor = async {
+        started.send(()).unwrap();
+        pending::<io::Result<()>>().await
+    };
+    // Its clock stands still, as that of a process does that is put to sleep.
+    let blocks = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        deliver_in_background(dedup.clone(), successor);
+        is_started.await.unwrap();
+        io::Result::Ok("late")
+    };
+    let short = dedup
+        .clone()
+        .with_lease(Duration::from_millis(50))
+        .with_clock(TestClock::new().read());
+    let outcome = short.once(key(1), blocks).await;
+    assert!(
+        matches!(
+            outcome,
+            Ok(Outcome::NotRecorded {
+                value: "late",
+                error: StoreError::Superseded
+            })
+        ),
+        "{outcome:?}"
+    );
+    let third = dedup.once(key(1), work()).await;
+    assert!(is_in_work(&third), "{third:?}");
+}
+
+fn deliver_in_background<S: Store>(
+    dedup: Dedup<S>,
+    work: impl Future<Output = io::Result<()>> + Send + 'static,
+) {
+    tokio::spawn(async move {
+        let outcome = dedup.once(key(1), work).await;
+        panic!("it waits forever: {outcome:?}");
+    });
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_an_error_and_knows_all_when_it_is_back() {
+    let Some(mut server) = Server::start_durable() else {
+        return;
+    };
+    let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
+    let handled = deliver(&dedup, 1, |_| false).await;
+    assert!(matches!(handled, Outcome::Handled(())), "{handled:?}");
+    let in_work = {
+        let dedup = dedup.clone();
+        let (started, is_started) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let work = async {
+                started.send(()).unwrap();
+                pending::<io::Result<()>>().await
+            };
+            dedup.once(key(2), work).await
+        });
+        is_started.await.unwrap();
+        task
+    };
+
+    server.stop();
+    for number in [1, 2, 3] {
+        let outcome = dedup.once(key(number), work()).await;
+        assert!(is_unavailable(&outcome), "{outcome:?}");
+    }
+    server.start_again();
+
+    let known = deliver(&dedup, 1, is_unavailable).await;
+    assert!(matches!(known, Outcome::HandledBefore), "{known:?}");
+    let claimed = dedup.once(key(2), work()).await;
+    assert!(is_in_work(&claimed), "{claimed:?}");
+    let new = deliver(&dedup, 3, is_unavailable).await;
+    assert!(matches!(new, Outcome::Handled(())), "{new:?}");
+    in_work.abort();
+}
+
+#[tokio::test]
+async fn work_that_succeeds_while_the_server_is_down_keeps_its_result() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
+    let stop = async {
+        server.stop();
+        io::Result::Ok("kept")
+    };
+    let outcome = dedup.once(key(1), stop).await;
+    assert!(
+        matches!(
+            outcome,
+            Ok(Outcome::NotRecorded {
+                value: "kept",
+                error: StoreError::Unavailable(_)
+            })
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn work_that_succeeds_after_the_server_forgot_its_claim_is_recorded() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
+    let restart = async {
+        server.stop();
+        server.start_again();
+        let _ = deliver(&dedup, 2, is_unavailable).await; // it connects again
+        io::Result::Ok(())
+    };
+    let outcome = dedup.once(key(1), restart).await;
+    assert!(matches!(outcome, Ok(Outcome::Handled(()))), "{outcome:?}");
+    let again = dedup.once(key(1), work()).await;
+    assert!(matches!(again, Ok(Outcome::HandledBefore)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_an_error_at_the_start() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    server.stop();
+    for url in [server.url().as_str(), "http://127.0.0.1", ""] {
+        let connected = RedisStore::connect(url).await;
+        assert!(
+            matches!(connected, Err(StoreError::Unavailable(_))),
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_an_error() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let proxy = Proxy::start(&server).await;
+    let store = loop {
+        // On a loaded machine it may take more than its second.
+        if let Ok(store) = RedisStore::connect(&proxy.url()).await {
+            break store;
+        }
+    };
+    proxy.set(Fault::Hang);
+    let dedup = Dedup::new(store);
+    let outcome = dedup.once(key(1), work()).await;
+    assert!(is_unavailable(&outcome), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_claim_that_is_cut_off_is_an_error_and_the_retry_is_processed() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let proxy = Proxy::start(&server).await;
+    let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(Duration::from_secs(1));
+    for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutAnswer)] {
+        proxy.set(fault);
+        let work = async { panic!("in work without a claim") };
+        let outcome: Once<()> = dedup.once(key(number), work).await;
+        assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?}");
+
+        // Where only the answer was lost, the claim stands until its lease ends.
+        let may_be = |outcome: &Once<()>| is_unavailable(outcome) || is_in_work(outcome);
+        let outcome = deliver(&dedup, number, may_be).await;
+        assert!(
+            matches!(outcome, Outcome::Handled(())),
+            "{fault:?}: {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_is_cut_off_keeps_its_result() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let proxy = Proxy::start(&server).await;
+    let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(LONG);
+    let cut = async {
+        proxy.set(Fault::CutAnswer);
+        io::Result::Ok("kept")
+    };
+    let outcome = dedup.once(key(1), cut).await;
+    assert!(
+        matches!(
+            outcome,
+            Ok(Outcome::NotRecorded {
+                value: "kept",
+                error: StoreError::Unavailable(_)
+            })
+        ),
+        "{outcome:?}"
+    );
+    // The server has recorded it, although its answer was lost.
+    let again = deliver(&dedup, 1, is_unavailable).await;
+    assert!(matches!(again, Outcome::HandledBefore), "{again:?}");
+}
+
+/// Connections break all the time: nothing that was acknowledged is lost, and nothing succeeds twice
+/// unless the store could not be told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_however_often_connections_break() {
+    const EVENTS: usize = 60;
+    const TASKS: u64 = 8;
+
+    #[derive(Default)]
+    struct Counts {
+        successes: AtomicUsize,
+        not_recorded: AtomicUsize,
+    }
+
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let proxy = Proxy::start(&server).await;
+    let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(Duration::from_secs(1));
+    proxy.set(Fault::CutAnswer);
+    let counts: Arc<Vec<Counts>> = Arc::new((0..EVENTS).map(|_| Counts::default()).collect());
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|seed| {
+            let (dedup, counts) = (dedup.clone(), counts.clone());
+            tokio::spawn(async move {
+                let mut order: Vec<usize> = (0..EVENTS).collect();
+                Random(seed).shuffle(&mut order);
+                for event in order {
+                    let Counts {
+                        successes,
+                        not_recorded,
+                    } = &counts[event];
+                    loop {
+                        let work = async {
+                            tokio::task::yield_now().await;
+                            successes.fetch_add(1, Ordering::SeqCst);
+                            io::Result::Ok(())
+                        };
+                        let outcome = dedup.once(key(event), work).await;
+                        if matches!(outcome, Ok(Outcome::NotRecorded { .. })) {
+                            not_recorded.fetch_add(1, Ordering::SeqCst);
+                        }
+                        match outcome {
+                            Ok(outcome) if outcome.status() == 200 => break,
+                            Ok(_) => {}
+                            other => assert!(is_unavailable(&other), "{other:?}"),
+                        }
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    assert!(successes.load(Ordering::SeqCst) > 0, "{event} is lost");
+                }
+            })
+        })
+        .collect();
+    let breaking = tokio::spawn(async move {
+        let mut random = Random(TASKS);
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let cut_call = random.below(2) == 0;
+            proxy.set(if cut_call {
+                Fault::CutCall
+            } else {
+                Fault::CutAnswer
+            });
+        }
+    });
+    for task in tasks {
+        task.await.unwrap();
+    }
+    breaking.abort();
+    for (
+        event,
+        Counts {
+            successes,
+            not_recorded,
+        },
+    ) in counts.iter().enumerate()
+    {
+        let (successes, not_recorded) = (
+            successes.load(Ordering::SeqCst),
+            not_recorded.load(Ordering::SeqCst),
+        );
+        assert!(
+            successes <= 1 + not_recorded,
+            "{event}: {successes} successes, of which {not_recorded} not recorded"
+        );
+    }
+}

@@ -1,0 +1,385 @@
+//! What `once` does with a future, whatever the store.
+
+use std::{
+    future::{Future, pending, poll_fn},
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use leadhook::dedup::{Claimed, Dedup, Key, MemoryStore, OnceError, Outcome, Store, StoreError};
+
+use super::support::{LONG, TestClock, key};
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("the CRM is down")]
+struct CrmDown;
+
+type Work<T = ()> = Result<T, CrmDown>;
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn handles_once_and_then_never_again() {
+    let dedup = Dedup::default();
+    let first = dedup
+        .once(key(1), async { Work::Ok("done") })
+        .await
+        .unwrap();
+    assert!(matches!(first, Outcome::Handled("done")));
+    assert_eq!((first.status(), first.retry_after()), (200, None));
+
+    let again = dedup.once(key(1), pending::<Work<&str>>()).await.unwrap();
+    assert!(matches!(again, Outcome::HandledBefore));
+    assert_eq!((again.status(), again.retry_after()), (200, None));
+}
+
+#[tokio::test]
+async fn a_failure_is_given_back_and_retried() {
+    let dedup = Dedup::default();
+    for _ in 0..2 {
+        let failed = dedup.once(key(1), async { Work::<()>::Err(CrmDown) }).await;
+        let failed = failed.unwrap_err();
+        assert!(matches!(failed, OnceError::Failed(CrmDown)));
+        assert_eq!(failed.to_string(), "the CRM is down");
+    }
+    let retried = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
+    assert!(matches!(retried, Outcome::Handled(())));
+}
+
+#[test]
+fn what_is_in_work_is_not_begun_again() {
+    let clock = TestClock::new();
+    let store = MemoryStore::default().with_clock(clock.read());
+    let dedup = Dedup::new(store).with_clock(clock.read());
+    let mut in_work = pin!(dedup.once(key(1), pending::<Work>()));
+    assert!(poll_once(in_work.as_mut()).is_pending());
+
+    let retry_after = |advance| {
+        clock.advance(advance);
+        match poll_once(pin!(dedup.once(key(1), pending::<Work>()))) {
+            Poll::Ready(Ok(outcome @ Outcome::InWork { .. })) => {
+                assert_eq!(outcome.status(), 409);
+                outcome.retry_after()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(retry_after(Duration::ZERO), Some(60));
+    assert_eq!(retry_after(Duration::from_millis(1)), Some(60));
+    assert_eq!(retry_after(Duration::from_millis(58_999)), Some(1));
+    assert_eq!(retry_after(Duration::from_millis(999)), Some(1));
+
+    // Nothing is left of a lease that ends as it is looked at.
+    let left = Duration::ZERO;
+    assert_eq!(Outcome::<()>::InWork { left }.retry_after(), Some(1));
+}
+
+#[test]
+fn a_future_is_not_polled_before_its_key_is_claimed() {
+    let dedup = Dedup::new(MemoryStore::with_capacity(0));
+    let work = poll_fn(|_| -> Poll<Work> { panic!("polled") });
+    match poll_once(pin!(dedup.once(key(1), work))) {
+        Poll::Ready(Err(OnceError::Store(error))) => {
+            assert!(matches!(error, StoreError::Full));
+            assert_eq!(error.status(), 503);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn dropped_work_frees_its_key() {
+    let dedup = Dedup::default();
+    {
+        let mut dropped = pin!(dedup.once(key(1), pending::<Work>()));
+        assert!(poll_once(dropped.as_mut()).is_pending());
+    }
+    let again = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
+    assert!(matches!(again, Poll::Ready(Ok(Outcome::Handled(())))));
+}
+
+#[tokio::test]
+async fn panicked_work_frees_its_key() {
+    let dedup = Dedup::default();
+    let panicking = {
+        let dedup = dedup.clone();
+        tokio::spawn(async move {
+            let work = poll_fn(|_| -> Poll<Work> { panic!("as this test expects") });
+            dedup.once(key(1), work).await.unwrap()
+        })
+    };
+    assert!(panicking.await.unwrap_err().is_panic());
+    let again = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
+    assert!(matches!(again, Outcome::Handled(())));
+}
+
+/// Work that says when it is dropped.
+struct Noisy(Arc<AtomicUsize>);
+
+impl Drop for Noisy {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn work_is_dropped_at_the_first_poll_after_its_lease() {
+    let clock = TestClock::new();
+    let store = MemoryStore::default().with_clock(clock.read());
+    let dedup = Dedup::new(store)
+        .with_clock(clock.read())
+        .with_lease(Duration::from_secs(600));
+    let drops = Arc::new(AtomicUsize::new(0));
+    let noisy = Noisy(drops.clone());
+    let polls = AtomicUsize::new(0);
+    let work = async {
+        let _noisy = noisy;
+        poll_fn(|_| -> Poll<()> {
+            polls.fetch_add(1, Ordering::SeqCst);
+            Poll::Pending
+        })
+        .await;
+        Work::Ok(())
+    };
+    let mut once = pin!(dedup.once(key(1), work));
+    assert!(poll_once(once.as_mut()).is_pending());
+    clock.advance(Duration::from_millis(599_999));
+    assert!(poll_once(once.as_mut()).is_pending());
+    assert_eq!(polls.load(Ordering::SeqCst), 2);
+
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(drops.load(Ordering::SeqCst), 0);
+    match poll_once(once.as_mut()) {
+        Poll::Ready(Ok(outcome @ Outcome::LeaseLost)) => assert_eq!(outcome.status(), 503),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(polls.load(Ordering::SeqCst), 2);
+    assert_eq!(drops.load(Ordering::SeqCst), 1);
+
+    let retried = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
+    assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
+}
+
+#[test]
+fn a_lost_lease_leaves_the_successors_claim_alone() {
+    let clock = TestClock::new();
+    let store = MemoryStore::default().with_clock(clock.read());
+    let dedup = Dedup::new(store).with_clock(clock.read());
+    let mut late = pin!(dedup.once(key(1), pending::<Work>()));
+    assert!(poll_once(late.as_mut()).is_pending());
+    clock.advance(Duration::from_secs(60));
+    let mut successor = pin!(dedup.once(key(1), pending::<Work>()));
+    assert!(poll_once(successor.as_mut()).is_pending());
+
+    assert!(matches!(
+        poll_once(late),
+        Poll::Ready(Ok(Outcome::LeaseLost))
+    ));
+    let third = poll_once(pin!(dedup.once(key(1), pending::<Work>())));
+    assert!(
+        matches!(third, Poll::Ready(Ok(Outcome::InWork { .. }))),
+        "{third:?}"
+    );
+}
+
+/// Work that blocks can't be stopped. That it has succeeded is recorded where nobody else works.
+#[test]
+fn work_that_blocks_past_its_lease_keeps_its_result() {
+    let clock = TestClock::new();
+    let store = MemoryStore::default().with_clock(clock.read());
+    let dedup = Dedup::new(store).with_clock(clock.read());
+    let block = async {
+        clock.advance(LONG);
+        Work::Ok("late")
+    };
+    let late = poll_once(pin!(dedup.once(key(1), block)));
+    assert!(matches!(late, Poll::Ready(Ok(Outcome::Handled("late")))));
+
+    let superseded = async {
+        clock.advance(LONG);
+        let mut successor = Box::pin(dedup.once(key(2), pending::<Work>()));
+        assert!(poll_once(successor.as_mut()).is_pending());
+        std::mem::forget(successor); // its claim stays
+        Work::Ok("late")
+    };
+    match poll_once(pin!(dedup.once(key(2), superseded))) {
+        Poll::Ready(Ok(outcome @ Outcome::NotRecorded { .. })) => {
+            assert_eq!(outcome.status(), 200);
+            assert!(matches!(
+                outcome,
+                Outcome::NotRecorded {
+                    value: "late",
+                    error: StoreError::Superseded
+                }
+            ));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_ends_the_lease_and_one_that_jumps_back_prolongs_it() {
+    let clock = TestClock::new();
+    let dedup = Dedup::default().with_clock(clock.read());
+    let mut work = pin!(dedup.once(key(1), pending::<Work>()));
+    assert!(poll_once(work.as_mut()).is_pending());
+    clock.jump(-100_000);
+    assert!(poll_once(work.as_mut()).is_pending());
+    clock.jump(200_000);
+    assert!(matches!(
+        poll_once(work),
+        Poll::Ready(Ok(Outcome::LeaseLost))
+    ));
+
+    // The store's own clock says that the lease goes on: the claim was released.
+    let retried = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
+    assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
+}
+
+#[tokio::test]
+async fn a_lease_without_end_is_one() {
+    let dedup = Dedup::default().with_lease(Duration::MAX);
+    let outcome = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
+    assert!(matches!(outcome, Outcome::Handled(())));
+}
+
+#[tokio::test]
+async fn work_is_not_begun_when_the_claim_took_longer_than_the_lease() {
+    let dedup = Dedup::default().with_lease(Duration::ZERO);
+    let work = poll_fn(|_| -> Poll<Work> { panic!("polled") });
+    let outcome = dedup.once(key(1), work).await.unwrap();
+    assert!(matches!(outcome, Outcome::LeaseLost));
+}
+
+/// A store that notes what it is asked for, and fails as told.
+#[derive(Clone, Default)]
+struct Scripted {
+    calls: Arc<Mutex<Vec<(&'static str, Duration)>>>,
+    fails: &'static str,
+}
+
+impl Scripted {
+    fn call(&self, name: &'static str, time: Duration) -> Result<(), StoreError> {
+        self.calls.lock().unwrap().push((name, time));
+        if self.fails.contains(name) {
+            Err(StoreError::unavailable("no route to the store"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Store for Scripted {
+    type Claim = ();
+
+    async fn claim(&self, _: Key, lease: Duration) -> Result<Claimed<()>, StoreError> {
+        self.call("claim", lease).map(Claimed::Fresh)
+    }
+
+    async fn complete(&self, (): (), keep: Duration) -> Result<(), StoreError> {
+        self.call("complete", keep)
+    }
+
+    async fn release(&self, (): ()) -> Result<(), StoreError> {
+        self.call("release", Duration::ZERO)
+    }
+}
+
+#[tokio::test]
+async fn times_are_the_defaults_unless_set() {
+    let store = Scripted::default();
+    let work = || async { Work::Ok(()) };
+    let _ = Dedup::new(store.clone())
+        .once(key(1), work())
+        .await
+        .unwrap();
+    let dedup = Dedup::new(store.clone())
+        .with_lease(Duration::from_secs(5))
+        .with_retention(Duration::from_secs(7));
+    let _ = dedup.once(key(1), work()).await.unwrap();
+    assert_eq!(
+        *store.calls.lock().unwrap(),
+        [
+            ("claim", Duration::from_secs(60)),
+            ("complete", key(1).repeats_within()),
+            ("claim", Duration::from_secs(5)),
+            ("complete", Duration::from_secs(7)),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn failed_and_late_work_releases_its_claim() {
+    let calls = |store: Scripted| {
+        let calls = store.calls.lock().unwrap();
+        calls.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    };
+    let store = Scripted::default();
+    let failed = async { Work::<()>::Err(CrmDown) };
+    let _ = Dedup::new(store.clone()).once(key(1), failed).await;
+    assert_eq!(calls(store), ["claim", "release"]);
+
+    let store = Scripted::default();
+    let late = Dedup::new(store.clone()).with_lease(Duration::ZERO);
+    let _ = late.once(key(1), pending::<Work>()).await;
+    assert_eq!(calls(store), ["claim", "release"]);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_is_never_taken_for_an_answer() {
+    let dedup = |fails| {
+        let calls = Arc::default();
+        Dedup::new(Scripted { calls, fails })
+    };
+    let claim = dedup("claim").once(key(1), pending::<Work>()).await;
+    match claim {
+        Err(OnceError::Store(error)) => {
+            assert_eq!(error.status(), 503);
+            assert_eq!(error.to_string(), "the store is unavailable");
+            let source = std::error::Error::source(&error).unwrap();
+            assert_eq!(source.to_string(), "no route to the store");
+        }
+        other => panic!("{other:?}"),
+    }
+
+    let complete = dedup("complete")
+        .once(key(1), async { Work::Ok("kept") })
+        .await;
+    assert!(matches!(
+        complete,
+        Ok(Outcome::NotRecorded {
+            value: "kept",
+            error: StoreError::Unavailable(_)
+        })
+    ));
+
+    // The work's own error counts; the claim ends with its lease.
+    let release = dedup("release")
+        .once(key(1), async { Work::<()>::Err(CrmDown) })
+        .await;
+    assert!(matches!(release, Err(OnceError::Failed(CrmDown))));
+}
+
+#[test]
+fn futures_are_send_where_the_work_is() {
+    fn is_send<T: Send>(_: &T) {}
+    let dedup = Dedup::default();
+    is_send(&dedup.once(key(1), async { Work::Ok(()) }));
+
+    // Work that stays on its thread, as actix's does, is fine too.
+    let local = std::rc::Rc::new(());
+    let not_send = dedup.once(key(1), async move {
+        Work::Ok(std::rc::Rc::strong_count(&local))
+    });
+    assert!(matches!(
+        poll_once(pin!(not_send)),
+        Poll::Ready(Ok(Outcome::Handled(1)))
+    ));
+}

@@ -1,0 +1,21 @@
+//! The integration tests: behaviour through the public API, in folders that mirror `src`.
+#![cfg(feature = "std")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+mod adapters;
+mod auth;
+mod cases;
+mod custom_provider;
+#[cfg(feature = "dedup")]
+mod dedup;
+mod providers;
+mod read;
+mod receiver;
+mod secrecy;
+mod support;

@@ -1,0 +1,3 @@
+//! The events and payloads of each provider.
+
+mod samples;

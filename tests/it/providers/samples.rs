@@ -1,0 +1,518 @@
+//! Every sample is read as its event, and nothing of it is lost on the way.
+
+use core::fmt::Debug;
+
+use crate::support::{Sample, read, read_as, sample, samples};
+use chrono::{DateTime, Utc};
+use leadhook::{
+    Delivery, Envelope, Event, Grader, Graphoid, Lead, ScoreApp,
+    grader::GraderEvent,
+    graphoid::GraphoidEvent,
+    scoreapp::ScoreAppEvent,
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
+        PhoneNumber, PhoneValidator, SaveLead, TombaEvent,
+    },
+};
+use serde_json::{Value, json};
+
+/// What of `sent` is not in `kept` in equal meaning, as paths.
+///
+/// Null and the empty list mean the same as absent, a numeric text the same as the number, times
+/// the same as the instant, one text the same as a list of one.
+fn lost(sent: &Value, kept: Option<&Value>, path: &str, losses: &mut Vec<String>) {
+    match (sent, kept) {
+        (Value::Null, None | Some(Value::Null)) => {}
+        (Value::Array(list), None | Some(Value::Null)) if list.is_empty() => {}
+        (Value::Object(sent), Some(Value::Object(kept))) => {
+            for (key, value) in sent {
+                lost(value, kept.get(key), &format!("{path}.{key}"), losses);
+            }
+        }
+        (Value::Array(sent), Some(Value::Array(kept))) if sent.len() == kept.len() => {
+            for (index, (sent, kept)) in sent.iter().zip(kept).enumerate() {
+                lost(sent, Some(kept), &format!("{path}[{index}]"), losses);
+            }
+        }
+        (Value::String(_), Some(Value::Array(kept))) if kept.len() == 1 => {
+            lost(sent, kept.first(), path, losses);
+        }
+        (sent, Some(kept)) if sent == kept => {}
+        (sent, Some(kept)) if number(sent).is_some() && number(sent) == number(kept) => {}
+        (sent, Some(kept)) if time(sent).is_some() && time(sent) == time(kept) => {}
+        _ => losses.push(format!("{path}: {sent} became {kept:?}")),
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_f64(),
+    }
+}
+
+fn time(value: &Value) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.to_utc())
+}
+
+/// Moves the flat shape of Grader.io's webhook tester into the nested one, in which it is written.
+fn nested(mut sent: Value) -> Value {
+    let data = &mut sent["data"];
+    if let Some(id) = data
+        .as_object_mut()
+        .and_then(|data| data.remove("submission_id"))
+    {
+        data["submission"] = json!({
+            "id": id,
+            "score": data["score"].take(),
+            "grade": data["grade"].take(),
+            "form_data": data["form_data"].take(),
+        });
+    }
+    sent
+}
+
+/// Checks that an event serializes to all that was sent, and is read again as the same.
+#[track_caller]
+fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample) -> Envelope<E> {
+    let envelope: Envelope<E> = read_as(body.clone()).unwrap();
+    let sent = nested(serde_json::from_slice(body).unwrap());
+    for written in [
+        serde_json::to_string(&envelope).unwrap(),
+        serde_json::to_string_pretty(&envelope).unwrap(),
+        serde_json::to_value(&envelope).unwrap().to_string(),
+    ] {
+        let mut losses = Vec::new();
+        let kept = serde_json::from_str(&written).unwrap();
+        lost(&sent, Some(&kept), path, &mut losses);
+        assert_eq!(losses, Vec::<String>::new());
+    }
+
+    let again = serde_json::to_string(&envelope).unwrap();
+    assert_eq!(read_as::<E>(again).unwrap(), envelope, "{path}");
+    envelope
+}
+
+/// The documented event that a sample is named after.
+fn documented_name(path: &str) -> &'static str {
+    match path {
+        "grader/submission_scored_nested" | "grader/submission_scored_test_flat" => {
+            "submission.scored"
+        }
+        "graphoid/lead_won" | "graphoid/lead_won_full_ids" => "lead.won",
+        "scoreapp/quiz_started" => "QUIZ_STARTED",
+        "scoreapp/quiz_finished" | "scoreapp/quiz_finished_custom_tiers_partial" => "QUIZ_FINISHED",
+        "scoreapp/lead_signed_up" => "LEAD_SIGNED_UP",
+        "scoreapp/lead_details_updated" => "LEAD_DETAILS_UPDATED",
+        other => panic!("a new sample: what event is {other}?"),
+    }
+}
+
+fn each_sample_is_its_event_and_keeps_everything<E: Event + Debug + PartialEq>(
+    provider: &str,
+    count: usize,
+) {
+    let samples = samples(provider);
+    assert_eq!(samples.len(), count);
+    for sample in samples {
+        let envelope = keeps_everything::<E>(&sample);
+        assert_eq!(envelope.name(), documented_name(&sample.path));
+        assert!(E::NAMES.contains(&envelope.name()));
+    }
+}
+
+#[test]
+fn grader_samples() {
+    each_sample_is_its_event_and_keeps_everything::<GraderEvent>("grader", 2);
+}
+
+#[test]
+fn graphoid_samples() {
+    each_sample_is_its_event_and_keeps_everything::<GraphoidEvent>("graphoid", 2);
+}
+
+#[test]
+fn scoreapp_samples() {
+    each_sample_is_its_event_and_keeps_everything::<ScoreAppEvent>("scoreapp", 5);
+}
+
+/// Checks that a sample is read the same by its own type and by its shape.
+#[track_caller]
+fn is<E: Event + Clone + Debug + PartialEq>(sample: &Sample, wrap: impl Fn(E) -> TombaEvent) {
+    let envelope = keeps_everything::<E>(sample);
+    let recognized = keeps_everything::<TombaEvent>(sample);
+    assert_eq!(recognized.event, wrap(envelope.event.clone()));
+    assert_eq!(recognized.name(), envelope.name());
+    assert_eq!(recognized.lead(), envelope.lead());
+}
+
+#[test]
+fn tomba_samples() {
+    let samples = samples("tomba");
+    assert_eq!(samples.len(), 18);
+    for sample in &samples {
+        match sample.path.strip_prefix("tomba/").unwrap() {
+            "save_lead_empty_docs_sample" => is(sample, TombaEvent::SaveLead),
+            "email_verifier_2023" | "email_verifier_2025" => is(sample, TombaEvent::EmailVerifier),
+            "email_finder_2023" | "email_finder_zapier_nulls" => {
+                is(sample, TombaEvent::EmailFinder);
+            }
+            "author_finder_with_info" => is(sample, TombaEvent::AuthorFinder),
+            "author_finder_2023" => {
+                // Without an article it looks as an email-finder's result does.
+                keeps_everything::<AuthorFinder>(sample);
+                is(sample, TombaEvent::EmailFinder);
+            }
+            "domain_search_2021" | "domain_search_2023" | "domain_search_2026_third_party" => {
+                is(sample, TombaEvent::DomainSearch);
+            }
+            "phone_finder_2023" | "phone_finder_2025" => is(sample, TombaEvent::PhoneFinder),
+            "phone_validator_region" | "phone_validator_zapier_shape" => {
+                is(sample, TombaEvent::PhoneValidator);
+            }
+            "error_body_rest" => is(sample, TombaEvent::Error),
+            // The shapes of no event that is documented to come by a webhook.
+            "data_null" | "data_empty_object" | "linkedin_finder_zapier" => {
+                let envelope = keeps_everything::<TombaEvent>(sample);
+                let TombaEvent::Unknown(raw) = envelope.event else {
+                    panic!("{} was recognized", sample.path);
+                };
+                assert_eq!(raw.as_str().as_bytes(), sample.body.trim_ascii());
+            }
+            other => panic!("a new sample: what event is {other}?"),
+        }
+    }
+}
+
+#[test]
+fn a_loss_is_seen() {
+    let sent =
+        json!({"a": 1, "b": [{"c": "x"}], "d": "2023-01-01T00:00:00Z", "e": "1.50", "f": [1]});
+    for (kept, path) in [
+        (
+            json!({"b": [{"c": "x"}], "d": "2023-01-01T00:00:00Z", "e": 1.5, "f": [1]}),
+            ".a",
+        ),
+        (
+            json!({"a": 1, "b": [{}], "d": "2023-01-01T00:00:00Z", "e": 1.5, "f": [1]}),
+            ".b[0].c",
+        ),
+        (
+            json!({"a": 1, "b": [{"c": "x"}], "d": "2023-01-01T00:00:01Z", "e": 1.5, "f": [1]}),
+            ".d",
+        ),
+        (
+            json!({"a": 1, "b": [{"c": "x"}], "d": "2023-01-01T01:00:00+01:00", "e": 1.6, "f": [1]}),
+            ".e",
+        ),
+        (
+            json!({"a": 1, "b": [{"c": "x"}], "d": "2023-01-01T01:00:00+01:00", "e": 1.5}),
+            ".f",
+        ),
+    ] {
+        let mut losses = Vec::new();
+        lost(&sent, Some(&kept), "", &mut losses);
+        assert!(
+            losses.len() == 1 && losses[0].starts_with(path),
+            "{losses:?}"
+        );
+    }
+}
+
+#[test]
+fn every_documented_event_is_a_variant_of_its_own() {
+    let submission = r#"{"submission":{"id":"sub_1"}}"#;
+    let raw = r#"{"any":[1]}"#;
+    assert_eq!(GraderEvent::NAMES.len(), 10);
+    for name in GraderEvent::NAMES {
+        let data = if name.starts_with("submission.") {
+            submission
+        } else {
+            raw
+        };
+        let body = format!(r#"{{"event":"{name}","data":{data}}}"#);
+        let envelope = read::<Grader>(body.clone()).unwrap();
+        assert_eq!(envelope.name(), *name);
+        assert!(
+            !matches!(envelope.event, GraderEvent::Unknown { .. }),
+            "{name}"
+        );
+        assert_eq!(
+            serde_json::to_string(&envelope).unwrap(),
+            body.replace("{\"id\":\"sub_1\"}", "{\"id\":\"sub_1\",\"form_data\":{}}")
+        );
+        assert_eq!(envelope.lead().is_some(), name.starts_with("submission."));
+    }
+
+    let lead = r#"{"lead":{"id":"lead_1"}}"#;
+    assert_eq!(GraphoidEvent::NAMES.len(), 8);
+    for name in GraphoidEvent::NAMES {
+        let data = if name.starts_with("lead.") { lead } else { raw };
+        let body = format!(r#"{{"event":"{name}","data":{data}}}"#);
+        let envelope = read::<Graphoid>(body.clone()).unwrap();
+        assert!(
+            !matches!(envelope.event, GraphoidEvent::Unknown { .. }),
+            "{name}"
+        );
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), body);
+        assert_eq!(envelope.lead().is_some(), name.starts_with("lead."));
+    }
+
+    assert_eq!(ScoreAppEvent::NAMES.len(), 4);
+    for name in ScoreAppEvent::NAMES {
+        let body = format!(r#"{{"event_name":"{name}","data":{{"id":"1e11c712"}}}}"#);
+        let envelope = read::<ScoreApp>(body).unwrap();
+        assert_eq!(envelope.name(), *name);
+        assert!(
+            !matches!(envelope.event, ScoreAppEvent::Unknown { .. }),
+            "{name}"
+        );
+        assert!(envelope.lead().is_some());
+    }
+}
+
+#[test]
+fn the_envelope_is_read_whole() {
+    let graphoid = read::<Graphoid>(sample("graphoid/lead_won")).unwrap();
+    assert_eq!(graphoid.id.as_deref(), Some("evt_9pQrXy2k..."));
+    assert_eq!(graphoid.timestamp, "2026-04-03T14:22:00Z".parse().ok());
+    assert_eq!(graphoid.workspace_id.as_deref(), Some("ws_7hGt..."));
+    assert_eq!(graphoid.api_version.as_deref(), Some("v2"));
+    let GraphoidEvent::LeadWon(won) = graphoid.event else {
+        panic!()
+    };
+    assert_eq!(won.lead.id, "lead_4mNp...");
+    assert_eq!(won.lead.value, Some(45000.0));
+    assert_eq!(won.lead.closed_by.as_deref(), Some("user_8x2k..."));
+    assert_eq!(won.lead.closed_at, "2026-04-03T14:22:00Z".parse().ok());
+
+    let grader = read::<Grader>(sample("grader/submission_scored_nested")).unwrap();
+    assert_eq!(grader.id.as_deref(), Some("wh_abc123"));
+    assert_eq!(grader.timestamp, "2023-10-15T14:30:00Z".parse().ok());
+    assert_eq!((grader.workspace_id, grader.api_version), (None, None));
+
+    let scoreapp = read::<ScoreApp>(sample("scoreapp/quiz_finished")).unwrap();
+    assert_eq!((scoreapp.id, scoreapp.timestamp), (None, None));
+}
+
+#[test]
+fn both_shapes_of_grader_are_one_type() {
+    let [nested, flat] = ["nested", "test_flat"].map(|shape| {
+        let body = sample(&format!("grader/submission_scored_{shape}"));
+        match read::<Grader>(body).unwrap().event {
+            GraderEvent::SubmissionScored(scored) => scored,
+            other => panic!("{other:?}"),
+        }
+    });
+    for scored in [&nested, &flat] {
+        assert_eq!(scored.submission.id, "sub_xyz789");
+        assert_eq!(scored.submission.score, Some(87.0));
+        assert_eq!(scored.submission.grade.as_deref(), Some("hot"));
+        let grader = scored.grader.as_ref().unwrap();
+        assert_eq!(grader.name.as_deref(), Some("Enterprise Lead Grader"));
+        assert_eq!(
+            scored.submission.form_data.email().as_deref(),
+            Some("john.doe@acme.com")
+        );
+    }
+    assert_eq!(
+        nested.submission.created_at,
+        "2023-10-15T14:29:30Z".parse().ok()
+    );
+    assert_eq!(
+        nested.routing.unwrap().team.as_deref(),
+        Some("enterprise_sales")
+    );
+    assert_eq!(flat.routing, None);
+}
+
+#[test]
+fn numbers_and_lists_of_scoreapp_and_tomba_are_typed() {
+    let ScoreAppEvent::QuizFinished(quiz) = read::<ScoreApp>(sample("scoreapp/quiz_finished"))
+        .unwrap()
+        .event
+    else {
+        panic!()
+    };
+    let total = quiz.total_score.as_ref().unwrap();
+    assert_eq!(
+        (total.actual, total.percent, total.denominator10),
+        (Some(67.0), Some(54.0), Some(5.36))
+    );
+    assert_eq!(total.tier.as_deref(), Some("medium"));
+    assert_eq!(
+        quiz.category_score("category 2 ").unwrap().percent,
+        Some(33.0)
+    );
+    assert_eq!(
+        quiz.answers_to("Question 3").collect::<Vec<_>>(),
+        ["Answer 1", "Answer 2", "Answer 3"]
+    );
+    assert_eq!(
+        quiz.answers_to(" QUESTION ").collect::<Vec<_>>(),
+        ["Answer"]
+    );
+    assert_eq!(quiz.answers_to("Question 4").count(), 0);
+    assert!(quiz.category_score("Category 3").is_none());
+
+    let search: DomainSearch = read_as(sample("tomba/domain_search_2021")).unwrap().event;
+    assert_eq!(search.emails.len(), 3);
+    let meta = search.meta.unwrap();
+    assert_eq!(
+        (meta.total, meta.page_size, meta.current, meta.total_pages),
+        (Some(11), Some(10), Some(0), Some(2))
+    );
+    let search: DomainSearch = read_as(sample("tomba/domain_search_2023")).unwrap().event;
+    assert_eq!(
+        search.emails[0].phone_number,
+        Some(PhoneNumber::IsKnown(false))
+    );
+    let phone: PhoneFinder = read_as(sample("tomba/phone_finder_2023")).unwrap().event;
+    assert_eq!(phone.timezones, ["America/Adak"]);
+    let error: LookupError = read_as(sample("tomba/error_body_rest")).unwrap().event;
+    assert_eq!(
+        (error.kind.as_deref(), error.code),
+        (Some("invalid_request"), Some(404))
+    );
+    let verified: EmailVerifier = read_as(sample("tomba/email_verifier_2025")).unwrap().event;
+    assert_eq!(verified.email.mx.unwrap().records.len(), 2);
+    let phone: PhoneValidator = read_as(sample("tomba/phone_validator_region"))
+        .unwrap()
+        .event;
+    assert_eq!(phone.region.unwrap().code.as_deref(), Some("US"));
+}
+
+/// The fields of a lead that are known.
+fn known(lead: Option<Lead>) -> Value {
+    let lead = serde_json::to_value(lead.unwrap()).unwrap();
+    let fields = lead.as_object().unwrap();
+    let keys = [
+        "company",
+        "email",
+        "first_name",
+        "full_name",
+        "job_title",
+        "last_name",
+        "phone",
+        "rating",
+        "score",
+        "website",
+    ];
+    let mut sorted: Vec<_> = fields.keys().collect();
+    sorted.sort();
+    assert_eq!(sorted, keys);
+    fields
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+#[test]
+fn leads_of_all_senders_are_in_the_same_words() {
+    let lead = |path: &str| match path.split_once('/').unwrap().0 {
+        "grader" => known(read::<Grader>(sample(path)).unwrap().lead()),
+        "graphoid" => known(read::<Graphoid>(sample(path)).unwrap().lead()),
+        "scoreapp" => known(read::<ScoreApp>(sample(path)).unwrap().lead()),
+        _ => known(read_as::<TombaEvent>(sample(path)).unwrap().lead()),
+    };
+    assert_eq!(
+        lead("grader/submission_scored_nested"),
+        json!({
+            "email": "john.doe@acme.com", "first_name": "John", "last_name": "Doe",
+            "full_name": "John Doe", "company": "Acme Corporation", "job_title": "VP Marketing",
+            "phone": "+1-555-0123", "website": "https://acme.com", "score": 87, "rating": "hot",
+        })
+    );
+    assert_eq!(
+        lead("grader/submission_scored_test_flat"),
+        json!({
+            "email": "john.doe@acme.com", "company": "Acme Corporation",
+            "job_title": "VP Marketing", "score": 87, "rating": "hot",
+        })
+    );
+    assert_eq!(lead("graphoid/lead_won"), json!({"company": "Acme Corp"}));
+    assert_eq!(
+        lead("scoreapp/quiz_started"),
+        json!({"email": "example@example.com"})
+    );
+    assert_eq!(
+        lead("scoreapp/quiz_finished"),
+        json!({"email": "example@example.com", "score": 54, "rating": "medium"})
+    );
+    assert_eq!(
+        lead("scoreapp/quiz_finished_custom_tiers_partial"),
+        json!({
+            "email": "ann.lee@example.com", "first_name": "Ann", "last_name": "Lee",
+            "full_name": "Ann Lee", "score": 36, "rating": "Low to Average Strength",
+        })
+    );
+    assert_eq!(
+        lead("tomba/save_lead_empty_docs_sample"),
+        json!({"score": 0})
+    );
+    assert_eq!(
+        lead("tomba/email_verifier_2025"),
+        json!({"email": "ann.lee@example.com"})
+    );
+    assert_eq!(
+        lead("tomba/author_finder_with_info"),
+        json!({
+            "email": "author@example.com", "first_name": "Ann", "last_name": "Lee",
+            "full_name": "Ann Lee", "company": "Example", "job_title": "founder",
+            "website": "example.com",
+        })
+    );
+    assert_eq!(
+        lead("tomba/domain_search_2026_third_party"),
+        json!({"company": "example", "phone": "+1 555 0100", "website": "example.com"})
+    );
+    assert_eq!(
+        lead("tomba/domain_search_2023"),
+        json!({"company": "example", "website": "example.com"})
+    );
+    assert_eq!(
+        lead("tomba/phone_finder_2025"),
+        json!({"email": "john@example.com", "phone": "+15551234567", "website": "example.com"})
+    );
+    assert_eq!(
+        lead("tomba/phone_validator_region"),
+        json!({"phone": "+15551234567"})
+    );
+    assert!(
+        read_as::<LookupError>(sample("tomba/error_body_rest"))
+            .unwrap()
+            .lead()
+            .is_none()
+    );
+    assert!(
+        read_as::<TombaEvent>(sample("tomba/data_null"))
+            .unwrap()
+            .lead()
+            .is_none()
+    );
+    assert!(
+        read_as::<EmailFinder>(sample("tomba/email_finder_2023"))
+            .unwrap()
+            .lead()
+            .is_some()
+    );
+
+    let saved = r#"{"data":{"email":"a@b.c","website":"b.c","company":"B","first_name":"A","last_name":"L",
+        "phone":"+1","position":"CEO","score":"71","notes":null}}"#;
+    assert_eq!(
+        known(read_as::<SaveLead>(saved).unwrap().lead()),
+        json!({
+            "email": "a@b.c", "first_name": "A", "last_name": "L", "full_name": "A L",
+            "company": "B", "job_title": "CEO", "phone": "+1", "website": "b.c", "score": 71,
+        })
+    );
+}
+
+#[test]
+fn an_event_of_another_provider_s_shape_is_not_read_as_one() {
+    // The same bytes, vouched for as another sender's.
+    let body = sample("graphoid/lead_won");
+    let event = Delivery::<Grader>::from_storage(body).read().unwrap().event;
+    assert!(matches!(event, GraderEvent::Unknown { .. }), "{event:?}");
+}

@@ -1,0 +1,93 @@
+//! The plain receiver, on the table of cases.
+
+use std::collections::{HashMap, HashSet};
+
+use leadhook::{CredentialSource, Event, Provider, Receiver};
+
+use crate::cases::{Case, Endpoints, Expected, Kind, Where};
+
+type Endpoint = Box<dyn Fn(&Case) -> Result<String, Kind>>;
+
+#[derive(Default)]
+struct Plain(HashMap<&'static str, Endpoint>);
+
+impl Endpoints for Plain {
+    fn add<P: Provider, E: Event<Provider = P> + Send + 'static>(
+        &mut self,
+        path: &'static str,
+        receiver: Receiver<P>,
+    ) {
+        let endpoint = move |case: &Case| {
+            let delivery = receiver
+                .authenticate(values(&receiver, case), case.body.clone())
+                .map_err(Kind::Verify)?;
+            assert_eq!(delivery.body(), &case.body, "{}", case.id);
+            let envelope = delivery.read_as::<E>().map_err(Kind::Read)?;
+            Ok(envelope.name().to_owned())
+        };
+        self.0.insert(path, Box::new(endpoint));
+    }
+}
+
+/// The values of the credential, by a look-up that knows no escapes.
+fn values<P: Provider>(receiver: &Receiver<P>, case: &Case) -> Vec<Vec<u8>> {
+    match receiver.credential_source() {
+        CredentialSource::Header(wanted) => {
+            let values = case.headers.iter().filter(|(name, _)| *name == wanted);
+            values.map(|(_, value)| value.clone()).collect()
+        }
+        CredentialSource::Query(wanted) => case
+            .query
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .filter(|(name, _)| *name == wanted)
+            .map(|(_, value)| value.into())
+            .collect(),
+        _ => vec![],
+    }
+}
+
+#[test]
+fn every_case_has_an_id_of_its_own() {
+    let mut seen = HashSet::new();
+    for case in crate::cases::all() {
+        assert!(seen.insert((case.id.clone(), case.at)), "{}", case.id);
+    }
+}
+
+#[test]
+fn every_case_comes_out_as_the_table_says() {
+    let mut plain = Plain::default();
+    crate::cases::endpoints(&mut plain);
+
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for case in crate::cases::all() {
+        if case.at == Where::Http {
+            continue;
+        }
+        count += 1;
+        let came = match plain.0[case.path](&case) {
+            Ok(name) => format!("accepted {name}"),
+            Err(kind) => crate::cases::shown(&kind),
+        };
+        let expected = match &case.expected {
+            Expected::Accepted(name) => format!("accepted {name}"),
+            Expected::Refused(_, kind) => crate::cases::shown(kind),
+        };
+        if came != expected {
+            wrong.push(format!(
+                "{}: {came}, not {expected}: {}",
+                case.id, case.reason
+            ));
+        }
+    }
+    assert!(count > 250, "only {count} cases");
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}

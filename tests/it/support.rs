@@ -1,0 +1,54 @@
+//! What several tests need: samples by their file, and deliveries of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use leadhook::{Delivery, Envelope, Event, Provider, ReadError};
+
+/// Reads a body as the provider's own event.
+pub(crate) fn read<P: Provider>(body: impl Into<Bytes>) -> Result<Envelope<P::Event>, ReadError> {
+    Delivery::<P>::from_storage(body).read()
+}
+
+/// Reads a body as an event of one's choice.
+pub(crate) fn read_as<E: Event>(body: impl Into<Bytes>) -> Result<Envelope<E>, ReadError> {
+    Delivery::<E::Provider>::from_storage(body).read_as()
+}
+
+/// A sample: its path below `src/samples` or `tests/payloads`, and its bytes.
+pub(crate) struct Sample {
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+}
+
+/// All samples of a provider, whether they are documented or not, in the order of their paths.
+pub(crate) fn samples(provider: &str) -> Vec<Sample> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = ["src/samples", "tests/payloads"]
+        .iter()
+        .filter_map(|folder| fs::read_dir(root.join(folder).join(provider)).ok())
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort_by(|left, right| left.file_name().cmp(&right.file_name()));
+    files
+        .iter()
+        .map(|file| Sample {
+            path: format!("{provider}/{}", file.file_stem().unwrap().to_str().unwrap()),
+            body: fs::read(file).unwrap().into(),
+        })
+        .collect()
+}
+
+/// The sample with this path, such as `graphoid/lead_won`.
+pub(crate) fn sample(path: &str) -> Bytes {
+    let (provider, _) = path.split_once('/').unwrap();
+    samples(provider)
+        .into_iter()
+        .find(|sample| sample.path == path)
+        .unwrap()
+        .body
+}
