@@ -63,7 +63,7 @@ impl<B: Backend> Inbox<B> {
                     .bind(source)
                     .bind(body.clone())
                     .bind(body_cipher.clone())
-                    .bind(millis(P::REPEATS_WITHIN))
+                    .bind(millis(P::RETRY_WINDOW))
             };
             self.insert(insert).await
         })

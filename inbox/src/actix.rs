@@ -7,7 +7,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let inbox = Inbox::<Sqlite>::open("inbox.db").await?;
-//! let receiver = Receiver::<ScoreApp>::new(Secret::from_env("SCOREAPP_WEBHOOK_SECRET")?);
+//! let receiver = Receiver::<ScoreApp>::new(&Secret::from_env("SCOREAPP_WEBHOOK_SECRET")?);
 //! let server = HttpServer::new(move || {
 //!     App::new().service(inbox.actix("/webhooks/scoreapp", "scoreapp", receiver.clone()))
 //! });

@@ -13,7 +13,7 @@
 //!     .on("grader", async |job: Job<GraderEvent, _>| Ok(job.done()))
 //!     .start()
 //!     .await?;
-//! let receiver = Receiver::<Grader>::new(Secret::from_env("GRADER_WEBHOOK_SECRET")?);
+//! let receiver = Receiver::<Grader>::new(&Secret::from_env("GRADER_WEBHOOK_SECRET")?);
 //! let app = axum::Router::new()
 //!     .route("/webhooks/grader", inbox.axum("grader", receiver))
 //!     .route("/ready", leadhook_inbox::axum::ready(workers.health()));

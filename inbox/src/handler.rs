@@ -49,7 +49,7 @@ impl<B: Backend> Handler<B> {
         let handler = Arc::new(handler);
         Self {
             source: source.into(),
-            retry_window: E::Provider::REPEATS_WITHIN,
+            retry_window: E::Provider::RETRY_WINDOW,
             run: Box::new(move |taken| {
                 let handler = handler.clone();
                 Box::pin(async move {

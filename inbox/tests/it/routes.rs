@@ -47,13 +47,13 @@ async fn axum_rejects_what_is_not_authentic_and_stores_nothing_of_it() {
 async fn actix_responds_the_same() {
     let inbox = Inbox::<Sqlite>::temporary().await.unwrap();
     let secret = Secret::new("a secret").unwrap();
-    let receiver = Receiver::<Graphoid>::new(secret.clone());
+    let receiver = Receiver::<Graphoid>::new(&secret);
     let app = App::new().service(inbox.actix("/webhooks/graphoid", SOURCE, receiver));
     let app = test::init_service(app).await;
     let request = || {
         samples::graphoid::LEAD_WON
             .request()
-            .path("/webhooks/graphoid")
+            .with_path("/webhooks/graphoid")
     };
     let respond = async |request: SampleRequest<Graphoid>| {
         let request = test::TestRequest::from(request).to_request();

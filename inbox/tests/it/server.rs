@@ -123,7 +123,7 @@ async fn run<B: Db>(url: &str) {
         .start()
         .await
         .unwrap();
-    let receiver = Receiver::<Graphoid>::new(Secret::new(SECRET).unwrap());
+    let receiver = Receiver::<Graphoid>::new(&Secret::new(SECRET).unwrap());
     let app = axum::Router::new()
         .route("/webhooks/graphoid", inbox.axum(SOURCE, receiver))
         .route("/ready", leadhook_inbox::axum::ready(workers.health()));
@@ -247,7 +247,7 @@ fn read_until(lines: &mut BufReader<ChildStdout>, text: &str) -> String {
 /// A signed request.
 pub fn signed(body: &str) -> SampleRequest<Graphoid> {
     SampleRequest::new(body.to_owned())
-        .path("/webhooks/graphoid")
+        .with_path("/webhooks/graphoid")
         .sign(&Secret::new(SECRET).unwrap())
 }
 
