@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     inbox::{Inbox, millis, within},
     key::Key,
+    log::log,
 };
 
 /// What became of an accepted delivery. Respond with 200 to both.
@@ -69,8 +70,8 @@ impl<B: Backend> Inbox<B> {
         })
         .await;
         match &accepted {
-            Ok(accepted) => tracing::debug!(source, %key, ?accepted, "delivery accepted"),
-            Err(error) => tracing::error!(source, %key, %error, "delivery not accepted"),
+            Ok(accepted) => log(|| tracing::debug!(source, %key, ?accepted, "delivery accepted")),
+            Err(error) => log(|| tracing::error!(source, %key, %error, "delivery not accepted")),
         }
         if matches!(accepted, Ok(Accepted::New)) {
             self.wake();

@@ -47,7 +47,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::{backend::Backend, inbox::Inbox, workers::Health};
+use crate::{backend::Backend, inbox::Inbox, log::log, workers::Health};
 
 /// A connection that has not sent a request's head within this time is closed.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -140,7 +140,7 @@ pub async fn serve(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "connection not accepted");
+                log(|| tracing::warn!(%error, "connection not accepted"));
                 time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -150,14 +150,14 @@ pub async fn serve(
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended early");
+                log(|| tracing::debug!(%error, "connection ended early"));
             }
         });
     }
     drop(listener);
     let end = Instant::now() + limit;
     if time::timeout_at(end, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections cut");
+        log(|| tracing::warn!("connections cut"));
     }
     connections.shutdown().await;
 }

@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     failure::{Failure, FailureKind},
     job::{Done, Job},
+    log::log,
     take::{Take, Taken},
 };
 
@@ -126,30 +127,36 @@ pub(crate) async fn settle<B: Backend>(
     match outcome {
         Outcome::Done => {
             if write(take, take.done()).await?.is_some() {
-                tracing::info!(source, %key, tries, "handled");
+                log(|| tracing::info!(source, %key, tries, "handled"));
             }
         }
-        Outcome::Committed => tracing::info!(source, %key, tries, "handled"),
+        Outcome::Committed => log(|| tracing::info!(source, %key, tries, "handled")),
         Outcome::Failed { label, after } => {
             let delay = after.unwrap_or_else(|| backoff.delay(tries, random()));
             let statement = take.failed(label, delay, backoff.give_up_after());
             match write(take, statement).await?.as_deref() {
                 Some("dead") => {
-                    tracing::error!(source, %key, tries, error = label, reason = "failed", "dead");
+                    log(
+                        || tracing::error!(source, %key, tries, error = label, reason = "failed", "dead"),
+                    );
                 }
-                Some(_) => tracing::warn!(source, %key, tries, error = label, ?delay, "failed"),
+                Some(_) => {
+                    log(|| tracing::warn!(source, %key, tries, error = label, ?delay, "failed"));
+                }
                 None => {}
             }
         }
         Outcome::Rejected(label) => {
             if write(take, take.dead("rejected", *label)).await?.is_some() {
-                tracing::error!(source, %key, tries, error = label, reason = "rejected", "dead");
+                log(
+                    || tracing::error!(source, %key, tries, error = label, reason = "rejected", "dead"),
+                );
             }
         }
         Outcome::Unreadable(error) => {
             let statement = take.dead("unreadable", error.clone());
             if write(take, statement).await?.is_some() {
-                tracing::error!(source, %key, tries, error, reason = "unreadable", "dead");
+                log(|| tracing::error!(source, %key, tries, error, reason = "unreadable", "dead"));
             }
         }
         Outcome::LeaseExpired => log_expired(take),
@@ -169,5 +176,7 @@ async fn write<B: Backend>(take: &Take<B>, statement: Statement) -> Result<Optio
 
 fn log_expired<B: Backend>(take: &Take<B>) {
     let (key, source) = (take.key, &*take.source);
-    tracing::warn!(source, %key, "lease expired, and the row was taken or settled by another");
+    log(
+        || tracing::warn!(source, %key, "lease expired, and the row was taken or settled by another"),
+    );
 }

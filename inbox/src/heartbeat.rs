@@ -17,6 +17,7 @@ use crate::{
     error::Error,
     held::Held,
     inbox::{Inbox, millis, within},
+    log::log,
 };
 
 /// Starts the heartbeat. It ends when the returned value is dropped.
@@ -50,7 +51,7 @@ async fn beat<B: Backend>(
         let began = Instant::now();
         let extended = within(interval, extend(inbox, held, lease, &mut connection)).await;
         if let Err(error) = extended {
-            tracing::warn!(%error, "leases not extended");
+            log(|| tracing::warn!(%error, "leases not extended"));
             connection = None; // the next try gets another
             let _ = time::timeout_at(began + interval / 4, end.changed()).await;
         }

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{key::Key, take::Rows};
+use crate::{
+    backend::Backend,
+    key::Key,
+    take::{Rows, Take},
+};
 
 /// The rows in progress, shared by the poller and the heartbeat.
 #[derive(Default)]
@@ -22,19 +26,37 @@ struct Row {
     extend_until: Instant,
 }
 
+/// A row in progress, until it is dropped.
+pub(crate) struct Hold {
+    held: Arc<Held>,
+    key: Key,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.held.lock().remove(&self.key);
+    }
+}
+
 impl Held {
-    pub(crate) fn insert(&self, key: Key, lease: Arc<str>, deadline: Duration, settle: Duration) {
+    /// Holds a row until the returned value is dropped.
+    pub(crate) fn insert<B: Backend>(
+        held: &Arc<Self>,
+        take: &Take<B>,
+        deadline: Duration,
+        settle: Duration,
+    ) -> Hold {
         let deadline = Instant::now() + deadline;
         let row = Row {
-            lease,
+            lease: take.lease.clone(),
             deadline,
             extend_until: deadline + settle,
         };
-        self.lock().insert(key, row);
-    }
-
-    pub(crate) fn remove(&self, key: Key) {
-        self.lock().remove(&key);
+        held.lock().insert(take.key, row);
+        Hold {
+            held: held.clone(),
+            key: take.key,
+        }
     }
 
     /// How many handlers run, without those that are past their deadline.

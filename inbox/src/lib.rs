@@ -16,6 +16,7 @@ mod held;
 mod inbox;
 mod job;
 mod key;
+mod log;
 mod poller;
 #[cfg(feature = "postgres")]
 mod postgres;

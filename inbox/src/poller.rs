@@ -1,6 +1,8 @@
 //! The loop that takes due rows and starts their handlers.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
 
 use tokio::{
     sync::watch,
@@ -15,6 +17,7 @@ use crate::{
     handler::{Handler, Outcome, settle},
     held::Held,
     inbox::Inbox,
+    log::log,
     take::{Kind, Rows, Take, Taken},
     workers::{Health, Settings},
 };
@@ -105,14 +108,18 @@ impl<B: Backend> Poller<B> {
         let mut failures = 0;
         let mut phase = self.phase.clone();
         while *phase.borrow_and_update() == Phase::Working {
-            match self.step(&mut next_poll).await {
-                Ok(Next::Step) => continue,
-                Ok(Next::Wait) => {
+            // sqlx logs, too, and a subscriber may panic: see `log`.
+            let step = AssertUnwindSafe(self.step(&mut next_poll)).catch_unwind();
+            match step.await {
+                Ok(Ok(Next::Step)) => continue,
+                Ok(Ok(Next::Wait)) => {
                     failures = 0;
                     self.polled.send_replace(Some(Instant::now()));
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "rows not taken");
+                failed => {
+                    if let Ok(Err(error)) = failed {
+                        log(|| tracing::warn!(%error, "rows not taken"));
+                    }
                     failures += 1;
                     let pause = pause(failures);
                     let _ = time::timeout(pause, phase.wait_for(|phase| *phase != Phase::Working))
@@ -178,9 +185,9 @@ impl<B: Backend> Poller<B> {
         for row in self.inbox.recover(&self.sources, own, dead_after).await? {
             let (key, source, times) = (row.key, row.source, row.times);
             if row.is_dead {
-                tracing::error!(source, key, times, reason = "abandoned", "dead");
+                log(|| tracing::error!(source, key, times, reason = "abandoned", "dead"));
             } else {
-                tracing::warn!(source, key, times, "abandoned; it will be handled alone");
+                log(|| tracing::warn!(source, key, times, "abandoned; it will be handled alone"));
             }
         }
         if self.turn == Turn::Normal {
@@ -196,12 +203,11 @@ impl<B: Backend> Poller<B> {
 
     async fn take(&mut self, kind: Kind, limit: usize) -> Result<usize, Error> {
         let lease = lease()?;
+        self.lost.push(lease.clone());
         let time = self.settings.lease;
-        let taken = self
-            .inbox
-            .take(kind, &self.sources, &lease, time, limit)
-            .await;
-        let taken = taken.inspect_err(|_| self.lost.push(lease))?;
+        let taken = self.inbox.take(kind, &self.sources, &lease, time, limit);
+        let taken = taken.await?;
+        self.lost.pop(); // the result has arrived
         let count = taken.len();
         for taken in taken {
             self.start(taken);
@@ -214,16 +220,14 @@ impl<B: Backend> Poller<B> {
             deadline, lease, ..
         } = self.settings;
         let take = taken.take.clone();
-        self.held
-            .insert(take.key, take.lease.clone(), deadline, lease);
+        let hold = Held::insert(&self.held, &take, deadline, lease);
         let handlers = self.handlers.clone();
-        let held = self.held.clone();
         let settings = self.settings;
         let mut phase = self.phase.clone();
         self.tasks.spawn(async move {
+            let _hold = hold;
             tokio::select! {
-                () = handle(&handlers, taken, &take, &settings) => held.remove(take.key),
-                // The rows are given back, so they stay in `held`.
+                () = handle(&handlers, taken, &take, &settings) => {}
                 Ok(_) = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
             }
         });
@@ -236,7 +240,7 @@ impl<B: Backend> Poller<B> {
         self.tasks.spawn(async move {
             tokio::select! {
                 pruned = inbox.prune(keep) => if let Err(error) = pruned {
-                    tracing::warn!(%error, "not pruned");
+                    log(|| tracing::warn!(%error, "not pruned"));
                 },
                 _ = phase.wait_for(|phase| *phase != Phase::Working) => {}
             }
@@ -267,7 +271,9 @@ pub(crate) async fn handle<B: Backend>(
     drop(running);
     let mut failures = 0;
     while let Err(error) = settle(take, &outcome, &settings.backoff).await {
-        tracing::warn!(source = &*take.source, key = %take.key, %error, "not recorded; trying again");
+        log(
+            || tracing::warn!(source = &*take.source, key = %take.key, %error, "not recorded; trying again"),
+        );
         failures += 1;
         time::sleep(pause(failures)).await;
     }

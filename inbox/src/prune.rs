@@ -8,6 +8,7 @@ use crate::{
     backend::Backend,
     error::Error,
     inbox::{Inbox, millis},
+    log::log,
 };
 
 /// Small enough that a delivery never waits long for the write lock of SQLite.
@@ -90,7 +91,7 @@ impl<B: Backend> Inbox<B> {
                 .await?,
         };
         if pruned != Pruned::default() {
-            tracing::info!(bodies = pruned.bodies, rows = pruned.rows, "pruned");
+            log(|| tracing::info!(bodies = pruned.bodies, rows = pruned.rows, "pruned"));
         }
         Ok(pruned)
     }

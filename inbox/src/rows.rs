@@ -8,6 +8,7 @@ use crate::{
     error::Error,
     inbox::Inbox,
     key::Key,
+    log::log,
 };
 
 /// Which rows to list, replay or erase.
@@ -208,7 +209,7 @@ impl<B: Backend> Inbox<B> {
     pub async fn replay(&self, select: &Select) -> Result<u64, Error> {
         let statement = self.statement(include_str!("sql/replay.sql"));
         let replayed = self.execute(select.bind(statement)).await?;
-        tracing::info!(replayed, "replayed");
+        log(|| tracing::info!(replayed, "replayed"));
         self.wake();
         Ok(replayed)
     }
@@ -225,7 +226,7 @@ impl<B: Backend> Inbox<B> {
         let statement = self.statement(include_str!("sql/erase.sql"));
         let erased = self.execute(select.bind(statement)).await?;
         B::scrub(&mut *self.acquire().await?).await?;
-        tracing::info!(erased, "erased");
+        log(|| tracing::info!(erased, "erased"));
         Ok(erased)
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     held::Held,
     inbox::Inbox,
     job::{Done, Job},
+    log::log,
     poller::{Phase, Poller},
     prune::Keep,
 };
@@ -205,17 +206,22 @@ impl<B: Backend> RunningWorkers<B> {
         if time::timeout_at(end - reserve, &mut poller).await.is_ok() {
             return 0;
         }
-        self.phase.send_replace(Phase::Stopped);
-        // Their results, if there still are any, are of no effect from here on.
         let rows = self.held.all();
+        self.phase.send_replace(Phase::Stopped);
         match time::timeout_at(end, self.inbox.give_back(rows)).await {
             Ok(Ok(given_back)) => given_back,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "rows not given back; they are free when their lease ends");
+                log(
+                    || tracing::warn!(%error, "rows not given back; they are free when their lease ends"),
+                );
                 0
             }
             Err(_) => {
-                tracing::warn!("rows not given back in time; they are free when their lease ends");
+                log(|| {
+                    tracing::warn!(
+                        "rows not given back in time; they are free when their lease ends"
+                    );
+                });
                 0
             }
         }

@@ -157,7 +157,8 @@ async fn keys_are_kept_for_the_retry_window_and_others_for_ever<B: Db>(database:
         .with_bodies(Duration::ZERO)
         .with_keys(Duration::ZERO);
     let pruned = inbox.prune(keep).await.unwrap();
-    assert_eq!((pruned.bodies, pruned.rows), (2, 1)); // the other one waited for long enough
+    // One was received long ago.
+    assert_eq!((pruned.bodies, pruned.rows), (1, 1));
     assert_eq!(
         inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
         Accepted::Duplicate

@@ -113,9 +113,10 @@ fn serve() {
 
 async fn run<B: Db>(url: &str) {
     let inbox = B::open(url).await;
+    let source = env::var("SERVE_HANDLER_OF").unwrap_or(SOURCE.into());
     let workers = inbox
         .workers()
-        .on(SOURCE, handle::<B>)
+        .on(&source, handle::<B>)
         .lease(LEASE)
         .poll_interval(POLL)
         .deadline(DEADLINE)
@@ -159,6 +160,7 @@ impl Server {
         command
             .args(["server::serve", "--exact", "--ignored", "--nocapture"])
             .env("SERVE", url)
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if env::var_os("LEADHOOK_INBOX_LOG").is_none() {
@@ -181,10 +183,6 @@ impl Server {
     /// Waits for a line of the server's and returns what follows the text.
     pub fn line_with(&mut self, text: &str) -> String {
         read_until(&mut self.lines, text)
-    }
-
-    pub fn id(&self) -> u32 {
-        self.process.id()
     }
 
     pub fn signal(&self, signal: &str) {
