@@ -59,6 +59,8 @@
 //! | `actix` | [`Inbox::actix`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept;
+
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
