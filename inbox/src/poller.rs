@@ -107,7 +107,8 @@ impl<B: Backend> Poller<B> {
         let mut next_prune = next_poll + PRUNE_INTERVAL;
         let mut failures = 0;
         let mut phase = self.phase.clone();
-        while *phase.borrow_and_update() == Phase::Working {
+        // If the channel is closed, nobody is left to say that it should end.
+        while *phase.borrow_and_update() == Phase::Working && phase.has_changed().is_ok() {
             // sqlx logs, too, and a subscriber may panic: see `log`.
             let step = AssertUnwindSafe(self.step(&mut next_poll)).catch_unwind();
             match step.await {
@@ -132,9 +133,7 @@ impl<B: Backend> Poller<B> {
                 self.prune();
             }
             tokio::select! {
-                changed = phase.changed() => if changed.is_err() {
-                    break; // nobody is left to say that it should end
-                },
+                _ = phase.changed() => {}
                 Some(_) = self.tasks.join_next() => while self.tasks.try_join_next().is_some() {},
                 () = self.inbox.woken() => {}
                 () = time::sleep_until(next_poll) => {}

@@ -14,7 +14,9 @@
 mod support;
 
 mod accept;
+mod clocks;
 mod durability;
+mod examples;
 mod handle;
 mod kill;
 mod logging;

@@ -20,6 +20,7 @@ on_both![
     keys_are_kept_for_the_retry_window_and_others_for_ever,
     rows_without_a_handler_wait_and_are_counted,
     a_body_is_encrypted_at_rest,
+    pruning_does_not_hold_up_deliveries,
 ];
 
 fn done<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
@@ -242,4 +243,34 @@ async fn a_body_is_encrypted_at_rest<B: Db>(database: Database<B>) {
     workers.shutdown(Duration::from_secs(5)).await;
     assert_eq!(done(&encrypted).run_until_idle().await.unwrap().tries, 1);
     assert_eq!(database.count("state = 'done'").await, 2);
+}
+
+/// `LEADHOOK_INBOX_ROWS=1000000` shows more.
+async fn pruning_does_not_hold_up_deliveries<B: Db>(database: Database<B>) {
+    let rows: i64 =
+        std::env::var("LEADHOOK_INBOX_ROWS").map_or(20_000, |rows| rows.parse().unwrap());
+    let body = "x".repeat(1000);
+    database
+        .run(&format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows})
+             INSERT INTO leadhook_inbox (key, source, body, received_at, retry_until, due_at, state, settled_at)
+             SELECT 'key ' || n, 'old', CAST('{body}' AS {}), 0, 0, 0, 'done', 0 FROM n",
+            B::BYTES,
+        ))
+        .await;
+    let inbox = database.inbox.clone();
+    let pruning = tokio::spawn(async move { inbox.prune(Keep::default()).await.unwrap() });
+    let mut slowest = Duration::ZERO;
+    let mut id = 0;
+    while !pruning.is_finished() {
+        let began = std::time::Instant::now();
+        database.inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        slowest = slowest.max(began.elapsed());
+        id += 1;
+    }
+    let pruned = pruning.await.unwrap();
+    assert_eq!(pruned.rows, u64::try_from(rows).unwrap());
+    println!("{id} deliveries beside {rows} pruned rows, the slowest in {slowest:?}");
+    // Far below the shortest limit of a response; other tests run beside this one.
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }

@@ -253,7 +253,7 @@ pub async fn post(client: &Client, address: &str, body: &str) -> reqwest::Result
     send(client, address, &signed(body)).await
 }
 
-async fn send<P: Provider>(
+pub async fn send<P: Provider>(
     client: &Client,
     address: &str,
     sample: &SampleRequest<P>,

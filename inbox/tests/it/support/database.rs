@@ -23,6 +23,8 @@ enum Keep {
 
 /// What the tests do with either database.
 pub trait Db: Backend + Sized {
+    /// The type of a column of bytes.
+    const BYTES: &'static str;
     fn open(url: &str) -> impl Future<Output = Inbox<Self>> + Send;
     fn run(pool: &Pool<Self>, sql: &str) -> impl Future<Output = ()> + Send;
     fn count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = i64> + Send;
@@ -38,8 +40,10 @@ pub trait Db: Backend + Sized {
 }
 
 macro_rules! db {
-    ($database:ty, $provoke:literal) => {
+    ($database:ty, $bytes:literal, $provoke:literal) => {
         impl Db for $database {
+            const BYTES: &'static str = $bytes;
+
             async fn open(url: &str) -> Inbox<Self> {
                 Inbox::<Self>::open(url).await.unwrap()
             }
@@ -79,8 +83,8 @@ macro_rules! db {
     };
 }
 
-db!(Sqlite, "SELECT json($1)");
-db!(Postgres, "SELECT CAST($1 AS INTEGER)");
+db!(Sqlite, "BLOB", "SELECT json($1)");
+db!(Postgres, "BYTEA", "SELECT CAST($1 AS INTEGER)");
 
 impl<B: Db> Database<B> {
     pub async fn count(&self, condition: &str) -> i64 {
