@@ -18,7 +18,7 @@ use std::{
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use leadhook::{
     Delivery, Grader, Receiver, Secret, Signer,
-    dedup::{Claimed, Dedup, Key, MemoryStore, Outcome, Store},
+    dedup::{ClaimStatus, Dedup, Key, MemoryStore, Outcome, Store},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -42,7 +42,7 @@ fn ready<F: Future>(future: F) -> F::Output {
 }
 
 fn handle(store: &MemoryStore, key: Key) {
-    if let Claimed::Fresh(claim) = ready(store.claim(key, LEASE)).unwrap() {
+    if let ClaimStatus::Acquired(claim) = ready(store.claim(key, LEASE)).unwrap() {
         ready(store.complete(claim, KEEP)).unwrap();
     }
 }
@@ -96,7 +96,7 @@ mod redis {
     use std::{sync::Arc, time::Instant};
 
     use criterion::{Criterion, Throughput};
-    use leadhook::dedup::{Claimed, RedisStore, Store};
+    use leadhook::dedup::{ClaimStatus, RedisStore, Store};
     use tokio::runtime::Builder;
 
     use super::{KEEP, LEASE, key, server::Server};
@@ -142,7 +142,7 @@ mod redis {
                             return;
                         };
                         let claimed = store.claim(key(number), LEASE).await.unwrap();
-                        let Claimed::Fresh(claim) = claimed else {
+                        let ClaimStatus::Acquired(claim) = claimed else {
                             panic!("{claimed:?}");
                         };
                         store.complete(claim, KEEP).await.unwrap();

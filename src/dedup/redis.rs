@@ -9,7 +9,8 @@ use redis::{
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
 };
 
-use super::{Claimed, Key, Store, StoreError};
+use super::key::Key;
+use super::store::{ClaimStatus, Store, StoreError};
 
 /// The value of a key that is done. That of a claimed key is the claim's token.
 const DONE: &str = "done";
@@ -115,7 +116,11 @@ impl<C> fmt::Debug for RedisStore<C> {
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> {
     type Claim = RedisClaim;
 
-    async fn claim(&self, key: Key, lease: Duration) -> Result<Claimed<RedisClaim>, StoreError> {
+    async fn claim(
+        &self,
+        key: Key,
+        lease: Duration,
+    ) -> Result<ClaimStatus<RedisClaim>, StoreError> {
         let claim = RedisClaim {
             name: format!("{}{key}", self.prefix),
             token: new_token(),
@@ -124,12 +129,12 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
         script.arg(millis(lease));
         let held: Option<(String, i64)> = call(&self.connection, &script).await?;
         Ok(match held {
-            None => Claimed::Fresh(claim),
+            None => ClaimStatus::Acquired(claim),
             // The client of a cluster repeats a call whose answer was lost.
-            Some((value, _)) if value == claim.token => Claimed::Fresh(claim),
-            Some((value, _)) if value == DONE => Claimed::Done,
-            Some((_, left)) => Claimed::Busy {
-                left: Duration::from_millis(left.try_into().unwrap_or_default()),
+            Some((value, _)) if value == claim.token => ClaimStatus::Acquired(claim),
+            Some((value, _)) if value == DONE => ClaimStatus::Done,
+            Some((_, left)) => ClaimStatus::Held {
+                remaining: Duration::from_millis(left.try_into().unwrap_or_default()),
             },
         })
     }

@@ -9,6 +9,8 @@ mod load;
 mod memory;
 mod once;
 mod support;
+#[cfg(feature = "tracing")]
+mod trace;
 
 #[cfg(feature = "redis")]
 mod faults;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{Dedup, OnceError, Outcome, RedisStore, Store, StoreError};
+use leadhook::dedup::{Dedup, OnceError, Outcome, RedisStore, StoreError};
 use tokio::sync::oneshot;
 
 use super::{
@@ -29,11 +29,7 @@ fn work() -> impl Future<Output = io::Result<()>> {
 
 /// Delivers an event until the sender would stop, and gives the last outcome. On the way, `may_be`
 /// tells what may come.
-async fn deliver<S: Store>(
-    dedup: &Dedup<S>,
-    number: usize,
-    may_be: impl Fn(&Once<()>) -> bool,
-) -> Outcome<()> {
+async fn deliver(dedup: &Dedup, number: usize, may_be: impl Fn(&Once<()>) -> bool) -> Outcome<()> {
     loop {
         let outcome = dedup.once(key(number), work()).await;
         match outcome {
@@ -45,7 +41,7 @@ async fn deliver<S: Store>(
 }
 
 fn is_in_work(outcome: &Once<()>) -> bool {
-    matches!(outcome, Ok(Outcome::InWork { .. }))
+    matches!(outcome, Ok(Outcome::InProgress { .. }))
 }
 
 fn is_unavailable(outcome: &Once<()>) -> bool {
@@ -95,7 +91,7 @@ async fn work_that_outlives_its_lease_is_dropped_and_the_retry_is_processed() {
     };
     let short = dedup.clone().with_lease(Duration::from_millis(200));
     let outcome: Once<()> = short.once(key(1), endless).await;
-    assert!(matches!(outcome, Ok(Outcome::LeaseLost)), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Outcome::LeaseExpired)), "{outcome:?}");
 
     let outcome = deliver(&dedup, 1, is_in_work).await;
     assert!(matches!(outcome, Outcome::Handled(())), "{outcome:?}");
@@ -127,7 +123,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
     assert!(
         matches!(
             outcome,
-            Ok(Outcome::NotRecorded {
+            Ok(Outcome::HandledUnrecorded {
                 value: "late",
                 error: StoreError::Superseded
             })
@@ -138,8 +134,8 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
     assert!(is_in_work(&third), "{third:?}");
 }
 
-fn deliver_in_background<S: Store>(
-    dedup: Dedup<S>,
+fn deliver_in_background(
+    dedup: Dedup,
     work: impl Future<Output = io::Result<()>> + Send + 'static,
 ) {
     tokio::spawn(async move {
@@ -178,7 +174,7 @@ async fn a_server_that_is_down_is_an_error_and_knows_all_when_it_is_back() {
     server.start_again();
 
     let known = deliver(&dedup, 1, is_unavailable).await;
-    assert!(matches!(known, Outcome::HandledBefore), "{known:?}");
+    assert!(matches!(known, Outcome::AlreadyHandled), "{known:?}");
     let claimed = dedup.once(key(2), work()).await;
     assert!(is_in_work(&claimed), "{claimed:?}");
     let new = deliver(&dedup, 3, is_unavailable).await;
@@ -200,7 +196,7 @@ async fn work_that_succeeds_while_the_server_is_down_keeps_its_result() {
     assert!(
         matches!(
             outcome,
-            Ok(Outcome::NotRecorded {
+            Ok(Outcome::HandledUnrecorded {
                 value: "kept",
                 error: StoreError::Unavailable(_)
             })
@@ -224,7 +220,7 @@ async fn work_that_succeeds_after_the_server_forgot_its_claim_is_recorded() {
     let outcome = dedup.once(key(1), restart).await;
     assert!(matches!(outcome, Ok(Outcome::Handled(()))), "{outcome:?}");
     let again = dedup.once(key(1), work()).await;
-    assert!(matches!(again, Ok(Outcome::HandledBefore)), "{again:?}");
+    assert!(matches!(again, Ok(Outcome::AlreadyHandled)), "{again:?}");
 }
 
 #[tokio::test]
@@ -298,7 +294,7 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
     assert!(
         matches!(
             outcome,
-            Ok(Outcome::NotRecorded {
+            Ok(Outcome::HandledUnrecorded {
                 value: "kept",
                 error: StoreError::Unavailable(_)
             })
@@ -307,7 +303,7 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
     );
     // The server has recorded it, although its answer was lost.
     let again = deliver(&dedup, 1, is_unavailable).await;
-    assert!(matches!(again, Outcome::HandledBefore), "{again:?}");
+    assert!(matches!(again, Outcome::AlreadyHandled), "{again:?}");
 }
 
 /// Connections break all the time: nothing that was acknowledged is lost, and nothing succeeds twice
@@ -348,7 +344,7 @@ async fn nothing_is_lost_however_often_connections_break() {
                             io::Result::Ok(())
                         };
                         let outcome = dedup.once(key(event), work).await;
-                        if matches!(outcome, Ok(Outcome::NotRecorded { .. })) {
+                        if matches!(outcome, Ok(Outcome::HandledUnrecorded { .. })) {
                             not_recorded.fetch_add(1, Ordering::SeqCst);
                         }
                         match outcome {

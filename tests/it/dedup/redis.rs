@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{Claimed, Dedup, Outcome, RedisStore, Store, StoreError};
+use leadhook::dedup::{ClaimStatus, Dedup, Outcome, RedisStore, Store, StoreError};
 use redis::{
     AsyncConnectionConfig, Client,
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
@@ -68,7 +68,7 @@ async fn a_dropped_claim_ends_with_its_lease() {
     let store = patient(&server.url()).await;
     drop(fresh(store.claim(key(1), LONG).await.unwrap()));
     let claimed = store.claim(key(1), LONG).await.unwrap();
-    assert!(matches!(claimed, Claimed::Busy { .. }), "{claimed:?}");
+    assert!(matches!(claimed, ClaimStatus::Held { .. }), "{claimed:?}");
 }
 
 #[tokio::test]
@@ -157,7 +157,10 @@ async fn each_call_is_one_command() {
     let claim = fresh(store.claim(key(1), LONG).await.unwrap());
     store.complete(claim, LONG).await.unwrap();
     assert_eq!(calls().await, 4);
-    assert!(matches!(store.claim(key(1), LONG).await, Ok(Claimed::Done)));
+    assert!(matches!(
+        store.claim(key(1), LONG).await,
+        Ok(ClaimStatus::Done)
+    ));
     assert_eq!(calls().await, 5);
 }
 
@@ -267,5 +270,5 @@ async fn handles_once() {
     let first = dedup.once(key(1), work()).await.unwrap();
     assert!(matches!(first, Outcome::Handled("done")));
     let again = dedup.once(key(1), work()).await.unwrap();
-    assert!(matches!(again, Outcome::HandledBefore));
+    assert!(matches!(again, Outcome::AlreadyHandled));
 }
