@@ -98,7 +98,7 @@ use shared_store::SharedStore;
 pub use store::{ClaimStatus, Store, StoreError};
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisClaim, RedisStore};
+pub use self::redis::{RedisClaim, RedisConnection, RedisStore};
 
 /// A guard that runs your work once for each event.
 ///

@@ -13,6 +13,8 @@ mod support;
 mod trace;
 
 #[cfg(feature = "redis")]
+mod failover;
+#[cfg(feature = "redis")]
 mod faults;
 #[cfg(feature = "redis")]
 mod proxy;
