@@ -112,6 +112,7 @@ pub use super::Webhook;
 use super::steps;
 #[cfg(feature = "dedup")]
 use crate::dedup::outcome::{OnceError, Outcome};
+#[cfg(feature = "dedup")]
 use crate::dedup::store::StoreError;
 use crate::delivery::Delivery;
 use crate::provider::{Event, Provider};

@@ -137,6 +137,7 @@ use super::response::status;
 use super::steps;
 #[cfg(feature = "dedup")]
 use crate::dedup::outcome::{OnceError, Outcome};
+#[cfg(feature = "dedup")]
 use crate::dedup::store::StoreError;
 use crate::delivery::Delivery;
 use crate::provider::{Event, Provider};
