@@ -75,9 +75,9 @@ impl Receiver {
         stream
     }
 
-    /// Posts a request, and gives the answer's status and body.
+    /// Posts a request, and gives the response's status and body.
     fn post<P: Provider>(&self, request: &SampleRequest<P>) -> (u16, String) {
-        answer(self.begin(request, request.body()))
+        response(self.begin(request, request.body()))
     }
 
     /// The next line of output.
@@ -104,11 +104,11 @@ impl Drop for Receiver {
     }
 }
 
-/// The status and the body of an answer.
-fn answer(mut stream: TcpStream) -> (u16, String) {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+/// The status and the body of a response.
+fn response(mut stream: TcpStream) -> (u16, String) {
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").expect("a response");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, body.into())
 }
@@ -123,7 +123,7 @@ fn lead_won() -> SampleRequest<Graphoid> {
 }
 
 #[test]
-fn a_delivery_is_printed_and_a_repeat_as_such() {
+fn a_delivery_is_printed_and_a_duplicate_as_such() {
     for name in RECEIVERS {
         let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
         let lead = json!({
@@ -134,8 +134,8 @@ fn a_delivery_is_printed_and_a_repeat_as_such() {
         let mut line = json!({
             "provider": "graphoid", "event": "lead.won", "id": "evt_9pQrXy2k...", "lead": lead,
         });
-        for is_repeat in [false, true] {
-            if is_repeat {
+        for is_duplicate in [false, true] {
+            if is_duplicate {
                 line["duplicate"] = true.into();
             }
             assert_eq!(receiver.post(&lead_won()), (200, RECEIVED.into()), "{name}");
@@ -145,7 +145,7 @@ fn a_delivery_is_printed_and_a_repeat_as_such() {
 }
 
 #[test]
-fn every_route_takes_its_sender() {
+fn every_route_takes_its_provider() {
     for name in RECEIVERS {
         let secrets = [
             "GRADER_WEBHOOK_SECRET",
@@ -185,13 +185,13 @@ fn every_route_takes_its_sender() {
 }
 
 #[test]
-fn a_sender_without_a_secret_is_not_served() {
+fn a_provider_without_a_secret_is_not_served() {
     for name in RECEIVERS {
         let receiver = Receiver::start(name, &["GRADER_WEBHOOK_SECRET"]);
         assert_eq!(receiver.post(&lead_won()).0, 404, "{name}");
         let unsigned = samples::grader::SUBMISSION_SCORED.request();
-        let answer = receiver.post(&unsigned.with_path("/webhooks/grader"));
-        assert_eq!(answer, (401, String::new()), "{name}");
+        let response = receiver.post(&unsigned.with_path("/webhooks/grader"));
+        assert_eq!(response, (401, String::new()), "{name}");
     }
 }
 
@@ -276,7 +276,7 @@ fn a_slow_body_is_cut_off() {
         let receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
         let slow = receiver.begin(&lead_won(), b"{");
         assert_eq!(receiver.post(&lead_won()).0, 200, "{name}");
-        assert_eq!(answer(slow).0, 408, "{name}");
+        assert_eq!(response(slow).0, 408, "{name}");
     }
 }
 
@@ -427,7 +427,7 @@ fn a_request_in_flight_is_finished_on_sigterm_and_ctrl_c() {
         self::signal(&receiver, signal);
         thread::sleep(Duration::from_millis(500));
         stream.write_all(rest).unwrap();
-        assert_eq!(answer(stream), (200, RECEIVED.into()), "{name}");
+        assert_eq!(response(stream), (200, RECEIVED.into()), "{name}");
         assert_eq!(receiver.line()["event"], "lead.won", "{name}");
         assert!(receiver.process.wait().unwrap().success(), "{name}");
     }

@@ -16,24 +16,24 @@ use leadhook::{
     dedup::{Dedup, MemoryStore, OnceError, Outcome, StoreError},
 };
 
-/// An answer: its status, its `Retry-After`, and its body.
+/// An response: its status, its `Retry-After`, and its body.
 #[derive(Debug, PartialEq)]
-struct Answer(u16, Option<String>, String);
+struct Shown(u16, Option<String>, String);
 
 type Result<T, E = Infallible> = std::result::Result<Outcome<T>, OnceError<E>>;
 
-async fn by_axum<E: IntoResponse>(result: Result<&'static str, E>) -> Answer {
+async fn by_axum<E: IntoResponse>(result: Result<&'static str, E>) -> Shown {
     let (head, body) = result.into_response().into_parts();
     let body = axum::body::to_bytes(body, 100).await.unwrap();
     let retry_after = head.headers.get("retry-after");
-    Answer(
+    Shown(
         head.status.as_u16(),
         retry_after.map(|value| value.to_str().unwrap().into()),
         String::from_utf8(body.into()).unwrap(),
     )
 }
 
-async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -> Answer {
+async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -> Shown {
     let request = actix_web::test::TestRequest::default().to_http_request();
     let response = result.respond_to(&request).map_into_boxed_body();
     let retry_after = response.headers().get("retry-after").cloned();
@@ -41,14 +41,14 @@ async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -
     let body = actix_web::body::to_bytes(response.into_body())
         .await
         .unwrap();
-    Answer(
+    Shown(
         status,
         retry_after.map(|value| value.to_str().unwrap().into()),
         String::from_utf8(body.into()).unwrap(),
     )
 }
 
-fn by_tower(result: Result<&'static str>) -> Answer {
+fn by_tower(result: Result<&'static str>) -> Shown {
     let own = |value: &str| Response::new(value.to_owned());
     let response: Response<String> = match result {
         Ok(Outcome::Handled(value)) => Outcome::Handled(own(value)).into(),
@@ -65,7 +65,7 @@ fn by_tower(result: Result<&'static str>) -> Answer {
     let (head, body) = response.into_parts();
     let retry_after = head.headers.get("retry-after");
     let retry_after = retry_after.map(|value| value.to_str().unwrap().into());
-    Answer(head.status.as_u16(), retry_after, body)
+    Shown(head.status.as_u16(), retry_after, body)
 }
 
 #[test]
@@ -85,15 +85,15 @@ fn every_status_converts() {
 
 #[tokio::test]
 async fn every_outcome_has_its_status() {
-    type Case = (fn() -> Result<&'static str>, Answer);
+    type Case = (fn() -> Result<&'static str>, Shown);
     let cases: [Case; 8] = [
         (
             || Ok(Outcome::Handled("done")),
-            Answer(200, None, "done".into()),
+            Shown(200, None, "done".into()),
         ),
         (
             || Ok(Outcome::AlreadyHandled),
-            Answer(200, None, String::new()),
+            Shown(200, None, String::new()),
         ),
         (
             || {
@@ -102,7 +102,7 @@ async fn every_outcome_has_its_status() {
                     error: StoreError::unavailable("gone"),
                 })
             },
-            Answer(200, None, "done".into()),
+            Shown(200, None, "done".into()),
         ),
         (
             || {
@@ -110,7 +110,7 @@ async fn every_outcome_has_its_status() {
                     remaining: Duration::from_millis(41_001),
                 })
             },
-            Answer(409, Some("42".into()), String::new()),
+            Shown(409, Some("42".into()), String::new()),
         ),
         (
             || {
@@ -118,15 +118,15 @@ async fn every_outcome_has_its_status() {
                     remaining: Duration::ZERO,
                 })
             },
-            Answer(409, Some("1".into()), String::new()),
+            Shown(409, Some("1".into()), String::new()),
         ),
         (
             || Ok(Outcome::LeaseExpired),
-            Answer(503, None, String::new()),
+            Shown(503, None, String::new()),
         ),
         (
             || Err(OnceError::Store(StoreError::Full)),
-            Answer(503, None, String::new()),
+            Shown(503, None, String::new()),
         ),
         (
             || {
@@ -134,7 +134,7 @@ async fn every_outcome_has_its_status() {
                     "10.0.0.7 refused",
                 )))
             },
-            Answer(503, None, String::new()),
+            Shown(503, None, String::new()),
         ),
     ];
     for (result, expected) in cases {
@@ -146,7 +146,7 @@ async fn every_outcome_has_its_status() {
 }
 
 #[tokio::test]
-async fn failed_work_answers_as_its_error_does() {
+async fn failed_work_responds_as_its_error_does() {
     #[derive(Debug)]
     struct Teapot;
 
@@ -168,7 +168,7 @@ async fn failed_work_answers_as_its_error_does() {
         }
     }
 
-    let expected = || Answer(418, None, "short and stout".into());
+    let expected = || Shown(418, None, "short and stout".into());
     assert_eq!(by_axum(Err(OnceError::Failed(Teapot))).await, expected());
     assert_eq!(by_actix(Err(OnceError::Failed(Teapot))).await, expected());
 
@@ -187,17 +187,17 @@ async fn a_delivery_that_is_in_work_is_turned_away_until_the_work_is_given_up() 
     let mut first = Box::pin(dedup.once(key, pending::<std::result::Result<(), Infallible>>()));
     let poll = poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending()));
     assert!(poll.await, "the work goes on");
-    let Answer(status, retry_after, _) = by_axum(again().await).await;
+    let Shown(status, retry_after, _) = by_axum(again().await).await;
     assert_eq!(status, 409);
     assert!((3000..=3600).contains(&retry_after.unwrap().parse().unwrap()));
 
     drop(first);
     assert_eq!(
         by_axum(again().await).await,
-        Answer(200, None, "done".into())
+        Shown(200, None, "done".into())
     );
     assert_eq!(
         by_axum(again().await).await,
-        Answer(200, None, String::new())
+        Shown(200, None, String::new())
     );
 }

@@ -20,8 +20,8 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use crate::events::Events;
 
-/// What is told of a request with this header and body, to an endpoint with a limit of 100 bytes.
-fn told_of(
+/// The events for a request with this header and body, to an endpoint with a limit of 100 bytes.
+fn traced_for(
     header: Option<(&str, String)>,
     body: &'static str,
 ) -> Vec<BTreeMap<&'static str, String>> {
@@ -75,11 +75,11 @@ fn event(fields: &[(&'static str, &str)]) -> Vec<BTreeMap<&'static str, String>>
 #[test]
 fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
     assert_eq!(
-        told_of(Some(signed_by("whsec_5d41402abc4b", BODY)), BODY),
+        traced_for(Some(signed_by("whsec_5d41402abc4b", BODY)), BODY),
         []
     );
     assert_eq!(
-        told_of(None, BODY),
+        traced_for(None, BODY),
         event(&[
             ("status", "401"),
             (
@@ -89,7 +89,7 @@ fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
         ])
     );
     assert_eq!(
-        told_of(
+        traced_for(
             Some(("x-graphoid-signature", "sha1=2fd4e1c67a2d28fc".to_owned())),
             BODY
         ),
@@ -102,7 +102,7 @@ fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
         ])
     );
     assert_eq!(
-        told_of(Some(signed_by("a guess", BODY)), BODY),
+        traced_for(Some(signed_by("a guess", BODY)), BODY),
         event(&[
             ("status", "401"),
             ("reason", &VerifyError::SignatureMismatch.to_string()),
@@ -110,7 +110,7 @@ fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
         ])
     );
     assert_eq!(
-        told_of(Some(("content-encoding", "gzip".to_owned())), BODY),
+        traced_for(Some(("content-encoding", "gzip".to_owned())), BODY),
         event(&[
             ("status", "415"),
             (
@@ -120,7 +120,7 @@ fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
         ])
     );
     assert_eq!(
-        told_of(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
+        traced_for(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
         event(&[("status", "413"), ("reason", "the body is over the limit")])
     );
 }
@@ -129,7 +129,7 @@ fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
 fn an_unreadable_body_is_traced_wherever_it_is_read() {
     const WON: &str = r#"{"event":"lead.won","data":{"lead":{"name":"Ann Lee"}}}"#;
 
-    let told = event(&[
+    let traced = event(&[
         ("status", "422"),
         (
             "reason",
@@ -148,7 +148,7 @@ fn an_unreadable_body_is_traced_wherever_it_is_read() {
         let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
         runtime.unwrap().block_on(webhook).unwrap_err();
     });
-    assert_eq!(*events.0.lock().unwrap(), told);
+    assert_eq!(*events.0.lock().unwrap(), traced);
 
     let events = Events::default();
     let delivery = Delivery::<Graphoid>::from_storage(WON);
@@ -156,7 +156,7 @@ fn an_unreadable_body_is_traced_wherever_it_is_read() {
         let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
         assert_eq!(rejection.provider(), Some("graphoid"));
     });
-    assert_eq!(*events.0.lock().unwrap(), told);
+    assert_eq!(*events.0.lock().unwrap(), traced);
 }
 
 #[test]
