@@ -5,13 +5,22 @@
 //! once, and writes a line of JSON for it. Handled events are kept in memory, or in Redis if
 //! `REDIS_URL` is set and the feature `redis` is on.
 
-use std::{error::Error, io, net::Shutdown, sync::Arc};
+use std::{
+    error::Error,
+    io,
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use actix_web::{
     App, HttpMessage, HttpRequest, HttpResponse, HttpServer, Responder,
     body::{BoxBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse},
     error::InternalError,
+    http::ConnectionType,
     middleware::{self, Next},
     rt::net::TcpStream,
     web::{self, Data, ReqData, ServiceConfig},
@@ -48,10 +57,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(work.clone())
             .wrap_fn(|request, app| {
-                if let Some(connection) = request.conn_data::<Watched>() {
-                    connection.used.notify_one();
+                let connection = request.conn_data::<Watched>();
+                let is_last = connection.is_some_and(Watched::ends_with_this_request);
+                let response = app.call(request);
+                async move {
+                    let mut response = response.await?;
+                    if is_last {
+                        let head = response.response_mut().head_mut();
+                        head.set_connection_type(ConnectionType::Close);
+                    }
+                    Ok(response)
                 }
-                app.call(request)
             })
             .configure(|app| configure(app, &settings))
     })
@@ -136,11 +152,17 @@ async fn receive<E: Event + 'static>(
     }
 }
 
+/// The number of requests after which a connection is closed.
+///
+/// actix-web keeps the responses that a client does not read, and goes on to handle its requests.
+const REQUESTS_PER_CONNECTION: usize = 1000;
+
 /// A connection that is closed if no request arrives for a while.
 ///
-/// actix-web has no time limit for the head of a second request, and none for clients that send
-/// requests and don't read the responses.
+/// actix-web has no time limit for the head of a second request, and none for clients that don't read
+/// their responses.
 struct Watched {
+    requests: AtomicUsize,
     used: Arc<Notify>,
     watcher: JoinHandle<()>,
 }
@@ -156,7 +178,17 @@ impl Watched {
                 let _ = socket.shutdown(Shutdown::Both);
             }
         });
-        Ok(Self { used, watcher })
+        Ok(Self {
+            requests: AtomicUsize::new(0),
+            used,
+            watcher,
+        })
+    }
+
+    /// Counts a request. Returns whether it is the connection's last one.
+    fn ends_with_this_request(&self) -> bool {
+        self.used.notify_one();
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS_PER_CONNECTION
     }
 }
 

@@ -282,33 +282,45 @@ fn a_slow_body_is_cut_off() {
 
 #[test]
 fn a_client_that_stalls_is_disconnected() {
-    for name in RECEIVERS {
-        let receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
-        let begun = Instant::now();
-        let mut head = receiver.connect();
-        head.write_all(&UNSIGNED[..30]).unwrap();
-        let mut second_head = receiver.connect();
-        let first = delivery("evt_1");
-        second_head
-            .write_all(&[&first, &UNSIGNED[..30]].concat())
-            .unwrap();
-        assert_eq!(status(&mut second_head), 200, "{name}");
-        let mut reads_nothing = receiver.connect();
-        let unread = thread::spawn(move || {
-            let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
-            // It can write until the buffers are full, and then waits to be disconnected.
-            while reads_nothing.write_all(&request).is_ok() {}
-        });
-        for mut stalled in [head, second_head] {
-            let mut rest = Vec::new();
-            // The end may be a reset.
-            let _ = stalled.read_to_end(&mut rest);
+    thread::scope(|scope| {
+        for name in RECEIVERS {
+            scope.spawn(move || stall(name));
         }
-        unread.join().unwrap();
-        let seconds = begun.elapsed().as_secs();
-        assert!((25..60).contains(&seconds), "{name}: after {seconds} s");
-        assert_eq!(receiver.post(&lead_won()).0, 200, "{name}");
+    });
+}
+
+/// Stalls a connection in each way that a client can, and waits until the receiver ends all of them.
+fn stall(name: &str) {
+    let receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+    let begun = Instant::now();
+    let mut head = receiver.connect();
+    head.write_all(&UNSIGNED[..30]).unwrap();
+    let mut second_head = receiver.connect();
+    let first = delivery("evt_1");
+    second_head
+        .write_all(&[&first, &UNSIGNED[..30]].concat())
+        .unwrap();
+    assert_eq!(status(&mut second_head), 200, "{name}");
+    let mut reads_nothing = receiver.connect();
+    let unread = thread::spawn(move || {
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
+        // It can write until the buffers are full, and then waits to be disconnected.
+        while reads_nothing.write_all(&request).is_ok() {}
+    });
+    for mut stalled in [head, second_head] {
+        // The end may be a reset.
+        let _ = stalled.read_to_end(&mut Vec::new());
     }
+    unread.join().unwrap();
+    let seconds = begun.elapsed().as_secs();
+    assert!((25..60).contains(&seconds), "{name}: after {seconds} s");
+    #[cfg(target_os = "linux")]
+    assert!(
+        memory(&receiver) < 64 * 1024,
+        "{name}: {}",
+        memory(&receiver)
+    );
+    assert_eq!(receiver.post(&lead_won()).0, 200, "{name}");
 }
 
 /// The resident memory of a process in KiB.
