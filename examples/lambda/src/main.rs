@@ -1,7 +1,9 @@
 use lambda_http::{
     Body, Error, Request, Response, Service, http, run, tower::ServiceBuilder, tracing,
 };
-use leadhook::{Delivery, Receiver, Rejection, ScoreApp, Secret, tower::AuthenticateLayer};
+use leadhook::{
+    Delivery, Receiver, Rejection, ScoreApp, Secret, tower::AuthenticateLayer,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -10,16 +12,18 @@ async fn main() -> Result<(), Error> {
     run(service(&secret)).await
 }
 
+type Reply = Response<Body>;
+
 fn service(
     secret: &Secret,
-) -> impl Service<Request, Response = Response<Body>, Error = Error, Future: Send> + Clone {
+) -> impl Service<Request, Response = Reply, Error = Error, Future: Send> + Clone {
     ServiceBuilder::new()
         .layer(AuthenticateLayer::new(Receiver::<ScoreApp>::new(secret)))
         .service_fn(scoreapp)
 }
 
-/// Called for authentic requests only. The layer has put the delivery into the extensions.
-async fn scoreapp<B>(request: http::Request<B>) -> Result<Response<Body>, Error> {
+/// Called for authentic requests only. The layer puts the delivery into the extensions.
+async fn scoreapp<B>(request: http::Request<B>) -> Result<Reply, Error> {
     let delivery: Option<&Delivery<ScoreApp>> = request.extensions().get();
     let delivery = delivery.ok_or("the layer is missing")?;
     let envelope = match delivery.read() {
