@@ -27,7 +27,7 @@ use crate::signer::Signer;
 /// let request = LEAD_WON.request().sign(&secret).set("data.lead.name", "Acme");
 ///
 /// let delivery = receiver.authenticate(request.header("X-Graphoid-Signature"), request.body().clone())?;
-/// assert_eq!(delivery.read()?.lead().and_then(|lead| lead.full_name).as_deref(), Some("Acme"));
+/// assert_eq!(delivery.read()?.lead().and_then(|lead| lead.company).as_deref(), Some("Acme"));
 ///
 /// let forged = request.forged();
 /// let rejected = receiver.authenticate(forged.header("X-Graphoid-Signature"), forged.body().clone());
@@ -202,17 +202,15 @@ impl<P: Provider> SampleRequest<P> {
     }
 
     /// Returns the headers, with names in lower case and with the signature or token.
-    #[must_use]
-    pub fn headers(&self) -> Vec<(String, Vec<u8>)> {
+    pub fn headers(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
         let mut headers = self.headers.clone();
         for credential in &self.credentials {
             match credential {
-                Credential::Signature(sign, secret) if self.forged => {
-                    let (name, value) = sign(secret, &[self.body.as_ref(), b" "].concat());
-                    headers.push((name.into(), value.into()));
-                }
                 Credential::Signature(sign, secret) => {
-                    let (name, value) = sign(secret, &self.body);
+                    // A forged signature is the signature of another body.
+                    let mut body = self.body.to_vec();
+                    body.extend(self.forged.then_some(b' '));
+                    let (name, value) = sign(secret, &body);
                     headers.push((name.into(), value.into()));
                 }
                 Credential::HeaderToken(name, token) => {
@@ -221,7 +219,7 @@ impl<P: Provider> SampleRequest<P> {
                 Credential::QueryToken(..) => {}
             }
         }
-        headers
+        headers.into_iter()
     }
 
     fn token(&self, token: &Secret) -> Vec<u8> {
@@ -235,8 +233,8 @@ impl<P: Provider> SampleRequest<P> {
     /// Returns the first value of a header, whose name is looked up in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Vec<u8>> {
-        let mut headers = self.headers().into_iter();
-        headers.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+        self.headers()
+            .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
     }
 
     /// Returns the body.

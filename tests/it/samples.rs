@@ -32,10 +32,10 @@ fn a_changed_sample_is_signed_whatever_the_order() {
         .request()
         .sign(&secret())
         .set("data.lead.name", "Acme");
-    assert_eq!(changed_first.headers(), signed_first.headers());
+    assert!(changed_first.headers().eq(signed_first.headers()));
 
     let envelope = graphoid(&signed_first).unwrap().read().unwrap();
-    assert_eq!(envelope.lead().unwrap().full_name.as_deref(), Some("Acme"));
+    assert_eq!(envelope.lead().unwrap().company.as_deref(), Some("Acme"));
 }
 
 #[test]
