@@ -1,7 +1,7 @@
 //! The key that duplicate deliveries of one event share.
 
 use alloc::borrow::Cow;
-use core::{fmt, str, time::Duration};
+use core::{fmt, iter, str, time::Duration};
 
 use crate::auth::verifier::sha256;
 use crate::delivery::Delivery;
@@ -99,7 +99,7 @@ impl<P: Provider> Delivery<P> {
     /// Take every part from the event that this delivery was read as. A header or a query parameter is
     /// not authenticated, so whoever can choose it can make an event look like a duplicate. An empty
     /// part identifies nothing, so if any part is empty, this returns [`key`](Self::key) instead.
-    /// Without any part it does not compile.
+    /// One to eight parts are possible; other numbers do not compile.
     ///
     /// ```
     /// use leadhook::{Delivery, Grader, grader::GraderEvent};
@@ -119,7 +119,7 @@ impl<P: Provider> Delivery<P> {
     /// ```
     #[must_use]
     pub fn key_from_parts<const N: usize>(&self, parts: [&str; N]) -> Key {
-        const { assert!(N > 0, "a key needs at least one part") };
+        const { assert!(N > 0 && N <= 8, "a key is made of one to eight parts") };
 
         if parts.iter().any(|part| part.is_empty()) {
             return self.key();
@@ -144,43 +144,44 @@ impl<P: Provider> Delivery<P> {
     fn hash<const N: usize>(&self, kind: &[u8], identity: [&[u8]; N]) -> Key {
         let scope = self.scope().unwrap_or_default().as_bytes();
         let context = [VERSION, P::NAME.as_bytes(), scope, kind];
-        let lengths = (context.map(Length::of), identity.map(Length::of));
-        let lengths = lengths.0.iter().chain(&lengths.1);
-        let parts = context.iter().chain(&identity);
+        let parts = || context.iter().chain(&identity).copied();
+        let lengths = Lengths::of(parts());
         Key {
-            bytes: sha256(
-                lengths
-                    .zip(parts)
-                    .flat_map(|(length, part)| [length.as_bytes(), part]),
-            ),
+            bytes: sha256(iter::once(lengths.as_bytes()).chain(parts())),
             retry_window: P::RETRY_WINDOW,
         }
     }
 }
 
-/// The length of a part, in as few bytes as it needs (LEB128).
+/// The number of parts, and the length of each in as few bytes as it needs (LEB128).
 ///
-/// Each part is hashed after its length, so two different lists of parts are never the same bytes.
-/// Short lengths save a SHA-256 block for most keys.
-struct Length {
-    bytes: [u8; 10],
+/// They are hashed before the parts, so two different lists of parts are never the same bytes. Fixed
+/// lengths would cost most keys another SHA-256 block.
+struct Lengths {
+    bytes: [u8; 128],
     used: usize,
 }
 
-impl Length {
-    fn of(part: &[u8]) -> Self {
-        let mut bytes = [0; 10];
-        let mut rest = part.len();
-        for (used, byte) in (1..).zip(&mut bytes) {
-            let [low, ..] = rest.to_le_bytes();
-            rest >>= 7;
-            if rest == 0 {
-                *byte = low;
-                return Self { bytes, used };
+impl Lengths {
+    fn of<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let mut bytes = [0; 128];
+        let mut free = bytes.iter_mut();
+        for mut number in iter::once(parts.clone().count()).chain(parts.map(<[u8]>::len)) {
+            while let Some(byte) = free.next() {
+                let [low, ..] = number.to_le_bytes();
+                number >>= 7;
+                if number == 0 {
+                    *byte = low;
+                    break;
+                }
+                *byte = low | 0x80;
             }
-            *byte = low | 0x80;
         }
-        Self { bytes, used: 10 }
+        let unused = free.len();
+        Self {
+            bytes,
+            used: 128_usize.saturating_sub(unused),
+        }
     }
 
     fn as_bytes(&self) -> &[u8] {

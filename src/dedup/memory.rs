@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::{fmt, time::Duration};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -141,7 +141,7 @@ type KeyBytes = [u8; 32];
 /// The keys, and the two orders in which they are removed.
 struct Table {
     capacity: usize,
-    keys: HashMap<KeyBytes, Entry>,
+    keys: HashMap<KeyBytes, State>,
     /// All keys, by the end of their lease or retention.
     by_end: BTreeMap<(Instant, u64), KeyBytes>,
     /// The done keys, in the order in which they were completed.
@@ -151,9 +151,9 @@ struct Table {
 
 /// The state of a claimed or done key.
 #[derive(Clone, Copy)]
-struct Entry {
-    /// Every state change takes the next number, so a number identifies one state. A claim's number is
-    /// its token: nobody outside of this process can make one, so it need not be random.
+struct State {
+    /// Every new state takes the next number. The number of a claim is its token: it stays within this
+    /// process, so it need not be random.
     number: u64,
     end: Instant,
     done: bool,
@@ -177,16 +177,18 @@ impl Table {
         lease: Duration,
     ) -> Result<ClaimStatus<u64>, StoreError> {
         self.remove_ended(now);
-        match self.keys.get(&key) {
-            Some(entry) if entry.done => Ok(ClaimStatus::Done),
-            Some(entry) => Ok(ClaimStatus::Held {
-                remaining: entry.end.saturating_duration_since(now),
-            }),
-            None => {
-                self.make_room()?;
-                Ok(ClaimStatus::Acquired(self.set(key, now, lease, false)))
+        let claimed = self.new_state(now, lease, false);
+        match self.keys.entry(key) {
+            Entry::Vacant(vacant) => vacant.insert(claimed),
+            Entry::Occupied(held) if held.get().done => return Ok(ClaimStatus::Done),
+            Entry::Occupied(held) => {
+                let remaining = held.get().end.saturating_duration_since(now);
+                return Ok(ClaimStatus::Held { remaining });
             }
-        }
+        };
+        self.by_end.insert((claimed.end, claimed.number), key);
+        self.make_room_for(&key)?;
+        Ok(ClaimStatus::Acquired(claimed.number))
     }
 
     fn complete(
@@ -197,14 +199,22 @@ impl Table {
         retention: Duration,
     ) -> Result<(), StoreError> {
         self.remove_ended(now);
-        match self.keys.get(&key) {
-            Some(entry) if !entry.done && entry.number != token => {
+        let done = self.new_state(now, retention, true);
+        match self.keys.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(done);
+            }
+            Entry::Occupied(held) if !held.get().done && held.get().number != token => {
                 return Err(StoreError::Superseded);
             }
-            Some(_) => {}
-            None => self.make_room()?,
+            Entry::Occupied(mut held) => {
+                let old = held.insert(done);
+                self.forget_order(old);
+            }
         }
-        self.set(key, now, retention, true);
+        self.by_end.insert((done.end, done.number), key);
+        self.make_room_for(&key)?;
+        self.done.insert(done.number, key);
         Ok(())
     }
 
@@ -212,51 +222,46 @@ impl Table {
         if self
             .keys
             .get(&key)
-            .is_some_and(|entry| entry.number == token)
+            .is_some_and(|state| state.number == token)
         {
             self.remove(&key);
         }
     }
 
-    /// Makes room for one more key, by removing the key that was completed first.
-    fn make_room(&mut self) -> Result<(), StoreError> {
-        if self.keys.len() >= self.capacity {
-            let (_, oldest) = self.done.pop_first().ok_or(StoreError::Full)?;
+    fn new_state(&mut self, now: Instant, time: Duration, done: bool) -> State {
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+        self.last_number = self.last_number.wrapping_add(1);
+        State {
+            number: self.last_number,
+            end: now.checked_add(time.min(CENTURY)).unwrap_or(now),
+            done,
+        }
+    }
+
+    /// Removes the key that was completed first, if a new key is one too many. If all other keys are
+    /// live claims, the new key goes again.
+    fn make_room_for(&mut self, new: &KeyBytes) -> Result<(), StoreError> {
+        if self.keys.len() > self.capacity {
+            let Some((_, oldest)) = self.done.pop_first() else {
+                self.remove(new);
+                return Err(StoreError::Full);
+            };
             self.remove(&oldest);
         }
         Ok(())
     }
 
-    /// Adds a key or updates it in place, and returns the number of its new state.
-    fn set(&mut self, key: KeyBytes, now: Instant, time: Duration, done: bool) -> u64 {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-        self.last_number = self.last_number.wrapping_add(1);
-        let entry = Entry {
-            number: self.last_number,
-            end: now.checked_add(time.min(CENTURY)).unwrap_or(now),
-            done,
-        };
-        if let Some(old) = self.keys.insert(key, entry) {
-            self.forget_order(old);
-        }
-        self.by_end.insert((entry.end, entry.number), key);
-        if done {
-            self.done.insert(entry.number, key);
-        }
-        entry.number
-    }
-
     fn remove(&mut self, key: &KeyBytes) {
-        if let Some(entry) = self.keys.remove(key) {
-            self.forget_order(entry);
+        if let Some(state) = self.keys.remove(key) {
+            self.forget_order(state);
         }
     }
 
-    fn forget_order(&mut self, entry: Entry) {
-        self.by_end.remove(&(entry.end, entry.number));
-        if entry.done {
-            self.done.remove(&entry.number);
+    fn forget_order(&mut self, state: State) {
+        self.by_end.remove(&(state.end, state.number));
+        if state.done {
+            self.done.remove(&state.number);
         }
     }
 
