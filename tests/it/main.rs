@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod architecture;
 mod auth;
 mod cases;
 mod custom_provider;
