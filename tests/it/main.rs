@@ -15,6 +15,8 @@ mod cases;
 mod custom_provider;
 #[cfg(feature = "dedup")]
 mod dedup;
+#[cfg(all(feature = "dedup", feature = "tracing"))]
+mod events;
 mod providers;
 mod read;
 mod receiver;
