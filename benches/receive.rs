@@ -23,7 +23,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use leadhook::{
     Event, Grader, Graphoid, Receiver, ScoreApp, Secret, SignatureFormat, SignedProvider, Signer,
     Tomba, Verifier,
-    tomba::{EmailVerifier, SaveLead},
+    tomba::{EmailVerifier, LookupResult, SaveLead},
 };
 use serde_json::Value;
 use sha2::Sha256;
@@ -81,7 +81,7 @@ fn cases() -> Vec<Case> {
                 "../src/samples/tomba/save_lead_empty_docs_sample.json"
             )),
         ),
-        with_token::<EmailVerifier>(
+        with_token::<LookupResult<EmailVerifier>>(
             "Tomba email-verifier",
             compact(include_str!(
                 "../src/samples/tomba/email_verifier_2025.json"

@@ -24,8 +24,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use serde_json::json;
@@ -84,12 +84,12 @@ fn configure<S: Store>(app: &mut ServiceConfig, settings: &Settings) {
         "/webhooks/tomba/save-lead",
         settings.tomba_leads.as_ref(),
     );
-    route::<EmailVerifier, S>(app, "/webhooks/tomba/email-verifier", results);
-    route::<EmailFinder, S>(app, "/webhooks/tomba/email-finder", results);
-    route::<DomainSearch, S>(app, "/webhooks/tomba/domain-search", results);
-    route::<AuthorFinder, S>(app, "/webhooks/tomba/author-finder", results);
-    route::<PhoneFinder, S>(app, "/webhooks/tomba/phone-finder", results);
-    route::<PhoneValidator, S>(app, "/webhooks/tomba/phone-validator", results);
+    route::<LookupResult<EmailVerifier>, S>(app, "/webhooks/tomba/email-verifier", results);
+    route::<LookupResult<EmailFinder>, S>(app, "/webhooks/tomba/email-finder", results);
+    route::<LookupResult<DomainSearch>, S>(app, "/webhooks/tomba/domain-search", results);
+    route::<LookupResult<AuthorFinder>, S>(app, "/webhooks/tomba/author-finder", results);
+    route::<LookupResult<PhoneFinder>, S>(app, "/webhooks/tomba/phone-finder", results);
+    route::<LookupResult<PhoneValidator>, S>(app, "/webhooks/tomba/phone-validator", results);
 }
 
 /// The route of one sender's events, with a receiver of its own; none if the sender is not served.

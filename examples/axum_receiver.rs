@@ -29,8 +29,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use serde_json::json;
@@ -114,32 +114,32 @@ fn app<S: Store + Clone>(settings: Settings, dedup: Dedup<S>) -> Router {
             settings.tomba_leads,
             &dedup,
         ))
-        .merge(route::<EmailVerifier, S>(
+        .merge(route::<LookupResult<EmailVerifier>, S>(
             "/webhooks/tomba/email-verifier",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<EmailFinder, S>(
+        .merge(route::<LookupResult<EmailFinder>, S>(
             "/webhooks/tomba/email-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<DomainSearch, S>(
+        .merge(route::<LookupResult<DomainSearch>, S>(
             "/webhooks/tomba/domain-search",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<AuthorFinder, S>(
+        .merge(route::<LookupResult<AuthorFinder>, S>(
             "/webhooks/tomba/author-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneFinder, S>(
+        .merge(route::<LookupResult<PhoneFinder>, S>(
             "/webhooks/tomba/phone-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneValidator, S>(
+        .merge(route::<LookupResult<PhoneValidator>, S>(
             "/webhooks/tomba/phone-validator",
             results,
             &dedup,

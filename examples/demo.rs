@@ -20,8 +20,8 @@ use leadhook::{
     samples::{self, Sample, SampleRequest},
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use tokio::net::TcpListener;
@@ -129,32 +129,32 @@ fn app(secret: &Secret) -> Router {
             &dedup,
         ))
         .merge(route::<SaveLead>("/tomba/save-lead", lead, &dedup))
-        .merge(route::<EmailVerifier>(
+        .merge(route::<LookupResult<EmailVerifier>>(
             "/tomba/email-verifier",
             result.clone(),
             &dedup,
         ))
-        .merge(route::<EmailFinder>(
+        .merge(route::<LookupResult<EmailFinder>>(
             "/tomba/email-finder",
             result.clone(),
             &dedup,
         ))
-        .merge(route::<DomainSearch>(
+        .merge(route::<LookupResult<DomainSearch>>(
             "/tomba/domain-search",
             result.clone(),
             &dedup,
         ))
-        .merge(route::<AuthorFinder>(
+        .merge(route::<LookupResult<AuthorFinder>>(
             "/tomba/author-finder",
             result.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneFinder>(
+        .merge(route::<LookupResult<PhoneFinder>>(
             "/tomba/phone-finder",
             result.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneValidator>(
+        .merge(route::<LookupResult<PhoneValidator>>(
             "/tomba/phone-validator",
             result,
             &dedup,

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize, Serializer};
 #[non_exhaustive]
 #[serde(default)]
 pub struct Lead {
+    /// The provider's id.
+    pub id: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
     /// The first name.
@@ -39,9 +41,11 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// Clears what was sent empty, and joins the full name where it was not sent.
-    pub(crate) fn tidy(mut self) -> Self {
-        for text in [
+    /// Clears texts that were sent empty and joins the full name if only its parts were sent.
+    ///
+    /// Returns `None` if that leaves nothing that tells who the lead is.
+    pub(crate) fn tidy(mut self) -> Option<Self> {
+        let who = [
             &mut self.email,
             &mut self.first_name,
             &mut self.last_name,
@@ -50,19 +54,28 @@ impl Lead {
             &mut self.job_title,
             &mut self.phone,
             &mut self.website,
-            &mut self.rating,
-        ] {
-            if text.as_deref().is_some_and(|text| text.trim().is_empty()) {
-                *text = None;
-            }
+        ];
+        let mut is_known = false;
+        for text in who {
+            clear_if_empty(text);
+            is_known |= text.is_some();
         }
+        if !is_known {
+            return None;
+        }
+        clear_if_empty(&mut self.id);
+        clear_if_empty(&mut self.rating);
         if let (None, Some(first), Some(last)) =
             (&self.full_name, &self.first_name, &self.last_name)
         {
             self.full_name = Some(format!("{first} {last}"));
         }
-        self
+        Some(self)
     }
+}
+
+fn clear_if_empty(text: &mut Option<String>) {
+    text.take_if(|text| text.trim().is_empty());
 }
 
 /// Serializes a whole number without a fraction: 87, not 87.0.

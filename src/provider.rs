@@ -142,6 +142,22 @@ pub trait Event: Sized + Serialize {
     /// That of the deserializer, where the data has another shape than the event has.
     fn read<'de, D: Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error>;
 
+    /// Reads an event of which the provider documents the name but not the data, as an unknown event.
+    ///
+    /// It is asked when [`read`](Self::read) has failed. `None`, the default, says that the provider
+    /// documents the data of this event, so the failure stands.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's error.
+    fn read_undocumented<'de, D: Deserializer<'de>>(
+        name: &str,
+        data: D,
+    ) -> Option<Result<Self, D::Error>> {
+        let _ = (name, data);
+        None
+    }
+
     /// The event's name on the wire.
     fn name(&self) -> &str;
 

@@ -16,7 +16,6 @@ use crate::lead::Lead;
 use crate::provider::{
     EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
-use crate::providers::EventData;
 use crate::read::lenient::Payload;
 use crate::read::raw_json::RawJson;
 
@@ -59,13 +58,13 @@ events! {
     /// carry the same data is an assumption; the rest keeps raw JSON.
     pub enum GraderEvent of Grader {
         /// A form was submitted.
-        SubmissionCreated(SubmissionEvent) = "submission.created",
+        SubmissionCreated(SubmissionEvent) or Unknown = "submission.created",
         /// A submission was scored.
         SubmissionScored(SubmissionEvent) = "submission.scored",
         /// A submission was given to someone.
-        SubmissionRouted(SubmissionEvent) = "submission.routed",
+        SubmissionRouted(SubmissionEvent) or Unknown = "submission.routed",
         /// A submission was changed.
-        SubmissionUpdated(SubmissionEvent) = "submission.updated",
+        SubmissionUpdated(SubmissionEvent) or Unknown = "submission.updated",
         /// A grader was switched on.
         GraderActivated(RawJson) = "grader.activated",
         /// A grader was paused.
@@ -101,20 +100,18 @@ pub struct SubmissionEvent {
 payload! {
     /// What was submitted, and its score.
     pub struct Submission {
-        @required {
-            /// The submission's id.
-            id: String,
-        }
+        /// The submission's id.
+        pub id: String,
         /// When it was submitted.
-        created_at: Option<DateTime<Utc>>,
+        pub created_at: Option<DateTime<Utc>>,
         /// The score, of 0 to 100.
-        score: Option<f64>,
+        pub score: Option<f64>,
         /// `hot`, `warm`, `cold` or `disqualified`, as documented; any text.
-        grade: Option<String>,
+        pub grade: Option<String>,
         /// Where it was submitted, such as `website_form`.
-        source: Option<String>,
+        pub source: Option<String>,
         /// The fields of the form.
-        form_data: FormData,
+        pub form_data: FormData,
     }
 }
 
@@ -122,11 +119,11 @@ payload! {
     /// A grader.
     pub struct GraderInfo {
         /// The grader's id.
-        id: Option<String>,
+        pub id: Option<String>,
         /// The grader's name.
-        name: Option<String>,
+        pub name: Option<String>,
         /// The grader's version, such as `1.2`.
-        version: Option<String>,
+        pub version: Option<String>,
     }
 }
 
@@ -134,11 +131,11 @@ payload! {
     /// To whom a submission was given.
     pub struct Routing {
         /// The id of the person.
-        assigned_to: Option<String>,
+        pub assigned_to: Option<String>,
         /// The team.
-        team: Option<String>,
+        pub team: Option<String>,
         /// The territory.
-        territory: Option<String>,
+        pub territory: Option<String>,
     }
 }
 
@@ -187,7 +184,7 @@ impl Payload for SubmissionEvent {
 impl SubmissionEvent {
     /// The person who submitted the form, as far as the form's fields tell.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         let form = &self.submission.form_data;
         Lead {
             email: form.email(),
@@ -200,13 +197,8 @@ impl SubmissionEvent {
             website: form.website(),
             score: self.submission.score,
             rating: self.submission.grade.clone(),
+            id: Some(self.submission.id.clone()),
         }
         .tidy()
-    }
-}
-
-impl EventData for SubmissionEvent {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
     }
 }

@@ -15,7 +15,6 @@ use crate::lead::Lead;
 use crate::provider::{
     DedupBy, EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
-use crate::providers::EventData;
 use crate::read::raw_json::RawJson;
 
 /// The provider Graphoid.
@@ -55,15 +54,15 @@ events! {
         /// A lead was won.
         LeadWon(LeadEvent) = "lead.won",
         /// A lead was created.
-        LeadCreated(LeadEvent) = "lead.created",
+        LeadCreated(LeadEvent) or Unknown = "lead.created",
         /// A lead was changed.
-        LeadUpdated(LeadEvent) = "lead.updated",
+        LeadUpdated(LeadEvent) or Unknown = "lead.updated",
         /// A lead was lost.
-        LeadLost(LeadEvent) = "lead.lost",
+        LeadLost(LeadEvent) or Unknown = "lead.lost",
         /// A lead was given to another user.
-        LeadReassigned(LeadEvent) = "lead.reassigned",
+        LeadReassigned(LeadEvent) or Unknown = "lead.reassigned",
         /// A lead moved to another stage.
-        LeadStageChanged(LeadEvent) = "lead.stage_changed",
+        LeadStageChanged(LeadEvent) or Unknown = "lead.stage_changed",
         /// A ticket was escalated.
         TicketEscalated(RawJson) = "ticket.escalated",
         /// An analysis is complete.
@@ -74,28 +73,24 @@ events! {
 payload! {
     /// The data of a lead's event.
     pub struct LeadEvent {
-        @required {
-            /// The lead.
-            lead: SalesLead,
-        }
+        /// The lead.
+        pub lead: SalesLead,
     }
 }
 
 payload! {
     /// A lead in the CRM.
     pub struct SalesLead {
-        @required {
-            /// The lead's id.
-            id: String,
-        }
+        /// The lead's id.
+        pub id: String,
         /// The lead's name: a company's in the documented sample.
-        name: Option<String>,
+        pub name: Option<String>,
         /// What the lead is worth. Currency and unit are not documented.
-        value: Option<f64>,
+        pub value: Option<f64>,
         /// The id of the user who closed the lead.
-        closed_by: Option<String>,
+        pub closed_by: Option<String>,
         /// When the lead was closed.
-        closed_at: Option<DateTime<Utc>>,
+        pub closed_at: Option<DateTime<Utc>>,
     }
 }
 
@@ -103,17 +98,11 @@ impl LeadEvent {
     /// The company that the lead is: its name is assumed to be a company's, after the documented
     /// sample.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         Lead {
             company: self.lead.name.clone(),
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl EventData for LeadEvent {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
     }
 }

@@ -13,7 +13,6 @@ use chrono::{DateTime, Utc};
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{EnvelopeKeys, Layout, Provider, Signed, SignedProvider};
-use crate::providers::EventData;
 use crate::read::raw_json::RawJson;
 
 /// The provider `ScoreApp`.
@@ -54,62 +53,60 @@ events! {
 payload! {
     /// One sitting of a quiz: who took it, the answers, and the scores once it is finished.
     pub struct QuizSubmission {
-        @required {
-            /// The id of the sitting, the same for all of its events.
-            id: String,
-        }
+        /// The id of the sitting, the same for all of its events.
+        pub id: String,
         /// `Started` or `Finished`, as documented.
-        status: Option<String>,
+        pub status: Option<String>,
         /// The key of the results page. It can be guessed: it is no secret.
-        key: Option<String>,
+        pub key: Option<String>,
         /// The lead's first name.
-        first_name: Option<String>,
+        pub first_name: Option<String>,
         /// The lead's last name.
-        last_name: Option<String>,
+        pub last_name: Option<String>,
         /// The lead's e-mail address.
-        email: Option<String>,
+        pub email: Option<String>,
         /// The lead's phone number. Not documented; public receivers read it.
-        phone: Option<String>,
+        pub phone: Option<String>,
         /// When the quiz was started.
-        started_at: Option<DateTime<Utc>>,
+        pub started_at: Option<DateTime<Utc>>,
         /// When the quiz was finished.
-        finished_at: Option<DateTime<Utc>>,
+        pub finished_at: Option<DateTime<Utc>>,
         /// Whether the lead agreed to be contacted.
-        opt_in: Option<bool>,
+        pub opt_in: Option<bool>,
         /// How the lead agreed: `Implied` in the documented samples.
-        opt_in_detail: Option<String>,
+        pub opt_in_detail: Option<String>,
         /// The campaign's source.
-        utm_source: Option<String>,
+        pub utm_source: Option<String>,
         /// The campaign's name.
-        utm_campaign: Option<String>,
+        pub utm_campaign: Option<String>,
         /// The campaign's medium.
-        utm_medium: Option<String>,
+        pub utm_medium: Option<String>,
         /// The campaign's term.
-        utm_term: Option<String>,
+        pub utm_term: Option<String>,
         /// The campaign's content.
-        utm_content: Option<String>,
+        pub utm_content: Option<String>,
         /// The lead's IP address.
-        ip_address: Option<String>,
+        pub ip_address: Option<String>,
         /// The questions of the lead form, custom fields among them.
-        lead_form_questions: Vec<Question>,
+        pub lead_form_questions: Vec<Question>,
         /// The questions of the quiz.
-        quiz_questions: Vec<Question>,
+        pub quiz_questions: Vec<Question>,
         /// Where the lead can go on with a quiz that was not finished.
-        abandon_email_url: Option<String>,
+        pub abandon_email_url: Option<String>,
         /// The URL of the report as a PDF.
-        report: Option<String>,
+        pub report: Option<String>,
         /// The URL of the results page.
-        result_url: Option<String>,
+        pub result_url: Option<String>,
         /// The category with the lowest score.
-        lowest_category: Option<Category>,
+        pub lowest_category: Option<Category>,
         /// The category with the highest score.
-        highest_category: Option<Category>,
+        pub highest_category: Option<Category>,
         /// The score over all categories.
-        total_score: Option<Score>,
+        pub total_score: Option<Score>,
         /// The score of each category.
-        category_scores: Vec<CategoryScore>,
+        pub category_scores: Vec<CategoryScore>,
         /// The audiences that the lead belongs to.
-        audiences: Vec<Audience>,
+        pub audiences: Vec<Audience>,
     }
 }
 
@@ -117,11 +114,11 @@ payload! {
     /// A question, and what was answered.
     pub struct Question {
         /// The question's id.
-        id: Option<String>,
+        pub id: Option<String>,
         /// The question's text.
-        question: Option<String>,
+        pub question: Option<String>,
         /// The answers: several where the question allows it.
-        answers: Vec<Answer>,
+        pub answers: Vec<Answer>,
     }
 }
 
@@ -129,7 +126,7 @@ payload! {
     /// An answer to a question.
     pub struct Answer {
         /// The answer's text.
-        answer: Option<String>,
+        pub answer: Option<String>,
     }
 }
 
@@ -138,9 +135,9 @@ payload! {
     pub struct Category {
         /// The category's id. In the documented samples those of the lowest and the highest category
         /// don't occur among the scores: compare titles.
-        id: Option<String>,
+        pub id: Option<String>,
         /// The category's title.
-        title: Option<String>,
+        pub title: Option<String>,
     }
 }
 
@@ -148,13 +145,13 @@ payload! {
     /// A score on three scales.
     pub struct Score {
         /// The points.
-        actual: Option<f64>,
+        pub actual: Option<f64>,
         /// The score in percent, rounded.
-        percent: Option<f64>,
+        pub percent: Option<f64>,
         /// The score on a scale of 0 to 10.
-        denominator10: Option<f64>,
+        pub denominator10: Option<f64>,
         /// The customer's own label for the score, any text.
-        tier: Option<String>,
+        pub tier: Option<String>,
     }
 }
 
@@ -162,15 +159,15 @@ payload! {
     /// The score of one category, on three scales.
     pub struct CategoryScore {
         /// The points.
-        actual: Option<f64>,
+        pub actual: Option<f64>,
         /// The score in percent, rounded.
-        percent: Option<f64>,
+        pub percent: Option<f64>,
         /// The score on a scale of 0 to 10.
-        denominator10: Option<f64>,
+        pub denominator10: Option<f64>,
         /// The customer's own label for the score, any text.
-        tier: Option<String>,
+        pub tier: Option<String>,
         /// The category.
-        category: Option<Category>,
+        pub category: Option<Category>,
     }
 }
 
@@ -178,16 +175,16 @@ payload! {
     /// An audience, which ScoreApp offers on some plans only.
     pub struct Audience {
         /// The audience's id.
-        id: Option<String>,
+        pub id: Option<String>,
         /// The audience's name.
-        name: Option<String>,
+        pub name: Option<String>,
     }
 }
 
 impl QuizSubmission {
     /// The lead who took the quiz: everything but the contact data may still be unknown.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         let score = self.total_score.as_ref();
         Lead {
             email: self.email.clone(),
@@ -229,10 +226,4 @@ impl QuizSubmission {
 
 fn is_titled(title: Option<&str>, wanted: &str) -> bool {
     title.is_some_and(|title| title.trim().to_lowercase() == wanted.trim().to_lowercase())
-}
-
-impl EventData for QuizSubmission {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
 }

@@ -21,32 +21,33 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+use crate::provider::{Layout, Provider, Unsigned, UnsignedProvider};
 
-use crate::lead::Lead;
-use crate::provider::{Event, Layout, Provider, Unsigned, UnsignedProvider};
-use crate::providers::EventData;
-use crate::read::lenient::{Lenient, Payload};
-
+mod author_finder;
+mod body;
 mod common;
 mod domain_search;
+mod email_finder;
 mod email_verifier;
-mod error;
-mod finder;
-mod phone;
+mod event;
+mod lookup;
+mod phone_finder;
+mod phone_validator;
 mod save_lead;
 mod shape;
 
+pub use author_finder::{AuthorFinder, AuthorInfo};
 pub use common::{PhoneNumber, Source, Verification, Whois};
 pub use domain_search::{
     DomainSearch, FoundEmail, Location, Meta, Organization, SearchParams, SocialLinks,
 };
+pub use email_finder::EmailFinder;
 pub use email_verifier::{EmailVerifier, MxRecords, VerifiedEmail};
-pub use error::LookupError;
-pub use finder::{AuthorFinder, AuthorInfo, EmailFinder};
-pub use phone::{PhoneFinder, PhoneValidator, Region};
+pub use event::TombaEvent;
+pub use lookup::{LookupError, LookupResult};
+pub use phone_finder::{FoundPhone, PhoneFinder};
+pub use phone_validator::{PhoneValidator, Region};
 pub use save_lead::SaveLead;
-pub use shape::TombaEvent;
 
 /// The provider Tomba.
 ///
@@ -71,157 +72,3 @@ impl Provider for Tomba {
 }
 
 impl UnsignedProvider for Tomba {}
-
-/// The body around the data of a lead or a look-up. Keys are named that are not read, so that a second
-/// one is refused.
-#[derive(Serialize, Deserialize)]
-#[serde(bound = "T: Payload")]
-struct Body<T> {
-    #[serde(with = "Lenient")]
-    data: T,
-    #[serde(default, skip_serializing, rename = "meta")]
-    _meta: IgnoredAny,
-    #[serde(default, skip_serializing, rename = "errors")]
-    _errors: IgnoredAny,
-}
-
-/// The body around a search, which has its page beside the data.
-#[derive(Serialize, Deserialize)]
-struct SearchBody {
-    #[serde(with = "Lenient")]
-    data: DomainSearch,
-    #[serde(default, with = "Lenient", skip_serializing_if = "Option::is_none")]
-    meta: Option<Meta>,
-    #[serde(default, skip_serializing, rename = "errors")]
-    _errors: IgnoredAny,
-}
-
-/// The body around an error.
-#[derive(Serialize, Deserialize)]
-struct ErrorBody {
-    #[serde(with = "Lenient")]
-    errors: LookupError,
-    #[serde(default, skip_serializing, rename = "data")]
-    _data: IgnoredAny,
-    #[serde(default, skip_serializing, rename = "meta")]
-    _meta: IgnoredAny,
-}
-
-/// Makes an event of a payload type that stands in a body of its own, under this name.
-macro_rules! event {
-    ($payload:ident = $name:literal, $read:expr, $write:expr) => {
-        impl $payload {
-            const NAME: &'static str = $name;
-        }
-
-        impl Event for $payload {
-            type Provider = Tomba;
-
-            const NAMES: &'static [&'static str] = &[Self::NAME];
-
-            fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
-                Deserialize::deserialize(body).map($read)
-            }
-
-            fn name(&self) -> &str {
-                Self::NAME
-            }
-
-            fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                ($write)(self.clone()).serialize(serializer)
-            }
-
-            fn lead(&self) -> Option<Lead> {
-                EventData::lead(self)
-            }
-
-            fn is_documented_key(key: &str) -> bool {
-                <Self as Payload>::is_documented_key(key)
-            }
-        }
-    };
-    ($payload:ident = $name:literal) => {
-        event!($payload = $name, |body: Body<Self>| body.data, |data| {
-            Body {
-                data,
-                _meta: IgnoredAny,
-                _errors: IgnoredAny,
-            }
-        });
-    };
-}
-
-event!(SaveLead = "save-lead");
-event!(EmailVerifier = "email-verifier");
-event!(EmailFinder = "email-finder");
-event!(AuthorFinder = "author-finder");
-event!(PhoneFinder = "phone-finder");
-event!(PhoneValidator = "phone-validator");
-event!(
-    DomainSearch = "domain-search",
-    |body: SearchBody| DomainSearch {
-        meta: body.meta,
-        ..body.data
-    },
-    |mut data: Self| {
-        let meta = data.meta.take();
-        SearchBody {
-            data,
-            meta,
-            _errors: IgnoredAny,
-        }
-    }
-);
-event!(
-    LookupError = "error",
-    |body: ErrorBody| body.errors,
-    |errors| ErrorBody {
-        errors,
-        _data: IgnoredAny,
-        _meta: IgnoredAny,
-    }
-);
-
-impl EventData for LookupError {}
-
-impl EventData for SaveLead {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}
-
-impl EventData for EmailVerifier {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}
-
-impl EventData for EmailFinder {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}
-
-impl EventData for AuthorFinder {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}
-
-impl EventData for PhoneFinder {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}
-
-impl EventData for PhoneValidator {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}
-
-impl EventData for DomainSearch {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
-}

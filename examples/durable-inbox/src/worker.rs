@@ -11,7 +11,7 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder, PhoneValidator,
         SaveLead,
     },
 };
@@ -109,12 +109,12 @@ fn read(row: &Row) -> Result<Line, WorkError> {
         "graphoid" => describe::<GraphoidEvent>,
         "scoreapp" => describe::<ScoreAppEvent>,
         "tomba/save-lead" => describe::<SaveLead>,
-        "tomba/email-verifier" => describe::<EmailVerifier>,
-        "tomba/email-finder" => describe::<EmailFinder>,
-        "tomba/domain-search" => describe::<DomainSearch>,
-        "tomba/author-finder" => describe::<AuthorFinder>,
-        "tomba/phone-finder" => describe::<PhoneFinder>,
-        "tomba/phone-validator" => describe::<PhoneValidator>,
+        "tomba/email-verifier" => describe::<LookupResult<EmailVerifier>>,
+        "tomba/email-finder" => describe::<LookupResult<EmailFinder>>,
+        "tomba/domain-search" => describe::<LookupResult<DomainSearch>>,
+        "tomba/author-finder" => describe::<LookupResult<AuthorFinder>>,
+        "tomba/phone-finder" => describe::<LookupResult<PhoneFinder>>,
+        "tomba/phone-validator" => describe::<LookupResult<PhoneValidator>>,
         _ => return Err(WorkError::UnknownSource),
     };
     Ok(describe(row.body.clone())?)

@@ -10,15 +10,15 @@ payload! {
     /// A page on which an address was found. Tomba writes dates in several forms: they stay text.
     pub struct Source {
         /// The page's URL.
-        uri: Option<String>,
+        pub uri: Option<String>,
         /// The page's domain.
-        website_url: Option<String>,
+        pub website_url: Option<String>,
         /// When it was found first.
-        extracted_on: Option<String>,
+        pub extracted_on: Option<String>,
         /// When it was seen last.
-        last_seen_on: Option<String>,
+        pub last_seen_on: Option<String>,
         /// Whether it is still there.
-        still_on_page: Option<bool>,
+        pub still_on_page: Option<bool>,
     }
 }
 
@@ -26,9 +26,9 @@ payload! {
     /// The last verification of an address.
     pub struct Verification {
         /// When it was.
-        date: Option<String>,
+        pub date: Option<String>,
         /// Its result, such as `valid`.
-        status: Option<String>,
+        pub status: Option<String>,
     }
 }
 
@@ -36,11 +36,11 @@ payload! {
     /// The registration of a domain.
     pub struct Whois {
         /// The registrar's name.
-        registrar_name: Option<String>,
+        pub registrar_name: Option<String>,
         /// When the domain was registered.
-        created_date: Option<String>,
+        pub created_date: Option<String>,
         /// The registrar's URL.
-        referral_url: Option<String>,
+        pub referral_url: Option<String>,
     }
 }
 
@@ -56,13 +56,18 @@ pub enum PhoneNumber {
 }
 
 impl PhoneNumber {
-    /// The number, where it was sent.
+    /// Returns the number, if it was sent.
     #[must_use]
     pub fn number(&self) -> Option<&str> {
         match self {
             Self::IsKnown(_) => None,
             Self::Number(number) => Some(number),
         }
+    }
+
+    /// Returns a copy of the number, if it was sent.
+    pub(super) fn of(number: Option<&Self>) -> Option<String> {
+        number.and_then(Self::number).map(String::from)
     }
 }
 

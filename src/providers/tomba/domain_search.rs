@@ -2,20 +2,22 @@
 
 use alloc::{string::String, vec::Vec};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+
+use super::body::Data;
 use super::{PhoneNumber, Source, Verification, Whois};
 use crate::lead::Lead;
+use crate::read::lenient::Lenient;
 
 payload! {
     /// The organization behind a domain, and addresses at it.
     pub struct DomainSearch {
-        @required {
-            /// The organization.
-            organization: Organization,
-        }
+        /// The organization.
+        pub organization: Option<Organization>,
         /// One page of the addresses.
-        emails: Vec<FoundEmail>,
+        pub emails: Vec<FoundEmail>,
         /// Which page it is, and of what. In the body it stands beside the data.
-        meta: Option<Meta>,
+        pub meta: Option<Meta>,
     }
 }
 
@@ -23,51 +25,51 @@ payload! {
     /// An organization.
     pub struct Organization {
         /// The name.
-        organization: Option<String>,
+        pub organization: Option<String>,
         /// The domain.
-        website_url: Option<String>,
+        pub website_url: Option<String>,
         /// The description.
-        description: Option<String>,
+        pub description: Option<String>,
         /// The address.
-        location: Option<Location>,
+        pub location: Option<Location>,
         /// The profiles in social networks.
-        social_links: Option<SocialLinks>,
+        pub social_links: Option<SocialLinks>,
         /// The phone number.
-        phone_number: Option<String>,
+        pub phone_number: Option<String>,
         /// The industry.
-        industries: Option<String>,
+        pub industries: Option<String>,
         /// The year of the foundation.
-        founded: Option<String>,
+        pub founded: Option<String>,
         /// The number of employees as a range, such as `1001-5000`.
-        company_size: Option<String>,
+        pub company_size: Option<String>,
         /// The legal form, such as `privately held`.
-        company_type: Option<String>,
+        pub company_type: Option<String>,
         /// The revenue as a range.
-        revenue: Option<String>,
+        pub revenue: Option<String>,
         /// The pattern of addresses, such as `{first}.{last}`.
-        pattern: Option<String>,
+        pub pattern: Option<String>,
         /// Whether the domain takes mail for every address.
-        accept_all: Option<bool>,
+        pub accept_all: Option<bool>,
         /// Whether the domain gives out throw-away addresses.
-        disposable: Option<bool>,
+        pub disposable: Option<bool>,
         /// Whether the domain is a web mailer's.
-        webmail: Option<bool>,
+        pub webmail: Option<bool>,
         /// What the organization is about.
-        keywords: Vec<String>,
+        pub keywords: Vec<String>,
         /// The domain's rank.
-        ranking: Option<u64>,
+        pub ranking: Option<u64>,
         /// How many organizations are similar.
-        total_similar: Option<u64>,
+        pub total_similar: Option<u64>,
         /// The domain's registration.
-        whois: Option<Whois>,
+        pub whois: Option<Whois>,
         /// When this was brought up to date.
-        last_updated: Option<String>,
+        pub last_updated: Option<String>,
         /// The postal code. Since 2023 it is part of the location.
-        postal_code: Option<String>,
+        pub postal_code: Option<String>,
         /// The number of employees. Sent until 2021.
-        employee_count: Option<u64>,
+        pub employee_count: Option<u64>,
         /// The domain's score. Sent until 2021.
-        domain_score: Option<f64>,
+        pub domain_score: Option<f64>,
     }
 }
 
@@ -75,15 +77,15 @@ payload! {
     /// A postal address. Wrong values occur.
     pub struct Location {
         /// The country's code.
-        country: Option<String>,
+        pub country: Option<String>,
         /// The city.
-        city: Option<String>,
+        pub city: Option<String>,
         /// The state.
-        state: Option<String>,
+        pub state: Option<String>,
         /// The street and number.
-        street_address: Option<String>,
+        pub street_address: Option<String>,
         /// The postal code.
-        postal_code: Option<String>,
+        pub postal_code: Option<String>,
     }
 }
 
@@ -91,11 +93,11 @@ payload! {
     /// Profiles in social networks.
     pub struct SocialLinks {
         /// The Twitter profile.
-        twitter_url: Option<String>,
+        pub twitter_url: Option<String>,
         /// The Facebook profile.
-        facebook_url: Option<String>,
+        pub facebook_url: Option<String>,
         /// The LinkedIn profile.
-        linkedin_url: Option<String>,
+        pub linkedin_url: Option<String>,
     }
 }
 
@@ -103,43 +105,44 @@ payload! {
     /// An address at a domain.
     pub struct FoundEmail {
         /// The address.
-        email: Option<String>,
+        pub email: Option<String>,
         /// The first name.
-        first_name: Option<String>,
+        pub first_name: Option<String>,
         /// The last name.
-        last_name: Option<String>,
+        pub last_name: Option<String>,
         /// The full name.
-        full_name: Option<String>,
+        pub full_name: Option<String>,
         /// The gender.
-        gender: Option<String>,
+        pub gender: Option<String>,
         /// The phone number, or whether one is known.
-        phone_number: Option<PhoneNumber>,
+        pub phone_number: Option<PhoneNumber>,
         /// `generic` or `personal`, as documented; any text.
-        kind = "type": Option<String>,
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
         /// The country's code.
-        country: Option<String>,
+        pub country: Option<String>,
         /// The position within the organization.
-        position: Option<String>,
+        pub position: Option<String>,
         /// The department.
-        department: Option<String>,
+        pub department: Option<String>,
         /// The seniority.
-        seniority: Option<String>,
+        pub seniority: Option<String>,
         /// The Twitter profile.
-        twitter: Option<String>,
+        pub twitter: Option<String>,
         /// The LinkedIn profile.
-        linkedin: Option<String>,
+        pub linkedin: Option<String>,
         /// How deliverable the address is, of 0 to 100.
-        score: Option<f64>,
+        pub score: Option<f64>,
         /// The last verification of the address.
-        verification: Option<Verification>,
+        pub verification: Option<Verification>,
         /// Where the address was found.
-        sources: Vec<Source>,
+        pub sources: Vec<Source>,
         /// Whether the domain takes mail for every address. Sent until 2021.
-        accept_all: Option<bool>,
+        pub accept_all: Option<bool>,
         /// The pattern of the address. Sent until 2021.
-        pattern: Option<String>,
+        pub pattern: Option<String>,
         /// When this was brought up to date. Sent until 2021.
-        last_updated: Option<String>,
+        pub last_updated: Option<String>,
     }
 }
 
@@ -147,15 +150,16 @@ payload! {
     /// Which page of a search it is.
     pub struct Meta {
         /// How many addresses there are.
-        total: Option<u64>,
+        pub total: Option<u64>,
         /// How many a page holds.
-        page_size = "pageSize": Option<u64>,
+        #[serde(rename = "pageSize")]
+        pub page_size: Option<u64>,
         /// The page's number, counted from 0 or from 1.
-        current: Option<u64>,
+        pub current: Option<u64>,
         /// How many pages there are.
-        total_pages: Option<u64>,
+        pub total_pages: Option<u64>,
         /// What was searched for.
-        params: Option<SearchParams>,
+        pub params: Option<SearchParams>,
     }
 }
 
@@ -163,28 +167,81 @@ payload! {
     /// What was searched for.
     pub struct SearchParams {
         /// The domain.
-        domain: Option<String>,
+        pub domain: Option<String>,
         /// The page's number.
-        page: Option<u64>,
+        pub page: Option<u64>,
         /// How many a page holds.
-        limit: Option<u64>,
+        pub limit: Option<u64>,
         /// The department.
-        department: Option<String>,
+        pub department: Option<String>,
         /// The kind of address, such as `all`.
-        kind = "type": Option<String>,
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
     }
 }
 
 impl DomainSearch {
-    /// The organization.
+    /// Returns the organization.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
+        let organization = self.organization.as_ref()?;
         Lead {
-            company: self.organization.organization.clone(),
-            phone: self.organization.phone_number.clone(),
-            website: self.organization.website_url.clone(),
+            company: organization.organization.clone(),
+            phone: organization.phone_number.clone(),
+            website: organization.website_url.clone(),
             ..Lead::default()
         }
         .tidy()
     }
+}
+
+impl Data for DomainSearch {
+    const NAME: &'static str = "domain-search";
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+
+    fn read_body<'de, D: Deserializer<'de>>(body: D) -> Result<Self, D::Error> {
+        let SearchBody { data, meta, .. } = SearchBody::deserialize(body)?;
+        Ok(Self { meta, ..data })
+    }
+
+    fn write_body<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SearchBodyRef {
+            data: SearchDataRef {
+                organization: self.organization.as_ref(),
+                emails: &self.emails,
+            },
+            meta: self.meta.as_ref(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The body of a search, which has the page beside the data.
+#[derive(Deserialize)]
+struct SearchBody {
+    #[serde(with = "Lenient")]
+    data: DomainSearch,
+    #[serde(default, with = "Lenient")]
+    meta: Option<Meta>,
+    #[serde(default, rename = "errors")]
+    _errors: IgnoredAny,
+}
+
+/// The body of a search, borrowed.
+#[derive(Serialize)]
+struct SearchBodyRef<'a> {
+    data: SearchDataRef<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a Meta>,
+}
+
+/// A search without its page.
+#[derive(Serialize)]
+struct SearchDataRef<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a Organization>,
+    emails: &'a [FoundEmail],
 }

@@ -2,18 +2,17 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::body::Data;
 use super::{Source, Whois};
 use crate::lead::Lead;
 
 payload! {
     /// Whether mail to an address arrives.
     pub struct EmailVerifier {
-        @required {
-            /// The address, and what was found out about it.
-            email: VerifiedEmail,
-        }
+        /// The address, and what was found out about it.
+        pub email: VerifiedEmail,
         /// Where the address was found.
-        sources: Vec<Source>,
+        pub sources: Vec<Source>,
     }
 }
 
@@ -21,42 +20,42 @@ payload! {
     /// An address, and what was found out about it.
     pub struct VerifiedEmail {
         /// The address.
-        email: Option<String>,
+        pub email: Option<String>,
         /// `deliverable`, `undeliverable` or `risky`, as documented; any text.
-        result: Option<String>,
+        pub result: Option<String>,
         /// `valid`, `invalid`, `accept_all`, `webmail`, `disposable` or `unknown`, as documented; any
         /// text.
-        status: Option<String>,
+        pub status: Option<String>,
         /// How deliverable the address is, of 0 to 100.
-        score: Option<f64>,
+        pub score: Option<f64>,
         /// Whether the domain has MX records. Sent until 2024.
-        mx_records: Option<bool>,
+        pub mx_records: Option<bool>,
         /// The domain's MX records. Sent since 2025.
-        mx: Option<MxRecords>,
+        pub mx: Option<MxRecords>,
         /// Whether the MX records are right. Sent since 2025.
-        mx_check: Option<bool>,
+        pub mx_check: Option<bool>,
         /// Who runs the mail server. Sent since 2025.
-        smtp_provider: Option<String>,
+        pub smtp_provider: Option<String>,
         /// Whether the mail server answers.
-        smtp_server: Option<bool>,
+        pub smtp_server: Option<bool>,
         /// Whether the mail server takes mail for the address.
-        smtp_check: Option<bool>,
+        pub smtp_check: Option<bool>,
         /// Whether the mail server takes mail for every address.
-        accept_all: Option<bool>,
+        pub accept_all: Option<bool>,
         /// Whether the mail server delays unknown senders. Sent since 2025.
-        greylisted: Option<bool>,
+        pub greylisted: Option<bool>,
         /// Whether the mail server blocks.
-        block: Option<bool>,
+        pub block: Option<bool>,
         /// Whether the address looks made up.
-        gibberish: Option<bool>,
+        pub gibberish: Option<bool>,
         /// Whether the domain gives out throw-away addresses.
-        disposable: Option<bool>,
+        pub disposable: Option<bool>,
         /// Whether the domain is a web mailer's.
-        webmail: Option<bool>,
+        pub webmail: Option<bool>,
         /// Whether the address is well-formed.
-        regex: Option<bool>,
+        pub regex: Option<bool>,
         /// The domain's registration.
-        whois: Option<Whois>,
+        pub whois: Option<Whois>,
     }
 }
 
@@ -64,18 +63,26 @@ payload! {
     /// The MX records of a domain.
     pub struct MxRecords {
         /// The names of the mail servers.
-        records: Vec<String>,
+        pub records: Vec<String>,
     }
 }
 
 impl EmailVerifier {
     /// The person behind the address.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         Lead {
             email: self.email.email.clone(),
             ..Lead::default()
         }
         .tidy()
+    }
+}
+
+impl Data for EmailVerifier {
+    const NAME: &'static str = "email-verifier";
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
     }
 }

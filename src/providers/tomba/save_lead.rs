@@ -2,42 +2,46 @@
 
 use alloc::string::String;
 
+use serde::{Deserializer, Serializer};
+
+use super::Tomba;
+use super::body::Data;
 use crate::lead::Lead;
+use crate::provider::Event;
+use crate::read::lenient;
 
 payload! {
     /// A lead that a user saved or changed: the data of Tomba's `save_lead`.
     pub struct SaveLead {
-        @required {
-            /// The e-mail address. The key must be there; its value may be empty or null.
-            email: Option<String>,
-        }
+        /// The e-mail address. The key must be there; its value may be empty or null.
+        pub email: Option<String>,
         /// The company's name.
-        company: Option<String>,
+        pub company: Option<String>,
         /// The first name.
-        first_name: Option<String>,
+        pub first_name: Option<String>,
         /// The last name.
-        last_name: Option<String>,
+        pub last_name: Option<String>,
         /// The phone number.
-        phone: Option<String>,
+        pub phone: Option<String>,
         /// The website.
-        website: Option<String>,
+        pub website: Option<String>,
         /// The position within the company.
-        position: Option<String>,
+        pub position: Option<String>,
         /// The Twitter profile.
-        twitter: Option<String>,
+        pub twitter: Option<String>,
         /// The LinkedIn profile.
-        linkedin: Option<String>,
+        pub linkedin: Option<String>,
         /// The user's notes.
-        notes: Option<String>,
+        pub notes: Option<String>,
         /// The score.
-        score: Option<f64>,
+        pub score: Option<f64>,
     }
 }
 
 impl SaveLead {
     /// The person.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         Lead {
             email: self.email.clone(),
             first_name: self.first_name.clone(),
@@ -50,5 +54,39 @@ impl SaveLead {
             ..Lead::default()
         }
         .tidy()
+    }
+}
+
+impl Data for SaveLead {
+    const NAME: &'static str = "save_lead";
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+}
+
+impl Event for SaveLead {
+    type Provider = Tomba;
+
+    const NAMES: &'static [&'static str] = &[<Self as Data>::NAME];
+
+    fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
+        Data::read_body(body)
+    }
+
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.write_body(serializer)
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        <Self as lenient::Lenient>::is_documented_key(key)
     }
 }
