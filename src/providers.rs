@@ -5,6 +5,7 @@ use crate::read::raw_json::RawJson;
 
 #[macro_use]
 mod macros;
+mod contact;
 pub mod grader;
 pub mod graphoid;
 pub mod scoreapp;

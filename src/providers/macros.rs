@@ -113,18 +113,18 @@ macro_rules! events {
                 }
             }
 
-            fn read_undocumented<'de, D: serde::Deserializer<'de>>(
+            fn read_unexpected<'de, D: serde::Deserializer<'de>>(
                 name: &str,
                 data: D,
-            ) -> Option<Result<Self, D::Error>> {
+            ) -> Result<Option<Self>, D::Error> {
                 match name {
                     $($($name => {
-                        let data = serde::Deserialize::deserialize(data);
-                        Some(data.map(|data| Self::$fallback { name: name.into(), data }))
+                        let data = serde::Deserialize::deserialize(data)?;
+                        Ok(Some(Self::$fallback { name: name.into(), data }))
                     })?)*
                     _ => {
                         let _ = data;
-                        None
+                        Ok(None)
                     }
                 }
             }
@@ -134,6 +134,10 @@ macro_rules! events {
                     $(Self::$variant(_) => $name,)*
                     Self::Unknown { name, .. } => name,
                 }
+            }
+
+            fn is_known(&self) -> bool {
+                !matches!(self, Self::Unknown { .. })
             }
 
             fn lead(&self) -> Option<crate::lead::Lead> {
