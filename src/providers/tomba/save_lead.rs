@@ -1,4 +1,4 @@
-//! A lead that was saved.
+//! The event `save_lead`.
 
 use alloc::string::String;
 
@@ -11,35 +11,35 @@ use crate::provider::Event;
 use crate::read::lenient;
 
 payload! {
-    /// A lead that a user saved or changed: the data of Tomba's `save_lead`.
+    /// A lead that a user of Tomba saved or changed, which is the event `save_lead`.
     pub struct SaveLead {
-        /// The e-mail address. The key must be there; its value may be empty or null.
+        /// The e-mail address, such as `ann.lee@example.com`.
         pub email: Option<String>,
-        /// The company's name.
+        /// The company's name, such as `Example`.
         pub company: Option<String>,
-        /// The first name.
+        /// The first name, such as `Ann`.
         pub first_name: Option<String>,
-        /// The last name.
+        /// The last name, such as `Lee`.
         pub last_name: Option<String>,
-        /// The phone number.
+        /// The phone number, such as `+1-555-0123`.
         pub phone: Option<String>,
-        /// The website.
+        /// The website, such as `example.com`.
         pub website: Option<String>,
-        /// The position within the company.
+        /// The position within the company, such as `founder`.
         pub position: Option<String>,
-        /// The Twitter profile.
+        /// The Twitter profile, such as `https://twitter.com/annlee`.
         pub twitter: Option<String>,
-        /// The LinkedIn profile.
+        /// The LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
         /// The user's notes.
         pub notes: Option<String>,
-        /// The score.
+        /// Tomba's score of the lead, such as `71`.
         pub score: Option<f64>,
     }
 }
 
 impl SaveLead {
-    /// The person.
+    /// Returns the person who was saved.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         Lead {
