@@ -10,7 +10,7 @@
 //! use actix_web::{App, HttpResponse, web};
 //! use leadhook::{
 //!     Receiver, ScoreApp, Secret, Tomba, actix::Webhook, scoreapp::ScoreAppEvent,
-//!     tomba::EmailVerifier,
+//!     tomba::{EmailVerifier, LookupResult},
 //! };
 //!
 //! async fn scoreapp(webhook: Webhook<ScoreApp>) -> HttpResponse {
@@ -21,8 +21,10 @@
 //!     HttpResponse::Ok().finish()
 //! }
 //!
-//! async fn verified(webhook: Webhook<Tomba, EmailVerifier>) -> HttpResponse {
-//!     println!("{:?}", webhook.envelope.event.email.result);
+//! async fn verified(webhook: Webhook<Tomba, LookupResult<EmailVerifier>>) -> HttpResponse {
+//!     if let LookupResult::Found(verified) = webhook.envelope.event {
+//!         println!("{:?}", verified.email.result);
+//!     }
 //!     HttpResponse::Ok().finish()
 //! }
 //!
@@ -185,11 +187,11 @@ impl<T: Responder> Responder for Outcome<T> {
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::build(status(self.status()));
-        if let Some(seconds) = self.retry_after() {
+        if let Some(seconds) = steps::retry_after(&self) {
             response.insert_header((RETRY_AFTER, seconds));
         }
         match self {
-            Self::Handled(value) | Self::NotRecorded { value, .. } => {
+            Self::Handled(value) | Self::HandledUnrecorded { value, .. } => {
                 value.respond_to(request).map_into_boxed_body()
             }
             _ => response.finish(),

@@ -9,7 +9,7 @@
 //! use axum::{Router, extract::FromRef, routing::post};
 //! use leadhook::{
 //!     Receiver, ScoreApp, Secret, Tomba, axum::Webhook, scoreapp::ScoreAppEvent,
-//!     tomba::EmailVerifier,
+//!     tomba::{EmailVerifier, LookupResult},
 //! };
 //!
 //! #[derive(Clone)]
@@ -37,8 +37,10 @@
 //!     }
 //! }
 //!
-//! async fn verified(webhook: Webhook<Tomba, EmailVerifier>) {
-//!     println!("{:?}", webhook.envelope.event.email.result);
+//! async fn verified(webhook: Webhook<Tomba, LookupResult<EmailVerifier>>) {
+//!     if let LookupResult::Found(verified) = webhook.envelope.event {
+//!         println!("{:?}", verified.email.result);
+//!     }
 //! }
 //!
 //! let app: Router = Router::new()
@@ -199,9 +201,9 @@ fn explain(error: &BytesRejection) -> RejectionKind {
 impl<T: IntoResponse> IntoResponse for Outcome<T> {
     fn into_response(self) -> Response {
         let status = status(self.status());
-        let retry_after = self.retry_after();
+        let retry_after = steps::retry_after(&self);
         match self {
-            Self::Handled(value) | Self::NotRecorded { value, .. } => value.into_response(),
+            Self::Handled(value) | Self::HandledUnrecorded { value, .. } => value.into_response(),
             _ => match retry_after {
                 Some(seconds) => (status, [(RETRY_AFTER, seconds.to_string())]).into_response(),
                 None => status.into_response(),

@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use leadhook::{Delivery, Envelope, Event, Provider, ReadError};
+use leadhook::{
+    Delivery, Envelope, Event, MalformedSignature, Provider, ReadError, SignatureFormat,
+    tomba::LookupResult,
+};
 
 /// Reads a body as the provider's own event.
 pub(crate) fn read<P: Provider>(body: impl Into<Bytes>) -> Result<Envelope<P::Event>, ReadError> {
@@ -16,6 +19,15 @@ pub(crate) fn read<P: Provider>(body: impl Into<Bytes>) -> Result<Envelope<P::Ev
 /// Reads a body as an event of one's choice.
 pub(crate) fn read_as<E: Event>(body: impl Into<Bytes>) -> Result<Envelope<E>, ReadError> {
     Delivery::<E::Provider>::from_storage(body).read_as()
+}
+
+/// Reads a body as the result of a look-up, and takes what was found.
+pub(crate) fn found<T>(body: impl Into<Bytes>) -> T
+where
+    LookupResult<T>: Event,
+{
+    let envelope = read_as::<LookupResult<T>>(body).unwrap();
+    envelope.event.found().unwrap()
 }
 
 /// A sample: its path below `src/samples` or `tests/payloads`, and its bytes.
@@ -51,4 +63,30 @@ pub(crate) fn sample(path: &str) -> Bytes {
         .find(|sample| sample.path == path)
         .unwrap()
         .body
+}
+
+/// The reason for a value with this number of hex digits.
+pub(crate) fn wrong_length(expected: usize) -> MalformedSignature {
+    let value = "a".repeat(expected);
+    let reason = SignatureFormat::PrefixedHex
+        .parse(format!("sha256={value}").as_bytes())
+        .unwrap_err();
+    assert!(
+        matches!(reason, MalformedSignature::Length { digits, .. } if digits == expected),
+        "{reason}"
+    );
+    reason
+}
+
+/// The reason for a value whose first character that is not a hex digit has this index.
+pub(crate) fn not_hex(expected: usize) -> MalformedSignature {
+    let value = format!("{}g", "a".repeat(expected));
+    let reason = SignatureFormat::PrefixedHex
+        .parse(format!("sha256={value}").as_bytes())
+        .unwrap_err();
+    assert!(
+        matches!(reason, MalformedSignature::NotHex { index, .. } if index == expected),
+        "{reason}"
+    );
+    reason
 }
