@@ -167,7 +167,7 @@ impl Lengths {
         let mut bytes = [0; 128];
         let mut free = bytes.iter_mut();
         for mut number in iter::once(parts.clone().count()).chain(parts.map(<[u8]>::len)) {
-            while let Some(byte) = free.next() {
+            for byte in free.by_ref() {
                 let [low, ..] = number.to_le_bytes();
                 number >>= 7;
                 if number == 0 {

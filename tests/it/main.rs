@@ -28,5 +28,6 @@ mod leaks;
 mod providers;
 mod read;
 mod receiver;
+mod samples;
 mod secrecy;
 mod support;
