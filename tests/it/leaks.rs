@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     error::Error,
-    fmt::{self, Debug, Write},
+    fmt::{Debug, Write},
     fs,
     future::ready,
     io,
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::FromRequest;
+use axum::{body::Body, extract::FromRequest};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -464,7 +464,7 @@ impl Subscriber for Log {
 struct Line(String);
 
 impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         write!(self.0, " {}={value:?}", field.name()).unwrap();
     }
 }
@@ -550,7 +550,7 @@ async fn requests() {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let whole = request().body(Full::new(body.clone())).unwrap();
         layer.layer(inner).oneshot(whole).await.unwrap();
-        let whole = request().body(axum::body::Body::from(body)).unwrap();
+        let whole = request().body(Body::from(body)).unwrap();
         let _ = Webhook::<Graphoid>::from_request(whole, &receiver).await;
     }
     let tokens = Receiver::<Tomba>::query_token("token", &previous);

@@ -30,4 +30,5 @@ mod read;
 mod receiver;
 mod samples;
 mod secrecy;
+mod security;
 mod support;
