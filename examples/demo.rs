@@ -200,7 +200,7 @@ async fn receive<E: Event + Sync>(
 ) -> Response {
     let work = async { Ok::<_, Infallible>(format!("handled {}", envelope.name())) };
     match account.dedup.once(delivery.key(), work).await {
-        Ok(Outcome::HandledBefore) => "repeat".into_response(),
+        Ok(Outcome::AlreadyHandled) => "repeat".into_response(),
         other => other.into_response(),
     }
 }

@@ -154,7 +154,13 @@ mod tests {
 
     #[test]
     fn a_name_is_its_letters_and_digits_in_any_case() {
-        for name in ["jobtitle", "Job Title", "job_title", "JOB\u{2011}TITLE?", " job-title:*"] {
+        for name in [
+            "jobtitle",
+            "Job Title",
+            "job_title",
+            "JOB\u{2011}TITLE?",
+            " job-title:*",
+        ] {
             assert_eq!(fold(name), Some(packed("jobtitle")), "{name}");
         }
         for other in ["jobtitle2", "jöbtitle", "title job", ""] {

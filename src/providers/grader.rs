@@ -221,7 +221,10 @@ struct ShapeRef<'a> {
     submission: Option<&'a Submission>,
     #[serde(skip_serializing_if = "Option::is_none")]
     submission_id: Option<&'a str>,
-    #[serde(with = "crate::read::lenient::Lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "crate::read::lenient::Lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     score: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grade: Option<&'a str>,

@@ -258,7 +258,12 @@ impl QuizSubmission {
             self.lead_form_questions
                 .iter()
                 .filter_map(|asked| Some((asked.question.as_deref()?, asked))),
-            |asked| asked.answers.iter().find_map(|answer| answer.answer.as_deref().map(Cow::Borrowed)),
+            |asked| {
+                asked
+                    .answers
+                    .iter()
+                    .find_map(|answer| answer.answer.as_deref().map(Cow::Borrowed))
+            },
         );
         let score = self.total_score.as_ref();
         Lead {

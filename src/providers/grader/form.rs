@@ -121,7 +121,10 @@ impl FormData {
 /// Returns a value as text if it is a text or a number.
 fn text(value: &RawJson) -> Option<Cow<'_, str>> {
     let json = value.as_str();
-    match json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) {
+    match json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'))
+    {
         // Most texts have no escapes, so there is nothing to parse.
         Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
         None if matches!(json, "true" | "false") => None,

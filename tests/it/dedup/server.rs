@@ -83,6 +83,7 @@ impl Server {
             .arg(self.port.to_string())
             .args(["--save", "", "--appendfsync", "always", "--appendonly"])
             .arg(if self.is_durable { "yes" } else { "no" })
+            .args(["--repl-diskless-sync-delay", "0"])
             .arg("--dir")
             .arg(&self.directory)
             .stdout(Stdio::null())
@@ -98,6 +99,13 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Stops the process without ending it: its sockets stay open, and nothing responds.
+    pub(crate) fn freeze(&self) {
+        let process = self.child.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args(["-STOP", &process]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Kills the server.

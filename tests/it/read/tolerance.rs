@@ -118,7 +118,8 @@ fn numbers_that_would_be_rounded_are_refused_with_where_they_are() {
         );
     }
     for count in ["-1", "1.5", "\"x\"", "1e400"] {
-        let body = format!(r#"{{"data":{{"organization":{{}}}},"meta":{{"total":{count}}}}}"#);
+        let body =
+            format!(r#"{{"data":{{"organization":{{"ranking":1}}}},"meta":{{"total":{count}}}}}"#);
         assert_eq!(
             unknown_shape(read_as::<LookupResult<DomainSearch>>(body)),
             (Some("domain-search"), "meta.total".into()),
