@@ -20,5 +20,6 @@ mod events;
 mod providers;
 mod read;
 mod receiver;
+mod samples;
 mod secrecy;
 mod support;

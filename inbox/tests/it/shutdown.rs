@@ -46,7 +46,7 @@ async fn sigterm_ends_whatever_clients_and_handlers_do<B: Db>(database: Database
         .headers()
         .find(|(name, _)| name.contains("signature"))
         .unwrap();
-    let value = str::from_utf8(value).unwrap();
+    let value = String::from_utf8(value).unwrap();
     let head = format!(
         "POST {} HTTP/1.1\r\nhost: x\r\n{name}: {value}\r\ncontent-length: {}\r\n",
         request.uri(),
@@ -106,7 +106,7 @@ async fn a_request_in_flight_is_finished() {
         request.body().len(),
     );
     for (name, value) in request.headers() {
-        head += &format!("{name}: {}\r\n", str::from_utf8(value).unwrap());
+        head += &format!("{name}: {}\r\n", String::from_utf8(value).unwrap());
     }
     let mut stream = connect(&server);
     stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
