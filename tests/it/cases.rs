@@ -676,8 +676,9 @@ fn query_token() -> Vec<Case> {
         case("gzip", "what is in the body is not known", "token=0123456789abcdef").header("content-encoding", "gzip").encoded(),
         case("other-type", "a route has one type", "token=0123456789abcdef").body(SAVE_LEAD)
             .unknown_shape("email-verifier", "data.email", 38),
-        case("no-data", "the data is required", "token=0123456789abcdef").body("{}")
-            .unknown_shape("email-verifier", "data", 2),
+        case("no-data", "a look-up that found nothing has a result", "token=0123456789abcdef").body("{}"),
+        case("data-text", "the data is an object", "token=0123456789abcdef").body(r#"{"data":"x"}"#)
+            .unknown_shape("email-verifier", "data", 11),
         case("data-twice", "two readers could read two results", "token=0123456789abcdef")
             .body(r#"{"data":{},"data":{}}"#).unreadable(ReadError::DuplicateKey { key: "data" }),
     ]
@@ -689,7 +690,7 @@ fn unauthenticated() -> Vec<Case> {
     vec![
         case("save-lead", "the body is recognised by its shape", SAVE_LEAD).accepted("save_lead"),
         case("email-verifier", "the body is recognised by its shape", VERIFIED),
-        case("nothing", "an unknown shape is no error here", r#"{"data":null}"#).accepted("unknown"),
+        case("nothing", "an unknown shape is no error here", r#"{"other":null}"#).accepted("unknown"),
         case("signed", "a signature is not asked for", VERIFIED).header("scoreapp-signature", "0"),
         case("gzip", "what is in the body is not known", VERIFIED).header("content-encoding", "gzip").encoded(),
         case("empty-body", "nothing is no JSON", "").unreadable(ReadError::NotJson { line: 1, column: 0 }),
