@@ -44,13 +44,13 @@ async fn receive(
     webhook: Webhook<Graphoid>,
 ) -> Result<Outcome<HttpResponse>, OnceError<AppError>> {
     let work = async {
-        handle(&webhook.envelope.event).await.map_err(AppError)?;
+        handle(&webhook.envelope.event).map_err(AppError)?;
         Ok(HttpResponse::Ok().finish())
     };
     dedup.once(webhook.delivery.key(), work).await
 }
 
-async fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error>> {
+fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error>> {
     match event {
         GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
         _ => println!("{event:?}"),

@@ -33,8 +33,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use serde_json::json;
@@ -93,12 +93,12 @@ fn configure(app: &mut ServiceConfig, settings: &Settings) {
     route::<GraphoidEvent>(app, "/webhooks/graphoid", &settings.graphoid);
     route::<ScoreAppEvent>(app, "/webhooks/scoreapp", &settings.scoreapp);
     route::<SaveLead>(app, "/webhooks/tomba/save-lead", &settings.tomba_leads);
-    route::<EmailVerifier>(app, "/webhooks/tomba/email-verifier", lookups);
-    route::<EmailFinder>(app, "/webhooks/tomba/email-finder", lookups);
-    route::<DomainSearch>(app, "/webhooks/tomba/domain-search", lookups);
-    route::<AuthorFinder>(app, "/webhooks/tomba/author-finder", lookups);
-    route::<PhoneFinder>(app, "/webhooks/tomba/phone-finder", lookups);
-    route::<PhoneValidator>(app, "/webhooks/tomba/phone-validator", lookups);
+    route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", lookups);
+    route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", lookups);
+    route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", lookups);
+    route::<LookupResult<AuthorFinder>>(app, "/webhooks/tomba/author-finder", lookups);
+    route::<LookupResult<PhoneFinder>>(app, "/webhooks/tomba/phone-finder", lookups);
+    route::<LookupResult<PhoneValidator>>(app, "/webhooks/tomba/phone-validator", lookups);
 }
 
 /// Adds the route of a provider's events, unless the provider is not served.

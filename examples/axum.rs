@@ -49,11 +49,11 @@ async fn receive(
     State(app): State<App>,
     webhook: Webhook<Graphoid>,
 ) -> Result<Outcome<()>, OnceError<AppError>> {
-    let work = async { handle(&webhook.envelope.event).await.map_err(AppError) };
+    let work = async { handle(&webhook.envelope.event).map_err(AppError) };
     app.dedup.once(webhook.delivery.key(), work).await
 }
 
-async fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error + Send + Sync>> {
+fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error + Send + Sync>> {
     match event {
         GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
         _ => println!("{event:?}"),

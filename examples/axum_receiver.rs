@@ -31,8 +31,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use serde_json::json;
@@ -81,12 +81,16 @@ fn app(settings: Settings, work: &Work) -> Router {
         route::<GraphoidEvent>("/webhooks/graphoid", settings.graphoid, work),
         route::<ScoreAppEvent>("/webhooks/scoreapp", settings.scoreapp, work),
         route::<SaveLead>("/webhooks/tomba/save-lead", settings.tomba_leads, work),
-        route::<EmailVerifier>("/webhooks/tomba/email-verifier", lookups.clone(), work),
-        route::<EmailFinder>("/webhooks/tomba/email-finder", lookups.clone(), work),
-        route::<DomainSearch>("/webhooks/tomba/domain-search", lookups.clone(), work),
-        route::<AuthorFinder>("/webhooks/tomba/author-finder", lookups.clone(), work),
-        route::<PhoneFinder>("/webhooks/tomba/phone-finder", lookups.clone(), work),
-        route::<PhoneValidator>("/webhooks/tomba/phone-validator", lookups, work),
+        route::<LookupResult<EmailVerifier>>(
+            "/webhooks/tomba/email-verifier",
+            lookups.clone(),
+            work,
+        ),
+        route::<LookupResult<EmailFinder>>("/webhooks/tomba/email-finder", lookups.clone(), work),
+        route::<LookupResult<DomainSearch>>("/webhooks/tomba/domain-search", lookups.clone(), work),
+        route::<LookupResult<AuthorFinder>>("/webhooks/tomba/author-finder", lookups.clone(), work),
+        route::<LookupResult<PhoneFinder>>("/webhooks/tomba/phone-finder", lookups.clone(), work),
+        route::<LookupResult<PhoneValidator>>("/webhooks/tomba/phone-validator", lookups, work),
     ];
     routes.into_iter().fold(Router::new(), Router::merge)
 }

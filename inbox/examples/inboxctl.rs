@@ -20,7 +20,8 @@ commands:
   replay KEY | [--source S] [--reason R]
   erase  KEY                       the body, not the key
   prune                            what the workers prune once an hour
-  migrate";
+  migrate
+  sql                              the schema's versions, for migration tools";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -96,6 +97,7 @@ async fn run<B: Backend>(
         ("erase", [key]) => println!("{} erased", inbox.erase(&Select::key(key.parse()?)).await?),
         ("prune", []) => println!("{:?}", inbox.prune(Keep::default()).await?),
         ("migrate", []) => inbox.migrate().await?,
+        ("sql", []) => println!("{}", Inbox::<B>::migrations().join("\n")),
         _ => return Err(USAGE.into()),
     }
     Ok(())

@@ -77,5 +77,5 @@ pub enum Error {
     Thread(std::io::Error),
     /// The operating system has no randomness, from which leases get their tokens.
     #[error("the operating system's randomness failed: {0}")]
-    Randomness(getrandom::Error),
+    Randomness(std::io::Error),
 }

@@ -2,7 +2,6 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use leadhook::{Delivery, Event, Provider};
 
 use crate::{
@@ -105,7 +104,7 @@ fn read<E: Event, B: Backend>(taken: Taken<B>) -> Result<Job<E, B>, Outcome> {
     let body = body.unwrap_or_default();
     let opened = take.inbox.open_body(body_cipher.as_deref(), context, body);
     let body = opened.map_err(|_| UNDECRYPTED)?;
-    let delivery = Delivery::<E::Provider>::from_storage(Bytes::from(body));
+    let delivery = Delivery::<E::Provider>::from_storage(body);
     match delivery.read_as::<E>() {
         Ok(envelope) => Ok(Job::new(envelope, delivery, take)),
         Err(error) => Err(Outcome::Unreadable(error.to_string())),

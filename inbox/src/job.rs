@@ -50,7 +50,8 @@ impl<E: Event, B: Backend> Job<E, B> {
         &self.envelope
     }
 
-    /// The delivery, with the bytes as they were received.
+    /// The delivery, with the bytes as they were received. It has no scope: use the job's own
+    /// [`key`](Self::key).
     #[must_use]
     pub fn delivery(&self) -> &Delivery<E::Provider> {
         &self.delivery
@@ -105,9 +106,9 @@ impl<E: Event, B: Backend> Job<E, B> {
     ///
     /// # Errors
     ///
-    /// If the lease has expired and the row was taken by another, or the database fails. Nothing is
-    /// committed then, unless the connection broke during the commit; in that case the row
-    /// tells, and the job is not tried again if it was committed.
+    /// If another worker has taken the row because the lease had expired, or the database fails. Nothing
+    /// is committed then. The one exception is a connection that breaks during the commit itself: the
+    /// transaction may have been committed, and then the row is done and is not tried again.
     pub async fn commit(self, mut transaction: Transaction<'static, B>) -> Result<Done, Failure> {
         let settled = B::fetch(&mut transaction, self.take.done()).await?;
         if settled.is_empty() {

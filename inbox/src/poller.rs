@@ -1,6 +1,6 @@
 //! The loop that takes due rows and starts their handlers.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 
@@ -289,9 +289,8 @@ impl<T> Drop for Aborted<T> {
 
 /// A token that no other take has.
 pub(crate) fn lease() -> Result<Arc<str>, Error> {
-    let high = getrandom::u64().map_err(Error::Randomness)?;
-    let low = getrandom::u64().map_err(Error::Randomness)?;
-    Ok(format!("{high:016x}{low:016x}").into())
+    let random = || getrandom::u64().map_err(|error| Error::Randomness(io::Error::other(error)));
+    Ok(format!("{:016x}{:016x}", random()?, random()?).into())
 }
 
 /// Grows with the failures in a row: 0.1 s, 0.2 s, …, 5 s, ± 20 %.

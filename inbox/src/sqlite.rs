@@ -17,8 +17,8 @@ use crate::{
 /// <https://www.sqlite.org/wal.html#walresetbug>.
 const OLDEST: [u32; 3] = [3, 51, 3];
 
-/// One for each kind of work that must not wait for another: intake, workers, handlers, operators.
-const CONNECTIONS: u32 = 4;
+/// More than the handlers that run by default, so that deliveries need not wait for a connection.
+const CONNECTIONS: u32 = 12;
 
 /// Longer than any transaction of this library, shorter than the responses' deadline.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
@@ -26,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 impl Inbox<Sqlite> {
     /// Opens an inbox in a file of its own, and creates or migrates it first if need be.
     ///
-    /// The file is readable by its owner only. It is written in WAL mode with `synchronous = FULL`,
+    /// A new file is readable by its owner only. It is written in WAL mode with `synchronous = FULL`,
     /// and what is deleted in it is overwritten. It must not be on a network drive.
     ///
     /// # Errors
@@ -41,6 +41,7 @@ impl Inbox<Sqlite> {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON")
+            .pragma("fullfsync", "ON") // on macOS, fsync alone does not reach the disk
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -69,6 +70,8 @@ impl Engine for Sqlite {
     const SKIP_LOCKED: &'static str = "";
     const DURABLE: &'static str = "pragma_synchronous AS s, pragma_journal_mode AS j \
         WHERE s.synchronous >= 2 AND j.journal_mode NOT IN ('off', 'memory')";
+    // There is one writer at a time. In a queue each gets its turn; at SQLite's lock they would poll.
+    const CONCURRENCY: usize = 1;
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/sqlite-1.sql")];
 
     statements!();

@@ -10,7 +10,7 @@ use crate::rejection::Rejection;
 /// A verified delivery from provider `P` with its event, extracted by axum or actix-web.
 ///
 /// The event has the provider's own type by default. For a route that receives the results of one
-/// Tomba look-up, choose the type: `Webhook<Tomba, EmailVerifier>`.
+/// Tomba look-up, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
 ///
 /// A request that is not authentic, or whose event can't be read, is rejected before the handler runs.
 /// [`Delivery<P>`](Delivery) is an extractor, too, which accepts every authentic body. Take it to store
@@ -38,9 +38,9 @@ let app: Router = Router::new()
 "#
 )]
 ///
-/// With the `tracing` feature, an event with an unknown name is traced at level `INFO` with the message
-/// "unknown event" and the fields `provider` and `body_length`. The name comes from the body, so it is
-/// not traced.
+/// With the `tracing` feature, an event that has no type is traced at level `INFO` with the message
+/// "unknown event" and the fields `provider` and `body_length` in bytes. Its name comes from the body,
+/// so it is not traced.
 #[non_exhaustive]
 pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
     /// The proof that the provider sent the request, and its bytes.
@@ -64,7 +64,7 @@ impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
 /// Tells the operator what the typed event does not hold.
 #[cfg(feature = "tracing")]
 fn trace<P: Provider, E: Event<Provider = P>>(delivery: &Delivery<P>, envelope: &Envelope<E>) {
-    if !E::NAMES.contains(&envelope.name()) {
+    if !envelope.event.is_known() {
         let body_length = delivery.body().len();
         tracing::info!(provider = P::NAME, body_length, "unknown event");
     }

@@ -247,10 +247,10 @@ async fn a_claim_whose_response_was_lost_is_the_same_claim_when_it_is_sent_again
     let store = connect(&proxy).await;
     for number in 0..3 {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        proxy.set(Fault::CutAnswer);
+        proxy.set(Fault::CutResponse);
         let claim = fresh(store.claim(key(number), LONG).await.unwrap());
         tokio::time::sleep(Duration::from_millis(300)).await;
-        proxy.set(Fault::CutAnswer);
+        proxy.set(Fault::CutResponse);
         store.complete(claim, LONG).await.unwrap();
         let status = store.claim(key(number), LONG).await.unwrap();
         assert!(matches!(status, ClaimStatus::Done), "{status:?}");

@@ -27,8 +27,8 @@ fn work() -> impl Future<Output = io::Result<()>> {
     ready(Ok(()))
 }
 
-/// Delivers an event until the sender would stop, and gives the last outcome. On the way, `may_be`
-/// tells what may come.
+/// Delivers an event until the provider would stop, and returns the last outcome. On the way, `may_be`
+/// says which other results are possible.
 async fn deliver(dedup: &Dedup, number: usize, may_be: impl Fn(&Once<()>) -> bool) -> Outcome<()> {
     loop {
         let outcome = dedup.once(key(number), work()).await;
@@ -54,7 +54,7 @@ async fn after_a_worker_was_killed_its_lease_ends_and_the_retry_is_processed() {
         return;
     };
     let mut worker = Worker::start("faults::works_until_killed", &server, "1");
-    worker.line_after("in work");
+    worker.line_after("in progress");
     worker.kill();
 
     let dedup = Dedup::new(patient(&server.url()).await).with_lease(LONG);
@@ -71,7 +71,7 @@ async fn works_until_killed() {
     let lease = Duration::from_secs(lease.parse().unwrap());
     let dedup = Dedup::new(patient(&url).await).with_lease(lease);
     let work = async {
-        println!("\nin work");
+        println!("\nin progress");
         pending::<io::Result<()>>().await
     };
     let outcome = dedup.once(key(1), work).await;
@@ -263,13 +263,13 @@ async fn a_claim_that_is_cut_off_is_an_error_and_the_retry_is_processed() {
     };
     let proxy = Proxy::start(&server).await;
     let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(Duration::from_secs(1));
-    for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutAnswer)] {
+    for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutResponse)] {
         proxy.set(fault);
-        let work = async { panic!("in work without a claim") };
+        let work = async { panic!("it runs without a claim") };
         let outcome: Once<()> = dedup.once(key(number), work).await;
         assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?}");
 
-        // Where only the answer was lost, the claim stands until its lease ends.
+        // Where only the response was lost, the claim stands until its lease ends.
         let may_be = |outcome: &Once<()>| is_unavailable(outcome) || is_in_progress(outcome);
         let outcome = deliver(&dedup, number, may_be).await;
         assert!(
@@ -287,7 +287,7 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
     let proxy = Proxy::start(&server).await;
     let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(LONG);
     let cut = async {
-        proxy.set(Fault::CutAnswer);
+        proxy.set(Fault::CutResponse);
         io::Result::Ok("kept")
     };
     let outcome = dedup.once(key(1), cut).await;
@@ -301,7 +301,7 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
         ),
         "{outcome:?}"
     );
-    // The server has recorded it, although its answer was lost.
+    // The server has recorded it, although its response was lost.
     let again = deliver(&dedup, 1, is_unavailable).await;
     assert!(matches!(again, Outcome::AlreadyHandled), "{again:?}");
 }
@@ -338,7 +338,7 @@ async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Dur
     }
 
     let dedup = dedup.with_lease(Duration::from_secs(1));
-    proxy.set(Fault::CutAnswer);
+    proxy.set(Fault::CutResponse);
     let counts: Arc<Vec<Counts>> = Arc::new((0..events).map(|_| Counts::default()).collect());
     let tasks: Vec<_> = (0..TASKS)
         .map(|seed| {
@@ -381,7 +381,7 @@ async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Dur
             proxy.set(if cut_call {
                 Fault::CutCall
             } else {
-                Fault::CutAnswer
+                Fault::CutResponse
             });
         }
     });

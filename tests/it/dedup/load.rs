@@ -51,7 +51,7 @@ pub(crate) async fn deliver(store: impl Store, seed: u64) -> Vec<usize> {
         .collect()
 }
 
-/// Delivers an event, and tells whether the sender would stop.
+/// Delivers an event, and returns whether the provider would stop.
 async fn deliver_one(
     dedup: &Dedup,
     successes: &AtomicUsize,

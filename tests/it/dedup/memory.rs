@@ -89,7 +89,7 @@ async fn when_full_what_has_ended_goes_before_what_is_done() {
 }
 
 #[tokio::test]
-async fn a_store_for_no_key_refuses_every_claim() {
+async fn a_store_without_capacity_rejects_every_claim() {
     let full = MemoryStore::with_capacity(0).claim(key(1), LONG).await;
     assert!(matches!(full, Err(StoreError::Full)));
 }
@@ -120,7 +120,7 @@ async fn a_clock_that_jumps_ahead_ends_times_early() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_back_makes_repeats_wait() {
+async fn a_clock_that_jumps_back_makes_duplicates_wait() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let claim = fresh(store.claim(key(1), LONG).await.unwrap());

@@ -296,7 +296,7 @@ async fn work_is_not_begun_when_the_claim_took_longer_than_the_lease() {
     assert!(matches!(outcome, Outcome::LeaseExpired));
 }
 
-/// A store that notes what it is asked for, and fails as told.
+/// A store that records its calls, and fails in one of them.
 #[derive(Clone, Default)]
 struct Scripted {
     calls: Arc<Mutex<Vec<(&'static str, Duration)>>>,
@@ -371,7 +371,7 @@ async fn failed_and_late_work_releases_its_claim() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_reached_is_never_taken_for_an_answer() {
+async fn a_store_that_cannot_be_reached_is_never_taken_for_a_response() {
     let dedup = |fails| {
         let calls = Arc::default();
         Dedup::new(Scripted { calls, fails })

@@ -22,7 +22,7 @@ pub(crate) enum Fault {
     /// Breaks the connection before the server gets the next call.
     CutCall,
     /// Breaks the connection after the server has executed the next call.
-    CutAnswer,
+    CutResponse,
     /// Holds back all responses until the fault is `None` again.
     Hang,
     /// Breaks every connection at once.
@@ -135,7 +135,7 @@ async fn pass(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     };
     let mut server = TcpStream::connect(server).await?;
     let (mut fault, mut old) = (shared.fault.subscribe(), shared.old.subscribe());
-    let (mut calls, mut answers) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let (mut calls, mut responses) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         let treatment = match *old.borrow_and_update() {
             (first_new, old) if number < first_new => old,
@@ -160,13 +160,13 @@ async fn pass(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
                     Old::Open | Old::Closed => server.write_all(&calls[..length]).await?,
                 }
             }
-            length = server.read(&mut answers), if !hangs => {
+            length = server.read(&mut responses), if !hangs => {
                 let length = length?;
-                if length == 0 || shared.take(Fault::CutAnswer) {
+                if length == 0 || shared.take(Fault::CutResponse) {
                     return Ok(());
                 }
                 if !matches!(treatment, Old::Silent) {
-                    client.write_all(&answers[..length]).await?;
+                    client.write_all(&responses[..length]).await?;
                 }
             }
         }

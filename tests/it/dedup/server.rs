@@ -24,7 +24,7 @@ impl Server {
         Self::start_as(false)
     }
 
-    /// Starts a server that writes to the disk whatever it answers.
+    /// Starts a server that writes to the disk whatever it responses.
     pub(crate) fn start_durable() -> Option<Self> {
         Self::start_as(true)
     }
@@ -116,7 +116,7 @@ impl Server {
         }
     }
 
-    /// Starts a stopped server on the same port, with all it had answered if it is durable.
+    /// Starts a stopped server on the same port, with everything it had acknowledged if it is durable.
     pub(crate) fn start_again(&mut self) {
         for _ in 0..100 {
             if self.try_start() {

@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use crate::support::{Sample, read, read_as, sample, samples};
+use crate::support::{Sample, found, read, read_as, sample, samples};
 use chrono::{DateTime, Utc};
 use leadhook::{
     Delivery, Envelope, Event, Grader, Graphoid, Lead, ScoreApp,
@@ -10,7 +10,7 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneNumber, PhoneValidator, SaveLead, TombaEvent,
     },
 };
@@ -55,28 +55,11 @@ fn time(value: &Value) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.to_utc())
 }
 
-/// Moves the flat shape of Grader.io's webhook tester into the nested one, in which it is written.
-fn nested(mut sent: Value) -> Value {
-    let data = &mut sent["data"];
-    if let Some(id) = data
-        .as_object_mut()
-        .and_then(|data| data.remove("submission_id"))
-    {
-        data["submission"] = json!({
-            "id": id,
-            "score": data["score"].take(),
-            "grade": data["grade"].take(),
-            "form_data": data["form_data"].take(),
-        });
-    }
-    sent
-}
-
 /// Checks that an event serializes to all that was sent, and is read again as the same.
 #[track_caller]
 fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample) -> Envelope<E> {
     let envelope: Envelope<E> = read_as(body.clone()).unwrap();
-    let sent = nested(serde_json::from_slice(body).unwrap());
+    let sent = serde_json::from_slice(body).unwrap();
     for written in [
         serde_json::to_string(&envelope).unwrap(),
         serde_json::to_string_pretty(&envelope).unwrap(),
@@ -138,10 +121,17 @@ fn scoreapp_samples() {
 
 /// Checks that a sample is read the same by its own type and by its shape.
 #[track_caller]
-fn is<E: Event + Clone + Debug + PartialEq>(sample: &Sample, wrap: impl Fn(E) -> TombaEvent) {
-    let envelope = keeps_everything::<E>(sample);
+fn is<T>(sample: &Sample, wrap: impl Fn(T) -> TombaEvent)
+where
+    T: Clone + Debug + PartialEq,
+    LookupResult<T>: Event,
+{
+    let envelope = keeps_everything::<LookupResult<T>>(sample);
     let recognized = keeps_everything::<TombaEvent>(sample);
-    assert_eq!(recognized.event, wrap(envelope.event.clone()));
+    let LookupResult::Found(found) = envelope.event.clone() else {
+        panic!("{} was not found", sample.path);
+    };
+    assert_eq!(recognized.event, wrap(found));
     assert_eq!(recognized.name(), envelope.name());
     assert_eq!(recognized.lead(), envelope.lead());
 }
@@ -152,7 +142,11 @@ fn tomba_samples() {
     assert_eq!(samples.len(), 18);
     for sample in &samples {
         match sample.path.strip_prefix("tomba/").unwrap() {
-            "save_lead_empty_docs_sample" => is(sample, TombaEvent::SaveLead),
+            "save_lead_empty_docs_sample" => {
+                let saved = keeps_everything::<SaveLead>(sample);
+                let recognized = keeps_everything::<TombaEvent>(sample);
+                assert_eq!(recognized.event, TombaEvent::SaveLead(saved.event));
+            }
             "email_verifier_2023" | "email_verifier_2025" => is(sample, TombaEvent::EmailVerifier),
             "email_finder_2023" | "email_finder_zapier_nulls" => {
                 is(sample, TombaEvent::EmailFinder);
@@ -160,7 +154,7 @@ fn tomba_samples() {
             "author_finder_with_info" => is(sample, TombaEvent::AuthorFinder),
             "author_finder_2023" => {
                 // Without an article it looks as an email-finder's result does.
-                keeps_everything::<AuthorFinder>(sample);
+                keeps_everything::<LookupResult<AuthorFinder>>(sample);
                 is(sample, TombaEvent::EmailFinder);
             }
             "domain_search_2021" | "domain_search_2023" | "domain_search_2026_third_party" => {
@@ -170,9 +164,29 @@ fn tomba_samples() {
             "phone_validator_region" | "phone_validator_zapier_shape" => {
                 is(sample, TombaEvent::PhoneValidator);
             }
-            "error_body_rest" => is(sample, TombaEvent::Error),
+            "error_body_rest" => {
+                let failed = keeps_everything::<LookupResult<EmailFinder>>(sample);
+                let recognized = keeps_everything::<TombaEvent>(sample);
+                let LookupResult::Failed(error) = failed.event else {
+                    panic!("it did not fail");
+                };
+                assert_eq!(recognized.event, TombaEvent::Failed(error));
+            }
+            "data_null" | "data_empty_object" => {
+                for event in [
+                    read_as::<LookupResult<EmailVerifier>>(sample.body.clone())
+                        .unwrap()
+                        .event
+                        .found()
+                        .is_none(),
+                    read_as::<TombaEvent>(sample.body.clone()).unwrap().event
+                        == TombaEvent::NotFound,
+                ] {
+                    assert!(event, "{}", sample.path);
+                }
+            }
             // The shapes of no event that is documented to come by a webhook.
-            "data_null" | "data_empty_object" | "linkedin_finder_zapier" => {
+            "linkedin_finder_zapier" => {
                 let envelope = keeps_everything::<TombaEvent>(sample);
                 let TombaEvent::Unknown(raw) = envelope.event else {
                     panic!("{} was recognized", sample.path);
@@ -221,53 +235,48 @@ fn a_loss_is_seen() {
 
 #[test]
 fn every_documented_event_is_a_variant_of_its_own() {
-    let submission = r#"{"submission":{"id":"sub_1"}}"#;
+    let submission = r#"{"submission":{"id":"sub_1","form_data":{"email":"a@b.c"}}}"#;
     let raw = r#"{"any":[1]}"#;
     assert_eq!(GraderEvent::NAMES.len(), 10);
     for name in GraderEvent::NAMES {
-        let data = if name.starts_with("submission.") {
-            submission
-        } else {
-            raw
-        };
+        let is_submission = name.starts_with("submission.");
+        let data = if is_submission { submission } else { raw };
         let body = format!(r#"{{"event":"{name}","data":{data}}}"#);
         let envelope = read::<Grader>(body.clone()).unwrap();
         assert_eq!(envelope.name(), *name);
-        assert!(
-            !matches!(envelope.event, GraderEvent::Unknown { .. }),
-            "{name}"
-        );
+        assert!(envelope.event.is_known(), "{name}");
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), body);
+        assert_eq!(envelope.event.submission().is_some(), is_submission);
         assert_eq!(
-            serde_json::to_string(&envelope).unwrap(),
-            body.replace("{\"id\":\"sub_1\"}", "{\"id\":\"sub_1\",\"form_data\":{}}")
+            envelope.lead().and_then(|lead| lead.id).as_deref(),
+            is_submission.then_some("sub_1")
         );
-        assert_eq!(envelope.lead().is_some(), name.starts_with("submission."));
     }
 
-    let lead = r#"{"lead":{"id":"lead_1"}}"#;
+    let lead = r#"{"lead":{"id":"lead_1","name":"Acme"}}"#;
     assert_eq!(GraphoidEvent::NAMES.len(), 8);
     for name in GraphoidEvent::NAMES {
-        let data = if name.starts_with("lead.") { lead } else { raw };
+        let is_lead = name.starts_with("lead.");
+        let data = if is_lead { lead } else { raw };
         let body = format!(r#"{{"event":"{name}","data":{data}}}"#);
         let envelope = read::<Graphoid>(body.clone()).unwrap();
-        assert!(
-            !matches!(envelope.event, GraphoidEvent::Unknown { .. }),
-            "{name}"
-        );
+        assert!(envelope.event.is_known(), "{name}");
         assert_eq!(serde_json::to_string(&envelope).unwrap(), body);
-        assert_eq!(envelope.lead().is_some(), name.starts_with("lead."));
+        assert_eq!(envelope.event.lead_event().is_some(), is_lead);
+        assert_eq!(
+            envelope.lead().and_then(|lead| lead.id).as_deref(),
+            is_lead.then_some("lead_1")
+        );
     }
 
     assert_eq!(ScoreAppEvent::NAMES.len(), 4);
     for name in ScoreAppEvent::NAMES {
-        let body = format!(r#"{{"event_name":"{name}","data":{{"id":"1e11c712"}}}}"#);
+        let body = format!(r#"{{"event_name":"{name}","data":{{"id":"1e11c712","phone":"+1"}}}}"#);
         let envelope = read::<ScoreApp>(body).unwrap();
         assert_eq!(envelope.name(), *name);
-        assert!(
-            !matches!(envelope.event, ScoreAppEvent::Unknown { .. }),
-            "{name}"
-        );
-        assert!(envelope.lead().is_some());
+        assert!(envelope.event.is_known(), "{name}");
+        assert_eq!(envelope.event.quiz().unwrap().id, "1e11c712");
+        assert_eq!(envelope.lead().unwrap().id.as_deref(), Some("1e11c712"));
     }
 }
 
@@ -355,30 +364,34 @@ fn numbers_and_lists_of_scoreapp_and_tomba_are_typed() {
     assert_eq!(quiz.answers_to("Question 4").count(), 0);
     assert!(quiz.category_score("Category 3").is_none());
 
-    let search: DomainSearch = read_as(sample("tomba/domain_search_2021")).unwrap().event;
+    let search: DomainSearch = found(sample("tomba/domain_search_2021"));
     assert_eq!(search.emails.len(), 3);
     let meta = search.meta.unwrap();
     assert_eq!(
         (meta.total, meta.page_size, meta.current, meta.total_pages),
         (Some(11), Some(10), Some(0), Some(2))
     );
-    let search: DomainSearch = read_as(sample("tomba/domain_search_2023")).unwrap().event;
+    let search: DomainSearch = found(sample("tomba/domain_search_2023"));
     assert_eq!(
         search.emails[0].phone_number,
         Some(PhoneNumber::IsKnown(false))
     );
-    let phone: PhoneFinder = read_as(sample("tomba/phone_finder_2023")).unwrap().event;
-    assert_eq!(phone.timezones, ["America/Adak"]);
-    let error: LookupError = read_as(sample("tomba/error_body_rest")).unwrap().event;
+    let phone: PhoneFinder = found(sample("tomba/phone_finder_2023"));
+    assert_eq!(phone.phones()[0].timezones, ["America/Adak"]);
+    let LookupResult::Failed(error) =
+        read_as::<LookupResult<EmailFinder>>(sample("tomba/error_body_rest"))
+            .unwrap()
+            .event
+    else {
+        panic!()
+    };
     assert_eq!(
         (error.kind.as_deref(), error.code),
         (Some("invalid_request"), Some(404))
     );
-    let verified: EmailVerifier = read_as(sample("tomba/email_verifier_2025")).unwrap().event;
+    let verified: EmailVerifier = found(sample("tomba/email_verifier_2025"));
     assert_eq!(verified.email.mx.unwrap().records.len(), 2);
-    let phone: PhoneValidator = read_as(sample("tomba/phone_validator_region"))
-        .unwrap()
-        .event;
+    let phone: PhoneValidator = found(sample("tomba/phone_validator_region"));
     assert_eq!(phone.region.unwrap().code.as_deref(), Some("US"));
 }
 
@@ -391,6 +404,7 @@ fn known(lead: Option<Lead>) -> Value {
         "email",
         "first_name",
         "full_name",
+        "id",
         "job_title",
         "last_name",
         "phone",
@@ -409,7 +423,7 @@ fn known(lead: Option<Lead>) -> Value {
 }
 
 #[test]
-fn leads_of_all_senders_are_in_the_same_words() {
+fn leads_of_all_providers_have_the_same_fields() {
     let lead = |path: &str| match path.split_once('/').unwrap().0 {
         "grader" => known(read::<Grader>(sample(path)).unwrap().lead()),
         "graphoid" => known(read::<Graphoid>(sample(path)).unwrap().lead()),
@@ -419,7 +433,7 @@ fn leads_of_all_senders_are_in_the_same_words() {
     assert_eq!(
         lead("grader/submission_scored_nested"),
         json!({
-            "email": "john.doe@acme.com", "first_name": "John", "last_name": "Doe",
+            "id": "sub_xyz789", "email": "john.doe@acme.com", "first_name": "John", "last_name": "Doe",
             "full_name": "John Doe", "company": "Acme Corporation", "job_title": "VP Marketing",
             "phone": "+1-555-0123", "website": "https://acme.com", "score": 87, "rating": "hot",
         })
@@ -427,29 +441,32 @@ fn leads_of_all_senders_are_in_the_same_words() {
     assert_eq!(
         lead("grader/submission_scored_test_flat"),
         json!({
-            "email": "john.doe@acme.com", "company": "Acme Corporation",
+            "id": "sub_xyz789", "email": "john.doe@acme.com", "company": "Acme Corporation",
             "job_title": "VP Marketing", "score": 87, "rating": "hot",
         })
     );
-    assert_eq!(lead("graphoid/lead_won"), json!({"company": "Acme Corp"}));
+    assert_eq!(
+        lead("graphoid/lead_won"),
+        json!({"id": "lead_4mNp...", "company": "Acme Corp"})
+    );
     assert_eq!(
         lead("scoreapp/quiz_started"),
-        json!({"email": "example@example.com"})
+        json!({"id": "1e11c712-c4f7-48e9-8bc7-7d86ea273a6f", "email": "example@example.com"})
     );
     assert_eq!(
         lead("scoreapp/quiz_finished"),
-        json!({"email": "example@example.com", "score": 54, "rating": "medium"})
+        json!({
+            "id": "1e11c712-c4f7-48e9-8bc7-7d86ea273a6f", "email": "example@example.com",
+            "score": 54, "rating": "medium",
+        })
     );
     assert_eq!(
         lead("scoreapp/quiz_finished_custom_tiers_partial"),
         json!({
+            "id": "00000000-0000-4000-8000-000000000001",
             "email": "ann.lee@example.com", "first_name": "Ann", "last_name": "Lee",
             "full_name": "Ann Lee", "score": 36, "rating": "Low to Average Strength",
         })
-    );
-    assert_eq!(
-        lead("tomba/save_lead_empty_docs_sample"),
-        json!({"score": 0})
     );
     assert_eq!(
         lead("tomba/email_verifier_2025"),
@@ -480,7 +497,7 @@ fn leads_of_all_senders_are_in_the_same_words() {
         json!({"phone": "+15551234567"})
     );
     assert!(
-        read_as::<LookupError>(sample("tomba/error_body_rest"))
+        read_as::<LookupResult<EmailFinder>>(sample("tomba/error_body_rest"))
             .unwrap()
             .lead()
             .is_none()
@@ -492,7 +509,7 @@ fn leads_of_all_senders_are_in_the_same_words() {
             .is_none()
     );
     assert!(
-        read_as::<EmailFinder>(sample("tomba/email_finder_2023"))
+        read_as::<LookupResult<EmailFinder>>(sample("tomba/email_finder_2023"))
             .unwrap()
             .lead()
             .is_some()

@@ -9,7 +9,7 @@ use leadhook::{
     Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Secret, SignatureFormat,
     SignedProvider, Signer, Tomba, VerifyError,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneValidator, SaveLead,
     },
 };
@@ -45,13 +45,12 @@ fn receive_from_all(body: &[u8]) {
         assert!(read::<Tomba>(written).is_ok(), "{envelope:?}");
     }
     let _ = delivery.read_as::<SaveLead>();
-    let _ = delivery.read_as::<EmailVerifier>();
-    let _ = delivery.read_as::<EmailFinder>();
-    let _ = delivery.read_as::<AuthorFinder>();
-    let _ = delivery.read_as::<DomainSearch>();
-    let _ = delivery.read_as::<PhoneFinder>();
-    let _ = delivery.read_as::<PhoneValidator>();
-    let _ = delivery.read_as::<LookupError>();
+    let _ = delivery.read_as::<LookupResult<EmailVerifier>>();
+    let _ = delivery.read_as::<LookupResult<EmailFinder>>();
+    let _ = delivery.read_as::<LookupResult<AuthorFinder>>();
+    let _ = delivery.read_as::<LookupResult<DomainSearch>>();
+    let _ = delivery.read_as::<LookupResult<PhoneFinder>>();
+    let _ = delivery.read_as::<LookupResult<PhoneValidator>>();
     let _ = delivery.json::<serde_json::Value>();
 }
 
