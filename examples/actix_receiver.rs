@@ -88,11 +88,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn configure(app: &mut ServiceConfig, settings: &Settings) {
-    let lookups = &settings.tomba_lookups;
-    route::<GraderEvent>(app, "/webhooks/grader", &settings.grader);
-    route::<GraphoidEvent>(app, "/webhooks/graphoid", &settings.graphoid);
-    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", &settings.scoreapp);
-    route::<SaveLead>(app, "/webhooks/tomba/save-lead", &settings.tomba_leads);
+    let lookups = settings.tomba_lookups.as_ref();
+    route::<GraderEvent>(app, "/webhooks/grader", settings.grader.as_ref());
+    route::<GraphoidEvent>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
+    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
+    route::<SaveLead>(
+        app,
+        "/webhooks/tomba/save-lead",
+        settings.tomba_leads.as_ref(),
+    );
     route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", lookups);
     route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", lookups);
     route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", lookups);
@@ -102,7 +106,7 @@ fn configure(app: &mut ServiceConfig, settings: &Settings) {
 }
 
 /// Adds the route of a provider's events, unless the provider is not served.
-fn route<E>(app: &mut ServiceConfig, path: &str, receiver: &Option<Receiver<E::Provider>>)
+fn route<E>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
 where
     E: Event<Provider: ResponseDeadline> + 'static,
 {

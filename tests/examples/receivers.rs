@@ -248,7 +248,7 @@ fn status(stream: &mut TcpStream) -> u16 {
     let (_, rest) = head.split_once("content-length: ").unwrap();
     let length = rest.split("\r\n").next().unwrap().parse().unwrap();
     stream.read_exact(&mut vec![0; length]).unwrap();
-    head[9..12].parse().unwrap()
+    head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 fn signal(receiver: &Receiver, signal: &str) {
