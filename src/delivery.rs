@@ -14,6 +14,8 @@ use crate::read::age_limit::AgeLimit;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
 use crate::read::json;
+use crate::read::tolerant::LeftOut;
+use crate::read::unread::Unread;
 
 /// A verified delivery from provider `P`, with its body.
 ///
@@ -161,9 +163,64 @@ impl<P: Provider> Delivery<P> {
         &self,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Result<Envelope<E>, ReadError> {
-        let envelope: Envelope<E> = read::event(&self.body)?;
+        let (envelope, left_out) = read::event::<E>(&self.body)?;
+        Self::trace_left_out(&envelope, &left_out);
         self.age_limit.check(envelope.timestamp, now)?;
         Ok(envelope)
+    }
+
+    /// Tells the operator that values of a body were left out. The paths have documented keys only.
+    #[cfg(feature = "tracing")]
+    fn trace_left_out<E: Event>(envelope: &Envelope<E>, left_out: &LeftOut) {
+        if left_out.count > 0 {
+            tracing::warn!(
+                provider = P::NAME,
+                event = envelope.known_name(),
+                paths = left_out.paths.join(", "),
+                count = left_out.count,
+                "values in an unexpected form were left out"
+            );
+        }
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    fn trace_left_out<E: Event>(_: &Envelope<E>, _: &LeftOut) {}
+
+    /// Lists what the body has and an envelope that was read from it does not: undocumented keys,
+    /// values that were left out because they have an unexpected form, and all but the first of
+    /// several members with the same key.
+    ///
+    /// A renamed field shows here on the day it is renamed. The list is empty for all documented
+    /// bodies. It is computed by this call, which reads the body and writes the envelope once more.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Graphoid};
+    ///
+    /// let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1","worth":45000}}}"#;
+    /// let delivery = Delivery::<Graphoid>::from_storage(body);
+    /// let unread = delivery.unread(&delivery.read()?);
+    /// assert_eq!(unread.paths(), ["data.lead.worth"]);
+    /// # Ok::<(), leadhook::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) -> Unread {
+        Unread::of(&self.body, envelope)
+    }
+
+    /// Tells the operator how much of a body was not read, if the log has a place for it.
+    #[cfg(all(feature = "tracing", any(feature = "axum", feature = "actix")))]
+    pub(crate) fn trace_unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let count = self.unread(envelope).count();
+            if count > 0 {
+                tracing::debug!(
+                    provider = P::NAME,
+                    event = envelope.known_name(),
+                    count,
+                    "parts of the body were not read"
+                );
+            }
+        }
     }
 
     /// Reads the whole body as a type of your own, without an age limit.

@@ -131,6 +131,11 @@ pub trait Event: Sized + Serialize {
     /// The names of the events that are known.
     const NAMES: &'static [&'static str];
 
+    /// The sizes in bytes of the largest elements of its lists: of objects, and of other values. They
+    /// decide whether the fast pass could take too much memory for a body.
+    #[doc(hidden)]
+    const ELEMENT_SIZES: (usize, usize) = (0, 0);
+
     /// Reads the event that is called `name`.
     ///
     /// `data` is the value of the envelope's data key, null where that is missing; for a
@@ -142,8 +147,31 @@ pub trait Event: Sized + Serialize {
     /// That of the deserializer, where the data has another shape than the event has.
     fn read<'de, D: Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error>;
 
+    /// Reads data that [`read`](Self::read) failed to read, or returns `None` if that failure is an
+    /// error, as it is by default.
+    ///
+    /// It is for events whose data the provider does not document. The provider would count the
+    /// response to an error as a failure of your endpoint, although nobody knows the right shape.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's error.
+    fn read_unexpected<'de, D: Deserializer<'de>>(
+        name: &str,
+        data: D,
+    ) -> Result<Option<Self>, D::Error> {
+        let _ = (name, data);
+        Ok(None)
+    }
+
     /// The event's name on the wire.
     fn name(&self) -> &str;
+
+    /// Whether the event's data has a type, so that it is not merely kept as raw JSON because the
+    /// event or the shape of its data is unknown. By default, whether its name is a known one.
+    fn is_known(&self) -> bool {
+        Self::NAMES.contains(&self.name())
+    }
 
     /// Finds the name of the event in a body that doesn't say it. Asked for a
     /// [bare](Layout::Bare) layout only; the first of [`NAMES`](Self::NAMES) unless told otherwise.

@@ -23,7 +23,11 @@ pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
 impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
     pub(super) fn read(delivery: Delivery<P>) -> Result<Self, Rejection> {
         match delivery.read_as() {
-            Ok(envelope) => Ok(Self { delivery, envelope }),
+            Ok(envelope) => {
+                #[cfg(feature = "tracing")]
+                delivery.trace_unread(&envelope);
+                Ok(Self { delivery, envelope })
+            }
             Err(error) => Err(Rejection::unreadable(&delivery, error)),
         }
     }

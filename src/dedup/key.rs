@@ -93,11 +93,8 @@ impl<P: Provider> Delivery<P> {
             return None;
         }
         let text = str::from_utf8(self.body()).ok()?;
-        let head = Head::read(text, P::LAYOUT).ok()?;
-        let id = head
-            .id
-            .filter(|id| !id.is_empty() && head.duplicate.is_none())?;
-        Some((head.workspace_id.unwrap_or_default(), id))
+        let [_, workspace, id] = Head::read(text, P::LAYOUT).ok()?.into_identity()?;
+        Some((workspace, id))
     }
 }
 

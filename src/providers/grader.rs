@@ -17,7 +17,7 @@ use crate::provider::{
     EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
 use crate::providers::EventData;
-use crate::read::lenient::Payload;
+use crate::read::lenient::{ElementSizes, Payload};
 use crate::read::raw_json::RawJson;
 
 mod form;
@@ -59,13 +59,13 @@ events! {
     /// carry the same data is an assumption; the rest keeps raw JSON.
     pub enum GraderEvent of Grader {
         /// A form was submitted.
-        SubmissionCreated(SubmissionEvent) = "submission.created",
+        SubmissionCreated(SubmissionEvent) = "submission.created" (assumed),
         /// A submission was scored.
         SubmissionScored(SubmissionEvent) = "submission.scored",
         /// A submission was given to someone.
-        SubmissionRouted(SubmissionEvent) = "submission.routed",
+        SubmissionRouted(SubmissionEvent) = "submission.routed" (assumed),
         /// A submission was changed.
-        SubmissionUpdated(SubmissionEvent) = "submission.updated",
+        SubmissionUpdated(SubmissionEvent) = "submission.updated" (assumed),
         /// A grader was switched on.
         GraderActivated(RawJson) = "grader.activated",
         /// A grader was paused.
@@ -179,6 +179,8 @@ impl<'de> Deserialize<'de> for SubmissionEvent {
 }
 
 impl Payload for SubmissionEvent {
+    const ELEMENT_SIZES: ElementSizes = <EitherShape as Payload>::ELEMENT_SIZES;
+
     fn is_documented_key(key: &str) -> bool {
         <EitherShape as Payload>::is_documented_key(key)
     }

@@ -55,15 +55,15 @@ events! {
         /// A lead was won.
         LeadWon(LeadEvent) = "lead.won",
         /// A lead was created.
-        LeadCreated(LeadEvent) = "lead.created",
+        LeadCreated(LeadEvent) = "lead.created" (assumed),
         /// A lead was changed.
-        LeadUpdated(LeadEvent) = "lead.updated",
+        LeadUpdated(LeadEvent) = "lead.updated" (assumed),
         /// A lead was lost.
-        LeadLost(LeadEvent) = "lead.lost",
+        LeadLost(LeadEvent) = "lead.lost" (assumed),
         /// A lead was given to another user.
-        LeadReassigned(LeadEvent) = "lead.reassigned",
+        LeadReassigned(LeadEvent) = "lead.reassigned" (assumed),
         /// A lead moved to another stage.
-        LeadStageChanged(LeadEvent) = "lead.stage_changed",
+        LeadStageChanged(LeadEvent) = "lead.stage_changed" (assumed),
         /// A ticket was escalated.
         TicketEscalated(RawJson) = "ticket.escalated",
         /// An analysis is complete.

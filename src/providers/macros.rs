@@ -34,6 +34,13 @@ macro_rules! payload {
         }
 
         impl crate::read::lenient::Payload for $name {
+            const ELEMENT_SIZES: crate::read::lenient::ElementSizes = {
+                let sizes = (0, 0);
+                $($(let sizes = crate::read::lenient::larger(sizes, <$rtype as crate::read::lenient::Lenient>::ELEMENT_SIZES);)*)?
+                $(let sizes = crate::read::lenient::larger(sizes, <$type as crate::read::lenient::Lenient>::ELEMENT_SIZES);)*
+                sizes
+            };
+
             fn is_documented_key(key: &str) -> bool {
                 $($(key == stringify!($rfield) || <$rtype as crate::read::lenient::Lenient>::is_documented_key(key) ||)*)?
                 $(key == wire_name!($field $($wire)?) || <$type as crate::read::lenient::Lenient>::is_documented_key(key) ||)*
@@ -52,11 +59,14 @@ macro_rules! wire_name {
     };
 }
 /// Declares an event enum: each documented event by its name on the wire, and `Unknown`.
+///
+/// `(assumed)` after the name says that the provider documents no body for the event, so that it is
+/// `Unknown` if its data does not have the assumed shape.
 macro_rules! events {
     (
         $(#[$meta:meta])*
         pub enum $enum:ident of $provider:ident {
-            $($(#[$vmeta:meta])* $variant:ident($data:ty) = $name:literal,)*
+            $($(#[$vmeta:meta])* $variant:ident($data:ty) = $name:literal $(($assumed:tt))?,)*
         }
     ) => {
         $(#[$meta])*
@@ -80,6 +90,12 @@ macro_rules! events {
 
             const NAMES: &'static [&'static str] = &[$($name),*];
 
+            const ELEMENT_SIZES: (usize, usize) = {
+                let sizes = (0, 0);
+                $(let sizes = crate::read::lenient::larger(sizes, <$data as crate::read::lenient::Lenient>::ELEMENT_SIZES);)*
+                sizes
+            };
+
             fn read<'de, D: serde::Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error> {
                 match name {
                     $($name => crate::read::lenient::Lenient::deserialize(data).map(Self::$variant),)*
@@ -90,11 +106,25 @@ macro_rules! events {
                 }
             }
 
+            fn read_unexpected<'de, D: serde::Deserializer<'de>>(name: &str, data: D) -> Result<Option<Self>, D::Error> {
+                const ASSUMED: &[(&str, &str)] = &[$($((stringify!($assumed), $name),)?)*];
+
+                if !ASSUMED.iter().any(|(_, assumed)| name == *assumed) {
+                    return Ok(None);
+                }
+                let data = serde::Deserialize::deserialize(data)?;
+                Ok(Some(Self::Unknown { name: name.into(), data }))
+            }
+
             fn name(&self) -> &str {
                 match self {
                     $(Self::$variant(_) => $name,)*
                     Self::Unknown { name, .. } => name,
                 }
+            }
+
+            fn is_known(&self) -> bool {
+                !matches!(self, Self::Unknown { .. })
             }
 
             fn lead(&self) -> Option<crate::lead::Lead> {

@@ -118,6 +118,7 @@ macro_rules! event {
             type Provider = Tomba;
 
             const NAMES: &'static [&'static str] = &[Self::NAME];
+            const ELEMENT_SIZES: (usize, usize) = <Self as Payload>::ELEMENT_SIZES;
 
             fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
                 Deserialize::deserialize(body).map($read)

@@ -4,6 +4,7 @@
 //! whose fields follow them.
 
 use alloc::{
+    borrow::Cow,
     boxed::Box,
     string::{String, ToString},
     vec::Vec,
@@ -20,10 +21,61 @@ use serde::{
 };
 
 use crate::read::raw_json::RawJson;
+use crate::read::scan;
+
+/// The name under which an optional value is read, as if it were a newtype.
+///
+/// A deserializer that knows nothing of it reads the value strictly. The tolerant one calls `visit_some`
+/// instead, and the value may be left out.
+pub(crate) const OPTIONAL: &str = "leadhook::optional";
+
+/// The name under which an optional value tells the tolerant deserializer the size of its elements, as
+/// if it were a tuple of that many fields.
+pub(crate) const ELEMENTS: &str = "leadhook::elements";
+
+/// The key of the map that `serde_json` makes of a fraction with its feature `arbitrary_precision`,
+/// which any crate of a build can turn on.
+pub(crate) const NUMBER: &str = "$serde_json::private::Number";
+
+/// How many bytes a list may take at once for as many elements as it is said to have.
+pub(crate) const CAUTIOUS: usize = 1024 * 1024;
+
+/// The sizes of the largest elements of lists in a type: of the elements that are objects, and of
+/// those that are scalars or members.
+pub(crate) type ElementSizes = (usize, usize);
+
+/// The larger of the sizes of two types.
+pub(crate) const fn larger(one: ElementSizes, other: ElementSizes) -> ElementSizes {
+    const fn max(one: usize, other: usize) -> usize {
+        if one > other { one } else { other }
+    }
+    (max(one.0, other.0), max(one.1, other.1))
+}
 
 /// A type of field, and how leniently it is read.
 pub(crate) trait Lenient: Sized + Serialize {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    /// The value that stands for one that is left out, unless the value is required.
+    const LEFT_OUT: Option<Self> = None;
+
+    /// The size of an element, for a type that holds many.
+    const ELEMENT: usize = 0;
+
+    /// The sizes of all elements in the type.
+    const ELEMENT_SIZES: ElementSizes = (0, 0);
+
+    /// Whether a value is written as an object.
+    const IS_OBJECT: bool = false;
+
+    /// Reads a value in any of the forms that providers send.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+
+    /// Reads a field. The tolerant deserializer can leave it out if it is optional.
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Self::LEFT_OUT {
+            None => Self::read(deserializer),
+            Some(_) => deserializer.deserialize_newtype_struct(OPTIONAL, Optional(PhantomData)),
+        }
+    }
 
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Serialize::serialize(self, serializer)
@@ -41,16 +93,46 @@ pub(crate) trait Lenient: Sized + Serialize {
     }
 }
 
+struct Optional<T>(PhantomData<T>);
+
+impl<'de, T: Lenient> Visitor<'de> for Optional<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an optional value")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        T::read(deserializer)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer
+            .deserialize_tuple_struct(ELEMENTS, T::ELEMENT, self)
+            .or_else(|error| T::LEFT_OUT.ok_or(error))
+    }
+}
+
 /// An object with documented fields. [`payload!`] implements it.
 pub(crate) trait Payload: DeserializeOwned + Serialize {
+    /// The sizes of the elements of its lists.
+    const ELEMENT_SIZES: ElementSizes = (0, 0);
+
     fn is_documented_key(key: &str) -> bool;
 }
 
 /// A large object, which is kept on the heap so that moving what holds it costs little.
 impl<T: Payload> Payload for Box<T> {
+    const ELEMENT_SIZES: ElementSizes = T::ELEMENT_SIZES;
+
     fn is_documented_key(key: &str) -> bool {
         T::is_documented_key(key)
     }
+}
+
+/// Whether a value means the same as null: PHP writes `[]` for an object without members.
+pub(crate) fn is_none(json: &str) -> bool {
+    json == "null" || (scan::is_list(json) && scan::elements(json).next().is_none())
 }
 
 /// A JSON value that is neither an object nor a list.
@@ -88,7 +170,7 @@ where
         }
     }
 
-    impl<T, F: FnOnce(&Scalar<'_>) -> Option<T>> Visitor<'_> for Reader<T, F> {
+    impl<'de, T, F: FnOnce(&Scalar<'_>) -> Option<T>> Visitor<'de> for Reader<T, F> {
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +200,18 @@ where
         fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
             self.read(&Scalar::Text(text))
         }
+
+        /// A fraction, with `arbitrary_precision`.
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+            let number: Option<(Cow<'de, str>, Cow<'de, str>)> = map.next_entry()?;
+            match number {
+                Some((key, digits)) if key == NUMBER => match digits.parse() {
+                    Ok(value) => self.read(&Scalar::Float(value)),
+                    Err(_) => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+                },
+                _ => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+            }
+        }
     }
 
     deserializer.deserialize_any(Reader(expected, read, PhantomData))
@@ -125,7 +219,9 @@ where
 
 /// Text, or a number or a boolean where text is documented. Null is none.
 impl Lenient for Option<String> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "text", |scalar| {
             Some(match *scalar {
                 Scalar::Null => None,
@@ -145,7 +241,7 @@ impl Lenient for Option<String> {
 
 /// Text that must be there.
 impl Lenient for String {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         present(deserializer, &"text")
     }
 }
@@ -155,7 +251,9 @@ impl Lenient for String {
 /// From 2^53 on, where an `f64` can't hold every whole number, it is refused, not rounded. A whole
 /// number is written without a fraction.
 impl Lenient for Option<f64> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a number", number)
     }
 
@@ -173,7 +271,9 @@ impl Lenient for Option<f64> {
 
 /// A whole number that isn't negative, or a numeric text. Null and the empty text are none.
 impl Lenient for Option<u64> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a count", |scalar| match *scalar {
             Scalar::Unsigned(value) => Some(Some(value)),
             ref other => match number(other)? {
@@ -190,7 +290,9 @@ impl Lenient for Option<u64> {
 
 /// A boolean, or 0 or 1, or the text of one. Null and the empty text are none.
 impl Lenient for Option<bool> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a boolean", |scalar| match *scalar {
             Scalar::Null | Scalar::Text("") => Some(None),
             Scalar::Bool(value) => Some(Some(value)),
@@ -207,7 +309,9 @@ impl Lenient for Option<bool> {
 
 /// A time in RFC 3339, with any offset and fraction. Any other scalar is none, as in the envelope.
 impl Lenient for Option<DateTime<Utc>> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a time", |scalar| match *scalar {
             Scalar::Text(text) => Some(time(text)),
             _ => Some(None),
@@ -225,7 +329,18 @@ where
     Option<T>: Lenient,
     T: Serialize,
 {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(Vec::new());
+    const ELEMENT: usize = size_of::<T>();
+    const ELEMENT_SIZES: ElementSizes = larger(
+        <Option<T> as Lenient>::ELEMENT_SIZES,
+        if <Option<T> as Lenient>::IS_OBJECT {
+            (Self::ELEMENT, 0)
+        } else {
+            (0, Self::ELEMENT)
+        },
+    );
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List<T>(PhantomData<T>);
 
         impl<'de, T> Visitor<'de> for List<T>
@@ -243,12 +358,13 @@ where
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                let one = <Option<T> as Lenient>::deserialize(text.into_deserializer())?;
+                let one = <Option<T> as Lenient>::read(text.into_deserializer())?;
                 Ok(one.into_iter().collect())
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
+                // Only the tolerant deserializer knows the length, and the list has it exactly then.
+                let mut list = with_capacity(seq.size_hint());
                 while let Some(Element(element)) = seq.next_element()? {
                     if let Some(element) = element {
                         list.push(element);
@@ -279,7 +395,11 @@ where
 
 /// An object. Null is none, and so is `[]`, which PHP writes for an object without members.
 impl<T: Payload> Lenient for Option<T> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+    const ELEMENT_SIZES: ElementSizes = T::ELEMENT_SIZES;
+    const IS_OBJECT: bool = true;
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object<T>(PhantomData<T>);
 
         impl<'de, T: Payload> Visitor<'de> for Object<T> {
@@ -319,7 +439,9 @@ impl<T: Payload> Lenient for Option<T> {
 
 /// An object that must be there.
 impl<T: Payload> Lenient for T {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const ELEMENT_SIZES: ElementSizes = <T as Payload>::ELEMENT_SIZES;
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         present(deserializer, &"an object")
     }
 
@@ -329,7 +451,7 @@ impl<T: Payload> Lenient for T {
 }
 
 impl Lenient for RawJson {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Deserialize::deserialize(deserializer)
     }
 }
@@ -340,8 +462,14 @@ where
     D: Deserializer<'de>,
     Option<T>: Lenient,
 {
-    <Option<T> as Lenient>::deserialize(deserializer)?
+    <Option<T> as Lenient>::read(deserializer)?
         .ok_or_else(|| D::Error::invalid_type(Unexpected::Unit, expected))
+}
+
+/// Creates a list for as many elements as there are, if that is known.
+pub(crate) fn with_capacity<T>(length: Option<usize>) -> Vec<T> {
+    let cautious = CAUTIOUS.checked_div(size_of::<T>()).unwrap_or(0);
+    Vec::with_capacity(length.unwrap_or(0).min(cautious))
 }
 
 /// Reads a time as the senders write it.

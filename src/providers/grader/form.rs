@@ -8,10 +8,11 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
 };
 
-use crate::read::lenient::Lenient;
+use crate::read::lenient::{ElementSizes, Lenient, with_capacity};
 use crate::read::raw_json::RawJson;
 
-/// The fields of a submitted form, in the order in which they were sent.
+/// The fields of a submitted form, in the order in which they were sent. Of several fields with the
+/// same name it has the first.
 ///
 /// The owner of the form chooses the names and what the values are. Look-ups for the usual fields
 /// know their usual names in any spelling: `jobTitle`, `job_title` and `Job Title` are one.
@@ -31,12 +32,11 @@ use crate::read::raw_json::RawJson;
 pub struct FormData(Vec<(String, RawJson)>);
 
 impl FormData {
-    /// The value of the field with exactly this name; the last one, should there be several.
+    /// The value of the field with exactly this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&RawJson> {
         self.0
             .iter()
-            .rev()
             .find(|(field, _)| field == name)
             .map(|(_, value)| value)
     }
@@ -132,12 +132,16 @@ fn text(value: &RawJson) -> Option<String> {
         return None;
     }
     let mut json = serde_json::Deserializer::from_str(value.as_str());
-    let text: Option<String> = Lenient::deserialize(&mut json).ok()?;
+    let text: Option<String> = Lenient::read(&mut json).ok()?;
     text.filter(|text| !text.trim().is_empty())
 }
 
 impl Lenient for FormData {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(Self(Vec::new()));
+    const ELEMENT: usize = size_of::<(String, RawJson)>();
+    const ELEMENT_SIZES: ElementSizes = (0, Self::ELEMENT);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Deserialize::deserialize(deserializer)
     }
 }
@@ -165,16 +169,49 @@ impl<'de> Deserialize<'de> for FormData {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FormData, A::Error> {
-                let mut fields = Vec::new();
+                let mut fields = with_capacity(map.size_hint());
                 while let Some(field) = map.next_entry()? {
                     fields.push(field);
                 }
+                remove_duplicates(&mut fields);
                 Ok(FormData(fields))
             }
         }
 
         deserializer.deserialize_any(Fields)
     }
+}
+
+/// Keeps the first of the fields with the same name.
+fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
+    /// Up to which number of fields comparing each with each is faster than sorting them.
+    const FEW: usize = 16;
+
+    let mut numbers: Vec<usize> = if fields.len() <= FEW {
+        let names = || fields.iter().map(|(name, _)| name).enumerate();
+        let is_repeated = |(number, name): &(usize, &String)| {
+            names().take(*number).any(|(_, earlier)| earlier == *name)
+        };
+        names()
+            .filter(is_repeated)
+            .map(|(number, _)| number)
+            .collect()
+    } else {
+        let mut sorted: Vec<_> = fields.iter().map(|(name, _)| name).enumerate().collect();
+        sorted.sort_unstable_by_key(|&(number, name)| (name, number));
+        let pairs = sorted.iter().zip(sorted.iter().skip(1));
+        pairs
+            .filter(|((_, one), (_, next))| one == next)
+            .map(|(_, (number, _))| *number)
+            .collect()
+    };
+    if numbers.is_empty() {
+        return;
+    }
+    numbers.sort_unstable();
+    let mut repeated = numbers.into_iter().peekable();
+    let mut number = 0..;
+    fields.retain(|_| repeated.next_if_eq(&number.next().unwrap_or(0)).is_none());
 }
 
 impl Serialize for FormData {

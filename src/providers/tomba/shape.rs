@@ -11,6 +11,7 @@ use super::{
 };
 use crate::lead::Lead;
 use crate::provider::Event;
+use crate::read::lenient::{is_none, larger};
 use crate::read::raw_json::RawJson;
 
 /// The name of a body that has the shape of no event.
@@ -36,6 +37,12 @@ macro_rules! shapes {
             type Provider = Tomba;
 
             const NAMES: &'static [&'static str] = &[$($payload::NAME),*];
+
+            const ELEMENT_SIZES: (usize, usize) = {
+                let sizes = (0, 0);
+                $(let sizes = larger(sizes, <$payload as Event>::ELEMENT_SIZES);)*
+                sizes
+            };
 
             fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
                 match name {
@@ -159,6 +166,6 @@ impl Shape<'_> {
 /// The members of an object but those that read as none; none if it is none.
 fn fields(json: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
     let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
-    fields.retain(|_, value| !matches!(value.get(), "null" | "[]"));
+    fields.retain(|_, value| !is_none(value.get()));
     Some(fields)
 }
