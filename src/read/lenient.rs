@@ -38,7 +38,7 @@ pub(crate) const ELEMENTS: &str = "leadhook::elements";
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// How many bytes a list may take at once for as many elements as it is said to have.
-pub(crate) const CAUTIOUS: usize = 1024 * 1024;
+pub(crate) const CAUTIOUS: usize = 16 * 1024 * 1024;
 
 /// The sizes of the largest elements of lists in a type: of the elements that are objects, and of
 /// those that are scalars or members.

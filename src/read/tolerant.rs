@@ -36,7 +36,11 @@ const MAX_DEPTH: usize = 128;
 const MAX_PATHS: usize = 100;
 
 /// The paths of the values that the tolerant pass left out, with `*` for undocumented keys.
-#[derive(Debug, Default)]
+#[derive(Default)]
+#[cfg_attr(
+    not(feature = "tracing"),
+    expect(dead_code, reason = "only the log has a place for it")
+)]
 pub(crate) struct LeftOut {
     /// The first hundred.
     pub(crate) paths: Vec<String>,
