@@ -1,39 +1,85 @@
-//! Claims per second of each store, and what `once` adds to a request.
+//! What handling an event once costs, relative to a baseline that takes turns with it.
 //!
-//! Redis is measured with the `redis` feature, where a `redis-server` is installed.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+//! `cargo bench --bench dedup` prints one line for each comparison. Redis is measured with the `redis`
+//! feature, if a `redis-server` is installed. Times of different runs or machines can't be compared;
+//! the ratios of one run can.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
+    collections::HashMap,
+    convert::Infallible,
+    env,
     hint::black_box,
     pin::pin,
+    sync::{
+        Mutex,
+        atomic::{Ordering, fence},
+    },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use leadhook::{
-    Delivery, Grader, Receiver, Secret, Signer,
-    dedup::{Claimed, Dedup, Key, MemoryStore, Outcome, Store},
+    Delivery, Grader, Graphoid, Provider, Receiver, ScoreApp, Secret, Signer,
+    dedup::{ClaimStatus, Dedup, Key, MemoryStore, Outcome, Store},
 };
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const LEASE: Duration = Duration::from_secs(60);
-const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-const BODY: &[u8] = include_bytes!("../src/samples/grader/submission_scored_nested.json");
+/// The number of calls in a round.
+const CALLS: usize = 200;
 
-criterion_group!(benches, memory, redis::bench, request);
-criterion_main!(benches);
-
-fn key(number: usize) -> Key {
-    Delivery::<Grader>::from_storage(number.to_string()).key()
+fn main() {
+    println!("\nTime relative to a baseline (1.00 is the same time, lower is faster)\n");
+    keys();
+    memory();
+    whole_way();
+    redis::compare_all();
 }
 
-/// What a future gives that never waits.
+/// Prints how long a way takes, relative to a baseline.
+fn print(way: &str, baseline: &str, [ours, theirs]: [Duration; 2]) {
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    println!("{ratio:>6.2}  {way}\n        baseline: {baseline} ({theirs:.0?} a call here)\n");
+}
+
+/// Lets two ways take turns, and prints the ratio of their times.
+///
+/// The time of a way is the tenth percentile of its rounds. New inputs are made for each round, outside
+/// of the time.
+fn compare<I, O, B>(
+    (way, ours): (&str, impl Fn(I) -> O),
+    (baseline, theirs): (&str, impl Fn(I) -> B),
+    mut input: impl FnMut() -> I,
+) {
+    let is_bench = env::args().any(|argument| argument == "--bench");
+    let rounds = if is_bench { 500 } else { 1 };
+    let mut inputs = || (0..CALLS).map(|_| input()).collect();
+    let mut times: Vec<[Duration; 2]> = (0..rounds)
+        .map(|_| [time(inputs(), &ours), time(inputs(), &theirs)])
+        .collect();
+    let percentiles = [0, 1].map(|index| {
+        times.sort_by_key(|times| times[index]);
+        times[times.len() / 10][index]
+    });
+    print(way, baseline, percentiles);
+}
+
+/// The time of a call. The calls can't overlap.
+fn time<I, O>(inputs: Vec<I>, run: impl Fn(I) -> O) -> Duration {
+    let calls = u32::try_from(inputs.len()).unwrap();
+    let start = Instant::now();
+    for input in inputs {
+        black_box(run(black_box(input)));
+        fence(Ordering::SeqCst);
+    }
+    start.elapsed() / calls
+}
+
+/// Runs a future that never waits.
 fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -41,139 +87,109 @@ fn ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn handle(store: &MemoryStore, key: Key) {
-    if let Claimed::Fresh(claim) = ready(store.claim(key, LEASE)).unwrap() {
-        ready(store.complete(claim, KEEP)).unwrap();
-    }
+/// A sample without the white space in which it is stored.
+fn sample(json: &str) -> String {
+    let value: Value = serde_json::from_str(json).unwrap();
+    value.to_string()
 }
 
-fn memory(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("memory");
-    group.throughput(Throughput::Elements(1));
-    let mut numbers = 0..;
-    let mut new_key = move || key(numbers.next().unwrap());
-
-    let full = MemoryStore::default();
-    for _ in 0..MemoryStore::DEFAULT_CAPACITY {
-        handle(&full, new_key());
-    }
-    group.bench_function("claim and complete in a full store", |bencher| {
-        bencher.iter_batched(
-            &mut new_key,
-            |key| handle(&full, key),
-            BatchSize::SmallInput,
+fn keys() {
+    fn compare_key<P: Provider>(way: &str, body: String) {
+        let (way, baseline) = (
+            format!("{way}, {} bytes", body.len()),
+            "SHA-256 over the body",
         );
-    });
+        let delivery = Delivery::<P>::from_storage(body);
+        compare(
+            (&way, |()| delivery.key()),
+            (baseline, |()| Sha256::digest(delivery.body())),
+            || (),
+        );
+    }
+    compare_key::<Graphoid>(
+        "key of the id, Graphoid",
+        sample(include_str!("../src/samples/graphoid/lead_won.json")),
+    );
+    compare_key::<Grader>("key of the body, Grader.io", sample(GRADER_SAMPLE));
+    compare_key::<ScoreApp>(
+        "key of the body, ScoreApp",
+        sample(include_str!("../src/samples/scoreapp/quiz_finished.json")),
+    );
+}
+
+const GRADER_SAMPLE: &str = include_str!("../src/samples/grader/submission_scored_nested.json");
+
+/// Keys that were never used before.
+fn new_keys() -> impl FnMut() -> Key {
+    let mut numbers = 0..;
+    move || {
+        let number: u64 = numbers.next().unwrap();
+        Delivery::<Grader>::from_storage(number.to_string()).key()
+    }
+}
+
+fn handle(store: &impl Store, key: Key) {
+    match ready(store.claim(key, LEASE)).unwrap() {
+        ClaimStatus::Acquired(claim) => ready(store.complete(claim, RETENTION)).unwrap(),
+        ClaimStatus::Done | ClaimStatus::Held { .. } => panic!("the key is not new"),
+    }
+}
+
+/// A store as one would write it in a few lines: no lease ends, and nothing is ever forgotten.
+#[derive(Default)]
+struct ByHand(Mutex<HashMap<[u8; 32], bool>>);
+
+impl ByHand {
+    fn handle(&self, key: Key) {
+        let claimed = self.0.lock().unwrap().insert(*key.as_bytes(), false);
+        assert_eq!(claimed, None);
+        self.0.lock().unwrap().insert(*key.as_bytes(), true);
+    }
+}
+
+fn memory() {
+    let mut new_key = new_keys();
+    let (store, by_hand) = (MemoryStore::default(), ByHand::default());
+    for _ in 0..MemoryStore::DEFAULT_CAPACITY {
+        let key = new_key();
+        handle(&store, key);
+        by_hand.handle(key);
+    }
+    compare(
+        ("claim and complete in a full memory store", |key| {
+            handle(&store, key);
+        }),
+        ("two inserts into a HashMap behind a Mutex", |key| {
+            by_hand.handle(key);
+        }),
+        &mut new_key,
+    );
     let done = new_key();
-    handle(&full, done);
-    group.bench_function("claim what is done", |bencher| {
-        bencher.iter(|| ready(full.claim(black_box(done), LEASE)));
-    });
-    group.bench_function("claim and complete by two threads", |bencher| {
-        bencher.iter_custom(|count| {
-            let keys: Vec<Key> = (0..count).map(|_| new_key()).collect();
-            let (one, other) = keys.split_at(keys.len() / 2);
-            let start = Instant::now();
-            std::thread::scope(|scope| {
-                for keys in [one, other] {
-                    let full = &full;
-                    scope.spawn(move || keys.iter().for_each(|key| handle(full, *key)));
-                }
-            });
-            start.elapsed()
-        });
-    });
-    group.finish();
+    handle(&store, done);
+    by_hand.handle(done);
+    compare(
+        ("find a duplicate in a full memory store", |()| {
+            ready(store.claim(done, LEASE)).is_ok()
+        }),
+        ("find a key in a HashMap behind a Mutex", |()| {
+            by_hand.0.lock().unwrap().get(done.as_bytes()).copied()
+        }),
+        || (),
+    );
 }
 
-#[cfg(not(feature = "redis"))]
-mod redis {
-    pub(crate) fn bench(_: &mut criterion::Criterion) {}
-}
-
-#[cfg(feature = "redis")]
-mod redis {
-    use std::{sync::Arc, time::Instant};
-
-    use criterion::{Criterion, Throughput};
-    use leadhook::dedup::{Claimed, RedisStore, Store};
-    use tokio::runtime::Builder;
-
-    use super::{KEEP, LEASE, key, server::Server};
-
-    pub(crate) fn bench(criterion: &mut Criterion) {
-        let Some(server) = Server::start() else {
-            return;
-        };
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let store = runtime
-            .block_on(RedisStore::connect(&server.url()))
-            .unwrap();
-        let mut group = criterion.benchmark_group("redis");
-        group.throughput(Throughput::Elements(1));
-        let mut first = 0;
-        for tasks in [1, 64] {
-            group.bench_function(format!("claim and complete by {tasks} tasks"), |bencher| {
-                bencher.iter_custom(|count| {
-                    let count = usize::try_from(count).unwrap();
-                    let numbers = first..first + count;
-                    first += count;
-                    let start = Instant::now();
-                    runtime.block_on(handle_all(store.clone(), numbers, tasks));
-                    start.elapsed()
-                });
-            });
-        }
-        group.finish();
-    }
-
-    async fn handle_all(store: RedisStore, numbers: std::ops::Range<usize>, tasks: usize) {
-        let numbers = Arc::new(std::sync::Mutex::new(numbers));
-        let tasks: Vec<_> = (0..tasks)
-            .map(|_| {
-                let (store, numbers) = (store.clone(), numbers.clone());
-                tokio::spawn(async move {
-                    loop {
-                        let Some(number) = numbers.lock().unwrap().next() else {
-                            return;
-                        };
-                        let claimed = store.claim(key(number), LEASE).await.unwrap();
-                        let Claimed::Fresh(claim) = claimed else {
-                            panic!("{claimed:?}");
-                        };
-                        store.complete(claim, KEEP).await.unwrap();
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    }
-}
-
-#[cfg(feature = "redis")]
-#[allow(dead_code, reason = "the tests stop it and start it again")]
-#[path = "../tests/it/dedup/server.rs"]
-mod server;
-
-/// A request's verification and reading, alone and with `once`, as criterion shows them and as the
-/// ratio of interleaved rounds.
-fn request(criterion: &mut Criterion) {
+fn whole_way() {
     let secret = Secret::new("whsec_5d41402abc4b").unwrap();
     let signer = Signer::<Grader>::new(&secret);
     let receiver = Receiver::<Grader>::new(&secret);
     let dedup = Dedup::default();
+    let body = sample(GRADER_SAMPLE);
     let mut numbers = 0..;
-    let mut new_request = move || {
-        // White space at the end makes each another event of the same length.
+    let new_request = move || {
+        // White space at the end makes each body another event of the same length.
         let number: u64 = numbers.next().unwrap();
-        let digits = (0..64).map(|bit| [b' ', b'\t'][usize::from(number >> bit & 1 == 1)]);
-        let body: Vec<u8> = BODY.iter().copied().chain(digits).collect();
+        let digits = (0..24).map(|bit| [b' ', b'\t'][usize::from(number >> bit & 1 == 1)]);
+        let body: Vec<u8> = body.bytes().chain(digits).collect();
         let (_, signature) = signer.header(&body);
         (signature, body)
     };
@@ -184,38 +200,69 @@ fn request(criterion: &mut Criterion) {
     };
     let once = |request| {
         let (delivery, envelope) = read(request);
-        let work = async { Ok::<_, std::convert::Infallible>(envelope) };
+        let work = async { Ok::<_, Infallible>(envelope) };
         let outcome = ready(dedup.once(delivery.key(), work)).unwrap();
         assert!(matches!(outcome, Outcome::Handled(_)));
         outcome
     };
-
-    let mut group = criterion.benchmark_group("request");
-    group.throughput(Throughput::Bytes(new_request().1.len() as u64));
-    group.bench_function("verify and read", |bencher| {
-        bencher.iter_batched(&mut new_request, read, BatchSize::SmallInput);
-    });
-    group.bench_function("verify, read, and once", |bencher| {
-        bencher.iter_batched(&mut new_request, once, BatchSize::SmallInput);
-    });
-    group.finish();
-
-    let mut requests = || (0..200).map(|_| new_request()).collect::<Vec<_>>();
-    let mut rounds: Vec<[Duration; 2]> = (0..200)
-        .map(|_| [time(requests(), read), time(requests(), once)])
-        .collect();
-    let mut percentile = |variant: usize| {
-        rounds.sort_by_key(|round| round[variant]);
-        rounds[rounds.len() / 10][variant].as_secs_f64()
-    };
-    let ratio = percentile(1) / percentile(0);
-    println!("verify, read, and once: {ratio:.2} of verify and read\n");
+    compare(
+        ("verify, read, and handle once, Grader.io", once),
+        ("verify and read", read),
+        new_request,
+    );
 }
 
-fn time<I, O>(inputs: Vec<I>, run: impl Fn(I) -> O) -> Duration {
-    let start = Instant::now();
-    for input in inputs {
-        black_box(run(input));
+#[cfg(not(feature = "redis"))]
+mod redis {
+    pub(crate) fn compare_all() {}
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use leadhook::dedup::{ClaimStatus, RedisStore, Store};
+    use redis::{Client, aio::MultiplexedConnection, cmd};
+    use tokio::runtime::Builder;
+
+    use super::{LEASE, RETENTION, compare, new_keys, server::Server};
+
+    pub(crate) fn compare_all() {
+        let Some(server) = Server::start() else {
+            return;
+        };
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let store = runtime.block_on(RedisStore::connect(&server.url()));
+        let store = store.unwrap();
+        let client = Client::open(server.url()).unwrap();
+        let connection = runtime.block_on(client.get_multiplexed_async_connection());
+        let connection: MultiplexedConnection = connection.unwrap();
+        compare(
+            ("claim and complete in Redis", |key| {
+                runtime.block_on(async {
+                    let ClaimStatus::Acquired(claim) = store.claim(key, LEASE).await.unwrap()
+                    else {
+                        panic!("the key is not new");
+                    };
+                    store.complete(claim, RETENTION).await.unwrap();
+                });
+            }),
+            ("two PINGs", |_| {
+                runtime.block_on(async {
+                    let mut connection = connection.clone();
+                    for _ in 0..2 {
+                        let _: () = cmd("PING").query_async(&mut connection).await.unwrap();
+                    }
+                });
+            }),
+            new_keys(),
+        );
     }
-    start.elapsed()
 }
+
+#[cfg(feature = "redis")]
+#[allow(dead_code, reason = "the tests stop it and start it again")]
+#[path = "../tests/it/dedup/server.rs"]
+mod server;

@@ -1,10 +1,15 @@
-//! What verifying and reading cost, as shares of what the same costs by hand.
+//! What it costs to receive a delivery, beside a receiver that is written by hand.
 //!
-//! `cargo bench --bench receive` prints a table of ratios first, from rounds in which all ways take
-//! turns, and then lets criterion measure each way by itself. Times of different runs, or of
-//! different machines, can't be compared; ratios of one run can.
+//! `cargo bench --bench receive --features dedup` prints ratios of the tenth percentile over
+//! interleaved rounds in one process. Times of different runs or machines can't be compared; ratios
+//! of one run can.
+//!
+//! - *Floor*: the SHA-256 compressions that HMAC can't avoid once its key is set up.
+//! - *By hand*: the key set up for each request, `hex::encode`, `==` on strings, and `serde_json::Value`.
+//! - *Whole way*: authenticate, read, compute the key, handle once with the memory store, and the lead.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -13,269 +18,170 @@
 
 use core::{
     hint::black_box,
-    sync::atomic::{Ordering, fence},
+    pin::pin,
+    task::{Context, Poll, Waker},
 };
-use std::{env, time::Instant};
+use std::{env, time::Duration};
 
 use bytes::Bytes;
-use criterion::{Criterion, Throughput};
-use hmac::{Hmac, KeyInit, Mac};
 use leadhook::{
-    Event, Grader, Graphoid, Receiver, ScoreApp, Secret, SignatureFormat, SignedProvider, Signer,
-    Tomba, Verifier,
-    tomba::{EmailVerifier, SaveLead},
+    Grader, Graphoid, Receiver, ScoreApp, Secret, SignedProvider, Signer, Verifier,
+    dedup::{Dedup, Key, Outcome},
 };
-use serde_json::Value;
-use sha2::Sha256;
+use support::{SECRET, Way};
 
-const SECRET: &str = "whsec_5d41402abc4b2a76b9719d911017c592";
+mod support;
+
+/// What the providers' own examples do, which most ratios are relative to.
+const BY_HAND: &str = "verify and parse by hand";
 
 fn main() {
-    let cases = cases();
-    if env::args().any(|argument| argument == "--bench") {
-        print_ratios(&cases);
+    if !env::args().any(|argument| argument == "--bench") {
+        return;
     }
-    let mut criterion = Criterion::default().configure_from_args();
-    for case in &cases {
-        let mut group = criterion.benchmark_group(&case.name);
-        group.throughput(Throughput::Bytes(case.body.len() as u64));
-        for (name, way) in &case.ways {
-            group.bench_function(*name, |bencher| bencher.iter(way));
-        }
-        group.finish();
-    }
-    criterion.final_summary();
+    table::<Graphoid>("Graphoid lead.won", support::lead_won());
+    table::<Grader>("Grader.io submission.scored", support::submission_scored());
+    table::<ScoreApp>("ScoreApp QUIZ_FINISHED", support::quiz_finished());
+    table::<ScoreApp>(
+        "ScoreApp with 440 questions",
+        support::quiz_with_questions(440),
+    );
 }
 
-/// A way to receive a body.
-type Way = Box<dyn Fn()>;
-
-/// What is done with a credential and a body.
-type Act = Box<dyn Fn(&str, &Bytes)>;
-
-/// A body, and the ways to receive it: first all by hand, then all by this crate.
-struct Case {
-    name: String,
-    body: Bytes,
-    ways: Vec<(&'static str, Way)>,
-}
-
-fn cases() -> Vec<Case> {
-    let quiz = compact(include_str!("../src/samples/scoreapp/quiz_finished.json"));
-    vec![
-        signed::<Graphoid>(
-            "Graphoid lead.won",
-            compact(include_str!("../src/samples/graphoid/lead_won.json")),
-        ),
-        signed::<Grader>(
-            "Grader.io submission.scored",
-            compact(include_str!(
-                "../src/samples/grader/submission_scored_nested.json"
-            )),
-        ),
-        signed::<ScoreApp>("ScoreApp QUIZ_FINISHED", quiz.clone()),
-        signed::<ScoreApp>("ScoreApp with many questions", with_many_questions(&quiz)),
-        with_token::<SaveLead>(
-            "Tomba save_lead",
-            compact(include_str!(
-                "../src/samples/tomba/save_lead_empty_docs_sample.json"
-            )),
-        ),
-        with_token::<EmailVerifier>(
-            "Tomba email-verifier",
-            compact(include_str!(
-                "../src/samples/tomba/email_verifier_2025.json"
-            )),
-        ),
-    ]
-}
-
-/// A body of a provider that signs.
-fn signed<P: SignedProvider>(name: &str, body: String) -> Case {
+/// Prints what each step costs for one body.
+fn table<P: SignedProvider>(name: &str, body: String) {
     let secret = Secret::new(SECRET).unwrap();
-    let verifier = Verifier::new(P::FORMAT, &secret);
-    let receiver = Receiver::<P>::new(&secret.clone());
+    let previous = Secret::new("a previous secret").unwrap();
     let (_, header) = Signer::<P>::new(&secret).header(body.as_bytes());
     let body = Bytes::from(body);
-    receiver
-        .authenticate([&header], body.clone())
-        .unwrap()
-        .read()
-        .unwrap();
+    let receiver = Receiver::<P>::new(&secret);
+    let verifier = Verifier::new(P::FORMAT, &secret);
+    let rotating = Verifier::new(P::FORMAT, &previous).with_previous(&secret);
+    let malformed = "0".repeat(65);
+    // A delivery that was read, as a `Webhook` has it.
+    let delivery = receiver.authenticate([&header], body.clone()).unwrap();
+    let envelope = delivery.read().unwrap();
+    // Without a retention, each call handles the event anew.
+    let dedup = Dedup::default().with_retention(Duration::ZERO);
 
-    let way = |act: Act| -> Way {
-        let (header, body) = (header.clone(), body.clone());
-        Box::new(move || act(black_box(&header), black_box(&body)))
+    let authenticate = || {
+        receiver
+            .authenticate([black_box(&header)], body.clone())
+            .unwrap()
     };
-    Case {
-        name: name.into(),
-        ways: vec![
-            (
-                "verify by hand",
-                way(Box::new(|header, body| {
-                    assert!(verify_by_hand(P::FORMAT, header, body));
-                })),
-            ),
-            (
-                "verify and read by hand",
-                way(Box::new(|header, body| {
-                    assert!(verify_by_hand(P::FORMAT, header, body));
-                    let value: Value = serde_json::from_slice(body).unwrap();
-                    drop(black_box(value));
-                })),
-            ),
-            (
-                "verify",
-                way(Box::new(move |header, body| {
-                    assert!(verifier.verify(header.as_bytes(), body).is_ok());
-                })),
-            ),
-            (
-                "verify and read",
-                way(Box::new(move |header, body| {
-                    let delivery = receiver.authenticate([header], body.clone()).unwrap();
-                    drop(black_box(delivery.read().unwrap()));
-                })),
-            ),
-        ],
-        body,
-    }
-}
-
-/// A body of Tomba's, which signs nothing, read as one type.
-fn with_token<E: Event<Provider = Tomba> + 'static>(name: &str, body: String) -> Case {
-    let receiver = Receiver::<Tomba>::header_token("x-token", &Secret::new(SECRET).unwrap());
-    let checker = receiver.clone();
-    let body = Bytes::from(body);
-
-    let way = |act: Act| -> Way {
-        let body = body.clone();
-        Box::new(move || act(black_box(SECRET), black_box(&body)))
+    let verify = |verifier: &Verifier, value: &str| {
+        verifier
+            .verify(black_box(value.as_bytes()), black_box(&body))
+            .is_ok()
     };
-    Case {
-        name: name.into(),
-        ways: vec![
-            (
-                "verify by hand",
-                way(Box::new(|token, _| assert_eq!(token, SECRET))),
-            ),
-            (
-                "verify and read by hand",
-                way(Box::new(|token, body| {
-                    assert_eq!(token, SECRET);
-                    let value: Value = serde_json::from_slice(body).unwrap();
-                    drop(black_box(value));
-                })),
-            ),
-            (
-                "verify",
-                way(Box::new(move |token, body| {
-                    drop(black_box(
-                        checker.authenticate([token], body.clone()).unwrap(),
-                    ));
-                })),
-            ),
-            (
-                "verify and read",
-                way(Box::new(move |token, body| {
-                    let delivery = receiver.authenticate([token], body.clone()).unwrap();
-                    drop(black_box(delivery.read_as::<E>().unwrap()));
-                })),
-            ),
-        ],
-        body,
-    }
-}
-
-/// As the senders' own examples do it: keyed again for each request, and compared as strings.
-fn verify_by_hand(scheme: SignatureFormat, header: &str, body: &[u8]) -> bool {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(body);
-    let digits = hex::encode(mac.finalize().into_bytes());
-    match scheme {
-        SignatureFormat::PrefixedHex => header == format!("sha256={digits}"),
-        _ => header == digits,
-    }
-}
-
-fn print_ratios(cases: &[Case]) {
-    println!(
-        "\n{:<30} {:>7} {:>12} {:>7} {:>12} {:>7}",
-        "", "bytes", "verify", "ratio", "and read", "ratio"
-    );
-    for case in cases {
-        let times = nanoseconds(&case.ways);
-        let [verify_by_hand, read_by_hand, verify, read] = times.as_slice().try_into().unwrap();
-        println!(
-            "{:<30} {:>7} {:>9.0} ns {:>7.2} {:>9.0} ns {:>7.2}",
-            case.name,
-            case.body.len(),
-            verify,
-            verify / verify_by_hand,
-            read,
-            read / read_by_hand,
-        );
-    }
-    println!("ratio: to the same by hand, in the same rounds\n");
-}
-
-/// The tenth percentile of each way's time for one call, over rounds in which they take turns.
-fn nanoseconds(ways: &[(&str, Way)]) -> Vec<f64> {
-    const ROUNDS: usize = 2_000;
-
-    let longest = ways
-        .iter()
-        .map(|(_, way)| time(way, 20))
-        .fold(0.0, f64::max);
-    let calls = (50_000.0 / longest).clamp(1.0, 100.0) as usize;
-    let mut times = vec![Vec::with_capacity(ROUNDS); ways.len()];
-    for round in 0..ROUNDS {
-        for turn in 0..ways.len() {
-            let index = (round + turn) % ways.len();
-            times[index].push(time(&ways[index].1, calls));
-        }
-    }
-    times
+    let ways: Vec<(&str, &str, Way<'_>)> = vec![
+        ("floor", "floor", support::hmac_floor(&body)),
+        (
+            "verify by hand",
+            "floor",
+            Box::new(|| {
+                assert!(support::verify_by_hand(
+                    P::FORMAT,
+                    black_box(&header),
+                    &body
+                ))
+            }),
+        ),
+        (
+            "verify",
+            "floor",
+            Box::new(|| assert!(verify(&verifier, &header))),
+        ),
+        (
+            "verify in chunks of 512 bytes",
+            "floor",
+            Box::new(|| {
+                let mut pending = verifier.begin(black_box(header.as_bytes())).unwrap();
+                for chunk in body.chunks(512) {
+                    pending.update(chunk);
+                }
+                pending.finish().unwrap();
+            }),
+        ),
+        (
+            "verify with the previous secret",
+            "floor",
+            Box::new(|| assert!(verify(&rotating, &header))),
+        ),
+        (
+            "key of a delivery that was read",
+            "floor",
+            Box::new(|| {
+                black_box(black_box(&delivery).key());
+            }),
+        ),
+        (
+            "reject a malformed header",
+            "verify",
+            Box::new(|| assert!(!verify(&verifier, &malformed))),
+        ),
+        (
+            BY_HAND,
+            BY_HAND,
+            Box::new(|| {
+                let value = support::receive_by_hand(P::FORMAT, black_box(&header), &body);
+                drop(black_box(value));
+            }),
+        ),
+        (
+            "authenticate and read",
+            BY_HAND,
+            Box::new(|| drop(black_box(authenticate().read().unwrap()))),
+        ),
+        (
+            "lead",
+            BY_HAND,
+            Box::new(|| drop(black_box(black_box(&envelope).lead()))),
+        ),
+        (
+            "key, and once with the memory store",
+            BY_HAND,
+            Box::new(|| once(&dedup, black_box(&delivery).key())),
+        ),
+        (
+            "whole way",
+            BY_HAND,
+            Box::new(|| {
+                let delivery = authenticate();
+                let envelope = delivery.read().unwrap();
+                once(&dedup, delivery.key());
+                drop(black_box(envelope.lead()));
+                drop(black_box(envelope));
+            }),
+        ),
+    ];
+    let (labels, mut ways): (Vec<_>, Vec<_>) = ways
         .into_iter()
-        .map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            times[ROUNDS / 10]
-        })
-        .collect()
-}
+        .map(|(name, base, way)| ((name, base), way))
+        .unzip();
+    let times = support::nanoseconds(&mut ways);
+    let time_of = |wanted: &str| {
+        let index = labels.iter().position(|(name, _)| *name == wanted);
+        times[index.unwrap()]
+    };
 
-/// The nanoseconds of one call, over calls that are kept from overlapping.
-fn time(way: &dyn Fn(), calls: usize) -> f64 {
-    let start = Instant::now();
-    for _ in 0..calls {
-        way();
-        fence(Ordering::SeqCst);
+    println!("\n{name}, {} bytes", body.len());
+    for ((name, base), time) in labels.iter().zip(&times) {
+        let ratio = time / time_of(base);
+        println!("  {name:<36} {time:>9.0} ns, {ratio:>6.3} of \"{base}\"");
     }
-    start.elapsed().as_nanos() as f64 / calls as f64
+    let key = time_of("key of a delivery that was read") / time_of(BY_HAND);
+    println!(
+        "  {:<36} {:>12}, {key:>6.3} of \"{BY_HAND}\"",
+        "the same key", ""
+    );
 }
 
-/// The JSON without the white space between its tokens, as senders write it.
-fn compact(json: &str) -> String {
-    let mut is_within_text = false;
-    let mut is_escaped = false;
-    json.chars()
-        .filter(|&character| {
-            if !is_escaped && character == '"' {
-                is_within_text = !is_within_text;
-            }
-            is_escaped = !is_escaped && character == '\\';
-            is_within_text || !character.is_ascii_whitespace()
-        })
-        .collect()
-}
-
-/// A quiz of 64 KiB.
-fn with_many_questions(quiz: &str) -> String {
-    let (head, tail) = quiz.split_once(r#""quiz_questions":["#).unwrap();
-    let question = r#"{"id":"0f9d99a8-1835-46d7-bb1f-86b579195797","question":"How many people work at your company?","answers":[{"answer":"Between 10 and 50"}]},"#;
-    let count = (64 * 1024 - quiz.len()) / question.len();
-    format!(
-        r#"{head}"quiz_questions":[{}{tail}"#,
-        question.repeat(count)
-    )
+/// Handles a key with work that never waits.
+fn once(dedup: &Dedup, key: Key) {
+    let future = dedup.once(key, async { Ok::<(), ()>(()) });
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => assert!(matches!(outcome, Ok(Outcome::Handled(())))),
+        Poll::Pending => panic!("the work waits"),
+    }
 }

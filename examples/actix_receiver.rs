@@ -53,14 +53,14 @@ async fn serve_with_redis(_: Settings, _: &str) -> Result<(), Box<dyn Error>> {
     Err("REDIS_URL is set, but this was built without the feature `redis`".into())
 }
 
-async fn serve<S: Store>(settings: Settings, store: S) -> Result<(), Box<dyn Error>> {
+async fn serve(settings: Settings, store: impl Store) -> Result<(), Box<dyn Error>> {
     let listen = settings.listen.clone();
     let dedup = Data::new(Dedup::new(store));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(middleware::from_fn(in_time))
             .app_data(dedup.clone())
-            .configure(|app| configure::<S>(app, &settings))
+            .configure(|app| configure(app, &settings))
     })
     .client_request_timeout(ANSWER_WITHIN)
     // The time limit to a request's head is for the first of a connection alone.
@@ -74,35 +74,34 @@ async fn serve<S: Store>(settings: Settings, store: S) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-fn configure<S: Store>(app: &mut ServiceConfig, settings: &Settings) {
+fn configure(app: &mut ServiceConfig, settings: &Settings) {
     let results = settings.tomba_results.as_ref();
-    route::<GraderEvent, S>(app, "/webhooks/grader", settings.grader.as_ref());
-    route::<GraphoidEvent, S>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
-    route::<ScoreAppEvent, S>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
-    route::<SaveLead, S>(
+    route::<GraderEvent>(app, "/webhooks/grader", settings.grader.as_ref());
+    route::<GraphoidEvent>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
+    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
+    route::<SaveLead>(
         app,
         "/webhooks/tomba/save-lead",
         settings.tomba_leads.as_ref(),
     );
-    route::<EmailVerifier, S>(app, "/webhooks/tomba/email-verifier", results);
-    route::<EmailFinder, S>(app, "/webhooks/tomba/email-finder", results);
-    route::<DomainSearch, S>(app, "/webhooks/tomba/domain-search", results);
-    route::<AuthorFinder, S>(app, "/webhooks/tomba/author-finder", results);
-    route::<PhoneFinder, S>(app, "/webhooks/tomba/phone-finder", results);
-    route::<PhoneValidator, S>(app, "/webhooks/tomba/phone-validator", results);
+    route::<EmailVerifier>(app, "/webhooks/tomba/email-verifier", results);
+    route::<EmailFinder>(app, "/webhooks/tomba/email-finder", results);
+    route::<DomainSearch>(app, "/webhooks/tomba/domain-search", results);
+    route::<AuthorFinder>(app, "/webhooks/tomba/author-finder", results);
+    route::<PhoneFinder>(app, "/webhooks/tomba/phone-finder", results);
+    route::<PhoneValidator>(app, "/webhooks/tomba/phone-validator", results);
 }
 
 /// The route of one sender's events, with a receiver of its own; none if the sender is not served.
-fn route<E, S>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
+fn route<E>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
 where
     E: Event + 'static,
-    S: Store,
 {
     if let Some(receiver) = receiver {
         let resource = web::resource(path)
             // A look-up's result may have the bytes of another's: a repeat is one within its route.
             .app_data(Data::new(receiver.clone().with_scope(path)))
-            .route(web::post().to(receive::<E, S>));
+            .route(web::post().to(receive::<E>));
         app.service(resource);
     }
 }
@@ -128,9 +127,9 @@ async fn in_time(
 }
 
 /// Handles an event once, and answers when that has succeeded.
-async fn receive<E: Event + 'static, S: Store>(
+async fn receive<E: Event + 'static>(
     request: HttpRequest,
-    dedup: Data<Dedup<S>>,
+    dedup: Data<Dedup>,
     deadline: ReqData<Deadline>,
     Webhook {
         delivery, envelope, ..
@@ -143,7 +142,7 @@ async fn receive<E: Event + 'static, S: Store>(
     });
     let work = async { work.await.map_err(io::Error::from)? };
     match dedup.once(delivery.key(), work).await {
-        Ok(Outcome::HandledBefore) => {
+        Ok(Outcome::AlreadyHandled) => {
             let _ = support::print(&envelope, true);
             received()
         }

@@ -61,7 +61,7 @@ async fn serve_with_redis(_: Settings, _: &str) -> Result<(), Box<dyn Error>> {
     Err("REDIS_URL is set, but this was built without the feature `redis`".into())
 }
 
-async fn serve(settings: Settings, store: impl Store + Clone) -> Result<(), Box<dyn Error>> {
+async fn serve(settings: Settings, store: impl Store) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&settings.listen).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let service = TowerToHyperService::new(app(settings, Dedup::new(store)));
@@ -91,55 +91,55 @@ async fn serve(settings: Settings, store: impl Store + Clone) -> Result<(), Box<
     Ok(())
 }
 
-fn app<S: Store + Clone>(settings: Settings, dedup: Dedup<S>) -> Router {
+fn app(settings: Settings, dedup: Dedup) -> Router {
     let results = settings.tomba_results;
     Router::new()
-        .merge(route::<GraderEvent, S>(
+        .merge(route::<GraderEvent>(
             "/webhooks/grader",
             settings.grader,
             &dedup,
         ))
-        .merge(route::<GraphoidEvent, S>(
+        .merge(route::<GraphoidEvent>(
             "/webhooks/graphoid",
             settings.graphoid,
             &dedup,
         ))
-        .merge(route::<ScoreAppEvent, S>(
+        .merge(route::<ScoreAppEvent>(
             "/webhooks/scoreapp",
             settings.scoreapp,
             &dedup,
         ))
-        .merge(route::<SaveLead, S>(
+        .merge(route::<SaveLead>(
             "/webhooks/tomba/save-lead",
             settings.tomba_leads,
             &dedup,
         ))
-        .merge(route::<EmailVerifier, S>(
+        .merge(route::<EmailVerifier>(
             "/webhooks/tomba/email-verifier",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<EmailFinder, S>(
+        .merge(route::<EmailFinder>(
             "/webhooks/tomba/email-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<DomainSearch, S>(
+        .merge(route::<DomainSearch>(
             "/webhooks/tomba/domain-search",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<AuthorFinder, S>(
+        .merge(route::<AuthorFinder>(
             "/webhooks/tomba/author-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneFinder, S>(
+        .merge(route::<PhoneFinder>(
             "/webhooks/tomba/phone-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneValidator, S>(
+        .merge(route::<PhoneValidator>(
             "/webhooks/tomba/phone-validator",
             results,
             &dedup,
@@ -148,10 +148,9 @@ fn app<S: Store + Clone>(settings: Settings, dedup: Dedup<S>) -> Router {
 }
 
 /// The route of one sender's events, with a state of its own; none if the sender is not served.
-fn route<E, S>(path: &str, receiver: Option<Receiver<E::Provider>>, dedup: &Dedup<S>) -> Router
+fn route<E>(path: &str, receiver: Option<Receiver<E::Provider>>, dedup: &Dedup) -> Router
 where
     E: Event + Send + Sync + 'static,
-    S: Store + Clone,
 {
     let Some(receiver) = receiver else {
         return Router::new();
@@ -160,16 +159,16 @@ where
     let receiver = receiver.with_scope(path);
     let dedup = dedup.clone();
     Router::new()
-        .route(path, post(receive::<E, S>))
+        .route(path, post(receive::<E>))
         .with_state(Account { receiver, dedup })
 }
 
-struct Account<P, S> {
+struct Account<P> {
     receiver: Receiver<P>,
-    dedup: Dedup<S>,
+    dedup: Dedup,
 }
 
-impl<P, S: Clone> Clone for Account<P, S> {
+impl<P> Clone for Account<P> {
     fn clone(&self) -> Self {
         Self {
             receiver: self.receiver.clone(),
@@ -178,8 +177,8 @@ impl<P, S: Clone> Clone for Account<P, S> {
     }
 }
 
-impl<P, S> FromRef<Account<P, S>> for Receiver<P> {
-    fn from_ref(account: &Account<P, S>) -> Self {
+impl<P> FromRef<Account<P>> for Receiver<P> {
+    fn from_ref(account: &Account<P>) -> Self {
         account.receiver.clone()
     }
 }
@@ -198,8 +197,8 @@ async fn in_time(mut request: Request, next: Next) -> Response {
 }
 
 /// Handles an event once, and answers when that has succeeded.
-async fn receive<E, S>(
-    State(account): State<Account<E::Provider, S>>,
+async fn receive<E>(
+    State(account): State<Account<E::Provider>>,
     Extension(Deadline(deadline)): Extension<Deadline>,
     Webhook {
         delivery, envelope, ..
@@ -207,7 +206,6 @@ async fn receive<E, S>(
 ) -> Response
 where
     E: Event + Sync,
-    S: Store,
 {
     let received = || Json(json!({ "received": true }));
     // What must end in time is the work: it then fails, and its claim is released for a retry.
@@ -216,7 +214,7 @@ where
     });
     let work = async { work.await.map_err(io::Error::from)? };
     match account.dedup.once(delivery.key(), work).await {
-        Ok(Outcome::HandledBefore) => {
+        Ok(Outcome::AlreadyHandled) => {
             let _ = support::print(&envelope, true);
             received().into_response()
         }

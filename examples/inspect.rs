@@ -5,15 +5,21 @@
 //! inspect tomba/LOOK-UP --secret-env VAR --token VALUE FILE
 //! ```
 //!
-//! PROVIDER is `grader`, `graphoid` or `scoreapp`; for Tomba it is `tomba/save-lead`,
+//! PROVIDER is `grader`, `graphoid` or `scoreapp`. For Tomba it is `tomba/save-lead`,
 //! `tomba/email-verifier`, `tomba/email-finder`, `tomba/domain-search`, `tomba/author-finder`,
-//! `tomba/phone-finder` or `tomba/phone-validator`, or `tomba` to recognise the body by its shape.
-//! VAR is the environment variable that holds the secret or token, VALUE what the request carried,
-//! FILE the body as it was received, `-` for standard input.
+//! `tomba/phone-finder` or `tomba/phone-validator`, or `tomba` to detect the look-up from the body.
+//! VAR is the environment variable that holds the secret or token, VALUE is the value of the request's
+//! header or query parameter, and FILE is the body as it was received (`-` for standard input).
 //!
-//! It prints one JSON object. Exit status: 1 for a bad signature or token, 2 for what can't be read
-//! as an envelope, 3 for a known event in an unknown shape, 64 for wrong usage, an unreadable file or
-//! a bad secret; the reason is a line on standard error.
+//! `inspect` prints one JSON object. On failure it writes one line to standard error and exits with
+//! one of these statuses:
+//!
+//! | status | reason |
+//! |---|---|
+//! | 1 | the signature or token is wrong |
+//! | 2 | the body can't be read as an envelope |
+//! | 3 | a documented event has an unexpected shape |
+//! | 64 | the arguments are wrong, the file can't be read, or the secret is unusable |
 
 use std::{
     ffi::{OsStr, OsString},
@@ -70,7 +76,7 @@ fn run() -> Result<(), Failure> {
                 "tomba/author-finder" => inspect::<tomba::AuthorFinder>,
                 "tomba/phone-finder" => inspect::<tomba::PhoneFinder>,
                 "tomba/phone-validator" => inspect::<tomba::PhoneValidator>,
-                _ => return Err(Failure::Usage("no such provider".into())),
+                _ => return Err(Failure::Usage("unknown provider".into())),
             };
             // Offline, a token is a token, wherever the request carried it.
             let receiver = Receiver::<Tomba>::header_token("token", &secret);

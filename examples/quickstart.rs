@@ -1,4 +1,4 @@
-//! Signs, verifies and matches an event of each sender, and shows that a forged one is refused.
+//! Signs, verifies and reads an event of each provider, and shows that a forged one is rejected.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use leadhook::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // What a sender does, so that there is something to receive.
+    // The provider's side: bodies, and the signature of each.
     let secret = Secret::new("whsec_5d41402abc4b")?;
     let submission = r#"{"event":"submission.scored","webhook_id":"wh_abc123","data":{
         "submission":{"id":"sub_xyz789","score":87,"grade":"hot","form_data":{"email":"john.doe@acme.com"}}}}"#;
@@ -20,10 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, lead_signature) = Signer::<Graphoid>::new(&secret).header(lead.as_bytes());
     let (_, quiz_signature) = Signer::<ScoreApp>::new(&secret).header(quiz.as_bytes());
 
-    // What you do: a receiver for each sender, which makes a delivery of a header's value and a body.
-    let grader = Receiver::<Grader>::new(&secret.clone());
-    let graphoid = Receiver::<Graphoid>::new(&secret.clone());
-    let scoreapp = Receiver::<ScoreApp>::new(&secret.clone());
+    // Your side: a receiver for each provider. It turns a header's value and a body into a delivery.
+    let grader = Receiver::<Grader>::new(&secret);
+    let graphoid = Receiver::<Graphoid>::new(&secret);
+    let scoreapp = Receiver::<ScoreApp>::new(&secret);
     let tomba = Receiver::<Tomba>::query_token("token", &secret);
 
     scored(&grader.authenticate([&submission_signature], submission)?)?;
@@ -31,11 +31,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     finished(&scoreapp.authenticate([&quiz_signature], quiz)?)?;
     looked_up(&tomba.authenticate(["whsec_5d41402abc4b"], verified)?)?;
 
-    // A body that was not signed with the secret makes no delivery.
+    // A body that was not signed with the secret is rejected.
     match grader.authenticate([&quiz_signature], submission) {
-        Ok(_) => Err("a forged request was let in".into()),
-        Err(refused) => {
-            println!("refused: {refused}");
+        Ok(_) => Err("a forged request was accepted".into()),
+        Err(error) => {
+            println!("rejected: {error}");
             Ok(())
         }
     }
@@ -56,10 +56,8 @@ fn scored(delivery: &Delivery<Grader>) -> Result<(), Box<dyn Error>> {
 fn won(delivery: &Delivery<Graphoid>) -> Result<(), Box<dyn Error>> {
     match delivery.read()?.event {
         GraphoidEvent::LeadWon(won) => {
-            println!(
-                "graphoid: {:?} is won, worth {:?}",
-                won.lead.name, won.lead.value
-            );
+            let (name, value) = (won.lead.name, won.lead.value);
+            println!("graphoid: {name:?} is won, worth {value:?}");
         }
         other => println!("graphoid: nothing to do for {other:?}"),
     }
@@ -77,7 +75,7 @@ fn finished(delivery: &Delivery<ScoreApp>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Tomba's bodies don't say what they are: the route tells, and here the type.
+/// Tomba's bodies don't name the look-up, so the type is chosen by the route.
 fn looked_up(delivery: &Delivery<Tomba>) -> Result<(), Box<dyn Error>> {
     let verified = delivery.read_as::<EmailVerifier>()?.event.email;
     println!("tomba: {:?} is {:?}", verified.email, verified.result);

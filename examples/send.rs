@@ -1,17 +1,18 @@
-//! Signs a sample or a file, and posts it to a receiver: how to try one without an account at the
-//! sender.
+//! Signs a sample or a file and posts it to a receiver, so that you can try the receiver without an
+//! account at the provider.
 //!
 //! ```text
 //! send PROVIDER SAMPLE|FILE URL
 //! ```
 //!
-//! PROVIDER is `grader`, `graphoid`, `scoreapp` or `tomba`; without further arguments it lists its
-//! samples. The secret is the one that the receivers take: `GRADER_WEBHOOK_SECRET`,
-//! `GRAPHOID_WEBHOOK_SECRET`, `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`. Tomba's token goes into
-//! the header `x-webhook-token` and into the query, so that either kind of receiver finds it.
+//! PROVIDER is `grader`, `graphoid`, `scoreapp` or `tomba`. Without further arguments, `send` lists the
+//! provider's samples. The secret comes from the same environment variable as in the receivers:
+//! `GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`, `SCOREAPP_WEBHOOK_SECRET` or
+//! `TOMBA_WEBHOOK_TOKEN`. Tomba's token is sent in the header `x-webhook-token` and in the query
+//! parameter `token`, so both kinds of receivers find it.
 //!
-//! It prints the status of the answer and its body, and ends with 0 if the status is 2xx. The URL is one
-//! of `http://`: to try a receiver behind TLS, post to the server behind it.
+//! `send` prints the status and the body of the response, and exits with 0 if the status is 2xx. The
+//! URL must begin with `http://`: if your receiver is behind a TLS proxy, send to the receiver itself.
 
 use std::{env, error::Error, ffi::OsString, fs, process::ExitCode};
 
@@ -44,7 +45,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         .skip(1)
         .map(OsString::into_string)
         .collect::<Result<_, _>>()
-        .map_err(|_| "an argument is not Unicode")?;
+        .map_err(|_| "the arguments must be Unicode")?;
     let [provider, rest @ ..] = arguments.as_slice() else {
         return Err("usage: send PROVIDER SAMPLE|FILE URL".into());
     };
@@ -80,11 +81,11 @@ async fn run() -> Result<bool, Box<dyn Error>> {
             })
             .await
         }
-        _ => Err(format!("there is no provider {provider}").into()),
+        _ => Err("the provider must be grader, graphoid, scoreapp or tomba".into()),
     }
 }
 
-/// Sends one request, and tells whether it succeeded.
+/// Sends one request, and returns whether it succeeded.
 async fn send<P: Provider>(
     samples: &[Sample<P>],
     arguments: &[String],
@@ -93,7 +94,7 @@ async fn send<P: Provider>(
     let [body, url] = arguments else {
         let names: Vec<&str> = samples.iter().map(Sample::name).collect();
         return Err(format!(
-            "a sample or a file, and a URL are expected; samples: {}",
+            "expected a sample or a file, and a URL; the samples are {}",
             names.join(", ")
         )
         .into());
@@ -108,15 +109,15 @@ async fn send<P: Provider>(
         let query: Vec<&str> = url.query().into_iter().chain([token]).collect();
         url.set_query(Some(&query.join("&")));
     }
-    // No redirect is followed: the signature and the token are not for another host.
+    // Redirects are not followed, because the signature and the token are for this host only.
     let client = Client::builder().redirect(Policy::none()).no_proxy();
     let mut post = client.build()?.post(url);
     for (name, value) in request.headers() {
         post = post.header(name, value);
     }
     let sent = post.body(request.body().clone()).send().await;
-    let answer = sent.map_err(reqwest::Error::without_url)?;
-    let status = answer.status();
-    println!("{status} {}", answer.text().await?);
+    let response = sent.map_err(reqwest::Error::without_url)?;
+    let status = response.status();
+    println!("{status} {}", response.text().await?);
     Ok(status.is_success())
 }

@@ -1,8 +1,8 @@
-//! Each event handled once, although it is delivered many times. Needs the `dedup` feature.
+//! Deduplication: each event is handled once, although it is delivered several times.
 //!
-//! [`Dedup::once`] claims the [`Key`] of a delivery in a [`Store`], runs your work, and marks the key
-//! as done when the work has succeeded. Work that fails releases the key, so that the sender's retry
-//! is processed: no event is lost.
+//! Needs the `dedup` feature. [`Dedup::once`] claims the [`Key`] of a delivery in a [`Store`], runs
+//! your work, and marks the key as done if the work succeeded. If the work failed, it releases the
+//! key, so that the provider's retry runs the work again and no event is lost.
 //!
 //! ```
 //! use leadhook::{Delivery, ScoreApp, dedup::{Dedup, OnceError, Outcome}};
@@ -16,49 +16,65 @@
 //! let first = dedup.once(delivery.key(), save(&delivery)).await?;
 //! assert!(matches!(first, Outcome::Handled(())));
 //!
-//! let again = dedup.once(delivery.key(), save(&delivery)).await?;
-//! assert!(matches!(again, Outcome::HandledBefore));
-//! assert_eq!(again.status(), 200);
+//! let duplicate = dedup.once(delivery.key(), save(&delivery)).await?;
+//! assert!(matches!(duplicate, Outcome::AlreadyHandled));
+//! assert_eq!(duplicate.status(), 200);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What the sender is told
+//! # Responses
 //!
-//! | what came of the delivery | status |
+//! | result | status |
 //! |---|---|
-//! | handled now, or before ([`Outcome::Handled`], [`Outcome::HandledBefore`]) | 200 |
-//! | handled now, but not recorded ([`Outcome::NotRecorded`]) | 200 |
-//! | in work elsewhere ([`Outcome::InWork`]) | 409, with `Retry-After` |
-//! | the lease ended before the work did ([`Outcome::LeaseLost`]) | 503 |
-//! | the store is unavailable or full ([`OnceError::Store`]) | 503 |
-//! | the work has failed ([`OnceError::Failed`]) | what your error says |
+//! | handled now or before ([`Outcome::Handled`], [`Outcome::AlreadyHandled`]) | 200 |
+//! | handled now, but not recorded ([`Outcome::HandledUnrecorded`]) | 200 |
+//! | in progress elsewhere ([`Outcome::InProgress`]) | 409 with `Retry-After` |
+//! | the lease ended before the work did ([`Outcome::LeaseExpired`]) | 503 |
+//! | the store can't be reached or is full ([`OnceError::Store`]) | 503 |
+//! | the work failed ([`OnceError::Failed`]) | your error's own status |
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! A 200 is never told before the work has succeeded, so that no event is lost as long as its sender
-//! retries. A key has one live claim at a time, as long as the store keeps what it was told. The work
-//! succeeds exactly once wherever it ends within its lease and the store answers. Else, these are the
-//! limits:
+//! - **No event is lost.** leadhook never responds with 200 before your work has succeeded, so an event
+//!   is handled as long as its provider retries.
+//! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data.
+//! - **Once.** The work succeeds exactly once if it ends within its lease and the store can be reached.
 //!
-//! - A repeat is handled again where the store could not be told of the success
-//!   ([`Outcome::NotRecorded`]), and where the process died, or `once` was dropped, between the two.
-//! - Work that outlives its lease is dropped at its first poll after it. What it has done until then
-//!   stays done, and a repeat begins anew. Work that blocks its thread is not polled and can't be
-//!   stopped: a repeat may be in work beside it.
-//! - A key is forgotten at the end of its time, or before by a store that is full or restarts: a repeat
-//!   that comes later counts as a new event.
-//! - Two events with equal [keys](Key) count as one: a sender's test delivery that is sent twice, or an
-//!   update back to an earlier state (A, B, A) from a sender that sends neither id nor time.
-//! - A lease is measured by the store's clock and by that of this process. Here it is a monotonic one,
-//!   which nobody can set, but which may stand still while the machine sleeps. A clock of a Redis
-//!   server that jumps ahead ends leases early, so that two deliveries of an event may be in work at
-//!   once; one that jumps back makes repeats wait.
+//! # Limits
+//!
+//! An event can be handled twice, or two deliveries can be taken for one event, in these cases:
+//!
+//! - **Unrecorded success.** The work succeeded, but the store could not record it
+//!   ([`Outcome::HandledUnrecorded`]), or the process ended before it did. A retry is handled again.
+//! - **Work beyond its lease.** Work that is still running when its lease ends is cancelled at its next
+//!   poll. Side effects are not undone, and the next delivery starts from scratch. Work that blocks its
+//!   thread can't be cancelled, so the next delivery can run at the same time.
+//! - **Forgotten keys.** A store forgets a key after its retention, or earlier if it is full or
+//!   restarts. A later retry is handled again.
+//! - **False duplicates.** Two different events can have equal keys; see [`Key`].
+//! - **Clocks.** A lease is measured twice: by the store, and by this process with a monotonic clock,
+//!   which may stand still while the machine sleeps. If the clock of a Redis server jumps ahead, leases
+//!   end early and an event can be in progress twice. If it jumps back, duplicates wait longer.
+//!
+//! # Events for the operator
+//!
+//! With the `tracing` feature, `once` writes these events. Each has the field `key`, in hex digits.
+//!
+//! | level | fields | when |
+//! |---|---|---|
+//! | WARN | `operation` (`claim`, `complete` or `release`), `reason`, `cause` | the store failed |
+//! | WARN | `outcome = "lease_expired"` | the lease ended before the work did |
+//! | DEBUG | `outcome = "handled"` | the event was handled |
+//! | DEBUG | `outcome = "already_handled"` | the delivery is a duplicate |
+//! | DEBUG | `outcome = "in_progress"`, `remaining_ms` | another delivery of the event is in progress |
+//! | DEBUG | `outcome = "failed"` | the work failed |
 
 use core::{
+    any::Any,
     fmt,
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
     time::Duration,
 };
@@ -70,96 +86,124 @@ mod memory;
 pub(crate) mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
+mod shared_store;
 pub(crate) mod store;
+mod trace;
 
 use clock::Clock;
 pub use key::Key;
 pub use memory::{MemoryClaim, MemoryStore};
 pub use outcome::{OnceError, Outcome};
-pub use store::{Claimed, Store, StoreError};
+use shared_store::SharedStore;
+pub use store::{ClaimStatus, Store, StoreError};
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisClaim, RedisStore};
+pub use self::redis::{RedisClaim, RedisConnection, RedisStore};
 
-/// The guard that lets each event be handled once.
+/// A guard that runs your work once for each event.
 ///
-/// It needs no runtime and starts no thread. Cloning it, where its store can be cloned, gives another
-/// handle to the same store.
+/// It needs no runtime and starts no thread. Clones share their store.
+///
+/// The store is any [`Store`], chosen at run time:
+///
+/// ```
+/// use leadhook::dedup::{Dedup, MemoryStore, StoreError};
+///
+/// # #[cfg(feature = "redis")]
+/// async fn dedup(redis_url: Option<&str>) -> Result<Dedup, StoreError> {
+///     Ok(match redis_url {
+///         Some(url) => Dedup::new(leadhook::dedup::RedisStore::connect(url).await?),
+///         None => Dedup::new(MemoryStore::default()),
+///     })
+/// }
+/// ```
 #[derive(Clone)]
-pub struct Dedup<S = MemoryStore> {
-    store: S,
+pub struct Dedup {
+    store: AnyStore,
     lease: Duration,
-    keep: Option<Duration>,
+    retention: Option<Duration>,
     clock: Clock,
 }
 
-impl<S: Store> Dedup<S> {
-    /// Remembers in a store which events were handled, with leases of 60 seconds.
+/// The memory store is a variant of its own, because its calls then need no allocation.
+#[derive(Clone)]
+enum AnyStore {
+    Memory(MemoryStore),
+    Shared(SharedStore),
+}
+
+impl Dedup {
+    /// Creates a guard on a store, with leases of 60 seconds.
     #[must_use]
-    pub fn new(store: S) -> Self {
+    pub fn new(store: impl Store) -> Self {
+        let any: &dyn Any = &store;
         Self {
-            store,
+            store: match any.downcast_ref::<MemoryStore>() {
+                Some(memory) => AnyStore::Memory(memory.clone()),
+                None => AnyStore::Shared(SharedStore::new(store)),
+            },
             lease: Duration::from_secs(60),
-            keep: None,
+            retention: None,
             clock: Clock::default(),
         }
     }
 
-    /// For how long the work on an event may take: 60 seconds by default.
+    /// Sets how long the work on an event may take, which is 60 seconds by default.
     ///
-    /// It is for how long a repeat is turned away while the work goes on, and where the store can't
-    /// tell that a process has died, for how long its claim stands. The default ends before the
-    /// retries after 5 minutes that Graphoid documents, and before ScoreApp's second one, assumed at
-    /// 110 seconds.
+    /// Until the lease ends, duplicates get a 409. If a process dies, its claim in a shared store
+    /// holds until the lease ends. The default ends before the retries after 5 minutes (Graphoid's
+    /// webhook documentation), and before `ScoreApp`'s second retry after 110 seconds (assumed).
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// How long a handled event is remembered. By default it is for as long as its sender may repeat
-    /// it, which is [`Provider::RETRY_WINDOW`](crate::Provider::RETRY_WINDOW).
+    /// Sets how long a handled event is remembered.
     ///
-    /// A shorter time takes fewer deliveries for repeats: retries that come late are handled again. A
-    /// longer time takes more, also those that only look like repeats (see [`Key`]).
+    /// By default it is the time in which the provider may retry, which is
+    /// [`Provider::RETRY_WINDOW`](crate::Provider::RETRY_WINDOW). With a shorter retention, late retries
+    /// are handled again. With a longer one, more [false duplicates](Key#false-duplicates) are possible.
     #[must_use]
-    pub fn with_retention(mut self, keep: Duration) -> Self {
-        self.keep = Some(keep);
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.retention = Some(retention);
         self
     }
 
-    /// Measures leases by another clock than [`Instant::now`], for tests. The [`MemoryStore`] has a
-    /// clock of its own.
+    /// Replaces the clock that measures leases, which is [`Instant::now`] by default, for tests.
+    ///
+    /// A [`MemoryStore`] has its own clock.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
         self
     }
 
-    /// Runs a future, unless the event with this key was handled before or is in work elsewhere.
+    /// Runs a future unless the event with this key was handled before or is in progress.
     ///
-    /// The future is the work. It is polled only once the key is claimed. If it succeeds, the key is
-    /// marked as done; if it fails, the key is released, and a repeat is processed.
+    /// The future is the work. It is polled only after the key is claimed. If it succeeds, the key is
+    /// marked as done. If it fails, the key is released, and the next delivery runs its work again.
     ///
-    /// The work does not outrun its lease. There is no timer: each time the future is to be polled,
-    /// the clock is read first, and once the lease is over, the future is dropped instead. A future
-    /// that nothing wakes is not polled. To end it in time, let your runtime's timeout make the
-    /// future fail, inside of `once`: the key is then released at once.
+    /// The work does not outrun its lease. There is no timer: the clock is read before each poll of the
+    /// future, and once the lease has ended, the future is dropped instead. A future that nothing wakes
+    /// is not polled. To cancel the work in time, let your runtime's timeout make the future fail,
+    /// inside of `once`; the key is then released at once.
     ///
-    /// If this future is dropped or the work panics, the work is dropped with it, and its claim is
-    /// given up: at once in a [`MemoryStore`], with its lease in Redis.
+    /// If this future is dropped or the work panics, the work is dropped and its claim is given up: in
+    /// a [`MemoryStore`] at once, in Redis when the lease ends.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use leadhook::{Delivery, Grader, dedup::{Dedup, OnceError, Outcome}};
     ///
-    /// /// The status that answers a delivery, and how many seconds the sender shall wait.
-    /// async fn answer(dedup: &Dedup, delivery: &Delivery<Grader>) -> (u16, Option<u64>) {
+    /// /// Returns the status of the response, and how long the provider should wait.
+    /// async fn respond(dedup: &Dedup, delivery: &Delivery<Grader>) -> (u16, Option<Duration>) {
     ///     let work = async {
-    ///         // Call whoever has to hear of the lead.
-    ///         Ok::<_, std::io::Error>("called")
+    ///         // Notify everybody who needs to know about the lead.
+    ///         Ok::<_, std::io::Error>("notified")
     ///     };
     ///     match dedup.once(delivery.key(), work).await {
-    ///         Ok(Outcome::Handled("called")) => (200, None),
+    ///         Ok(Outcome::Handled("notified")) => (200, None),
     ///         Ok(outcome) => (outcome.status(), outcome.retry_after()),
     ///         Err(OnceError::Store(error)) => (error.status(), None),
     ///         Err(_) => (500, None),
@@ -168,78 +212,95 @@ impl<S: Store> Dedup<S> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// # let delivery = Delivery::<Grader>::from_storage("{}");
-    /// # assert_eq!(answer(&Dedup::default(), &delivery).await, (200, None));
+    /// # assert_eq!(respond(&Dedup::default(), &delivery).await, (200, None));
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// [`OnceError::Failed`] with the future's own error, and [`OnceError::Store`] where the store
-    /// can't be reached or is full; the future was not polled then.
+    /// [`OnceError::Failed`] with the future's own error, and [`OnceError::Store`] if the store can't
+    /// be reached or is full; the future was then not polled.
     pub async fn once<T, E>(
         &self,
         key: Key,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
-        // Read before the claim is made, so that the lease ends here no later than in the store.
-        let end = self.clock.now().checked_add(self.lease);
-        let claim = match self.store.claim(key, self.lease).await.inspect_err(trace)? {
-            Claimed::Fresh(claim) => claim,
-            Claimed::Done => return Ok(Outcome::HandledBefore),
-            Claimed::Busy { left } => return Ok(Outcome::InWork { left }),
+        let work = pin!(Some(future));
+        let result = match &self.store {
+            AnyStore::Memory(store) => self.once_in(store, key, work).await,
+            AnyStore::Shared(store) => self.once_in(store, key, work).await,
         };
-        let not_handled = match self.run_until(end, future).await {
-            Some(Ok(value)) => {
-                let keep = self.keep.unwrap_or(key.repeats_within());
-                return Ok(
-                    match self.store.complete(claim, keep).await.inspect_err(trace) {
-                        Ok(()) => Outcome::Handled(value),
-                        Err(error) => Outcome::NotRecorded { value, error },
-                    },
-                );
-            }
-            Some(Err(error)) => Err(OnceError::Failed(error)),
-            None => Ok(Outcome::LeaseLost),
-        };
-        // A claim that can't be released ends with its lease.
-        let _ = self.store.release(claim).await.inspect_err(trace);
-        not_handled
+        trace::outcome(key, &result);
+        result
     }
 
-    /// Runs a future, and drops it at the first poll after the end.
-    async fn run_until<F: Future>(&self, end: Option<Instant>, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        poll_fn(|context| match end {
-            Some(end) if self.clock.now() >= end => Poll::Ready(None),
-            _ => future.as_mut().poll(context).map(Some),
+    async fn once_in<T, E>(
+        &self,
+        store: &impl Store,
+        key: Key,
+        mut work: Pin<&mut Option<impl Future<Output = Result<T, E>>>>,
+    ) -> Result<Outcome<T>, OnceError<E>> {
+        let failed = |operation| move |error: &_| trace::store_failed(key, operation, error);
+
+        // Read before the claim is made, so that the lease ends here no later than in the store.
+        let end = self.clock.now().checked_add(self.lease);
+        let status = store.claim(key, self.lease).await;
+        let claim = match status.inspect_err(failed("claim"))? {
+            ClaimStatus::Acquired(claim) => claim,
+            ClaimStatus::Done => return Ok(Outcome::AlreadyHandled),
+            ClaimStatus::Held { remaining } => return Ok(Outcome::InProgress { remaining }),
+        };
+        let result = self.run_until(end, work.as_mut()).await;
+        // Dropped before the key is free, so that nothing of the work outlives its claim.
+        work.set(None);
+        let unhandled = match result {
+            Some(Ok(value)) => {
+                let retention = self.retention.unwrap_or(key.retry_window());
+                let recorded = store.complete(claim, retention).await;
+                return Ok(match recorded.inspect_err(failed("complete")) {
+                    Ok(()) => Outcome::Handled(value),
+                    Err(error) => Outcome::HandledUnrecorded { value, error },
+                });
+            }
+            Some(Err(error)) => Err(OnceError::Failed(error)),
+            None => Ok(Outcome::LeaseExpired),
+        };
+        // A claim that can't be released ends with its lease.
+        let _ = store.release(claim).await.inspect_err(failed("release"));
+        unhandled
+    }
+
+    /// Runs the work until an end. Returns `None` at the first poll after it.
+    async fn run_until<F: Future>(
+        &self,
+        end: Option<Instant>,
+        mut work: Pin<&mut Option<F>>,
+    ) -> Option<F::Output> {
+        poll_fn(|context| {
+            if end.is_some_and(|end| self.clock.now() >= end) {
+                return Poll::Ready(None);
+            }
+            match work.as_mut().as_pin_mut() {
+                Some(work) => work.poll(context).map(Some),
+                None => Poll::Ready(None),
+            }
         })
         .await
     }
 }
 
-/// Tells the operator what the store's answer hides.
-#[cfg(feature = "tracing")]
-fn trace(error: &StoreError) {
-    let cause = core::error::Error::source(error).map(tracing::field::display);
-    tracing::warn!(reason = %error, cause, "the store of handled events failed");
-}
-
-#[cfg(not(feature = "tracing"))]
-fn trace(_: &StoreError) {}
-
-/// Remembers in a [`MemoryStore`].
+/// Creates a guard on a [`MemoryStore`] of the default capacity.
 impl Default for Dedup {
     fn default() -> Self {
         Self::new(MemoryStore::default())
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Dedup<S> {
+impl fmt::Debug for Dedup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dedup")
-            .field("store", &self.store)
             .field("lease", &self.lease)
-            .field("keep", &self.keep)
+            .field("retention", &self.retention)
             .finish_non_exhaustive()
     }
 }

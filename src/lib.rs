@@ -71,6 +71,16 @@ mod auth;
 #[cfg(feature = "dedup")]
 pub mod dedup;
 mod delivery;
+#[cfg(all(
+    doc,
+    feature = "actix",
+    feature = "axum",
+    feature = "redis",
+    feature = "samples",
+    feature = "tower",
+    feature = "tracing"
+))]
+pub mod guide;
 mod lead;
 mod provider;
 mod providers;

@@ -36,3 +36,35 @@ fn verifying_allocates_nothing_whatever_comes_of_it() {
         assert!(outcome[2..].iter().all(Result::is_err));
     }
 }
+
+#[cfg(feature = "dedup")]
+#[test]
+fn keys_and_duplicates_in_memory_allocate_nothing() {
+    use std::{
+        convert::Infallible,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use leadhook::{
+        Delivery,
+        dedup::{Dedup, Key, Outcome},
+    };
+
+    let dedup = Dedup::default();
+    let once = |key: Key| {
+        let once = pin!(dedup.once(key, async { Ok::<_, Infallible>(()) }));
+        match once.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(outcome)) => outcome,
+            other => panic!("{other:?}"),
+        }
+    };
+    let delivery = Delivery::<Grader>::from_storage(vec![b' '; 100_000]).with_scope("north");
+    assert!(matches!(once(delivery.key()), Outcome::Handled(())));
+
+    let allocated = measure(|| {
+        assert!(matches!(once(delivery.key()), Outcome::AlreadyHandled));
+        let _ = delivery.key_from_parts(["submission", "sub_1"]);
+    });
+    assert_eq!(allocated.count_total, 0);
+}

@@ -185,11 +185,11 @@ impl<T: Responder> Responder for Outcome<T> {
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::build(status(self.status()));
-        if let Some(seconds) = self.retry_after() {
+        if let Some(seconds) = steps::retry_after(&self) {
             response.insert_header((RETRY_AFTER, seconds));
         }
         match self {
-            Self::Handled(value) | Self::NotRecorded { value, .. } => {
+            Self::Handled(value) | Self::HandledUnrecorded { value, .. } => {
                 value.respond_to(request).map_into_boxed_body()
             }
             _ => response.finish(),

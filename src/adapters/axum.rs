@@ -199,9 +199,9 @@ fn explain(error: &BytesRejection) -> RejectionKind {
 impl<T: IntoResponse> IntoResponse for Outcome<T> {
     fn into_response(self) -> Response {
         let status = status(self.status());
-        let retry_after = self.retry_after();
+        let retry_after = steps::retry_after(&self);
         match self {
-            Self::Handled(value) | Self::NotRecorded { value, .. } => value.into_response(),
+            Self::Handled(value) | Self::HandledUnrecorded { value, .. } => value.into_response(),
             _ => match retry_after {
                 Some(seconds) => (status, [(RETRY_AFTER, seconds.to_string())]).into_response(),
                 None => status.into_response(),

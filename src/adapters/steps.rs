@@ -5,6 +5,8 @@ use core::iter;
 use bytes::Bytes;
 
 use crate::auth::error::VerifyError;
+#[cfg(all(feature = "dedup", any(feature = "axum", feature = "actix")))]
+use crate::dedup::outcome::Outcome;
 use crate::delivery::Delivery;
 use crate::provider::Provider;
 use crate::receiver::{CredentialSource, PendingDelivery, Receiver};
@@ -47,4 +49,12 @@ fn parameters<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item =
     form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .filter(move |(key, _)| key == name)
         .map(|(_, value)| value.into_owned().into_bytes())
+}
+
+/// The value of `Retry-After`: whole seconds, rounded up, and at least one.
+#[cfg(all(feature = "dedup", any(feature = "axum", feature = "actix")))]
+pub(super) fn retry_after<T>(outcome: &Outcome<T>) -> Option<u64> {
+    let remaining = outcome.retry_after()?;
+    let started = u64::from(remaining.subsec_nanos() > 0);
+    Some(remaining.as_secs().saturating_add(started).max(1))
 }

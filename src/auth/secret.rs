@@ -1,17 +1,23 @@
-//! The shared secret, and what can't be one.
+//! The shared secret, and the error for a value that can't be one.
 
 use alloc::boxed::Box;
-use core::fmt;
+use alloc::string::String;
+use core::{fmt, str::FromStr};
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
 use zeroize::Zeroizing;
 
 /// A secret shared with a provider: a webhook signing secret or a static token.
 ///
-/// It is never empty, its memory is wiped when it is dropped, and nothing prints it: `Debug` writes
-/// `Secret(…)`. There is no comparison; a [`Verifier`](crate::Verifier) or a
-/// [`Receiver`](crate::Receiver) compares what a secret gives, in constant time. Short secrets are
-/// accepted, because `ScoreApp` lets its users choose one like `12345`; a long random one is for you
-/// to choose.
+/// A secret is never empty and is never printed: `Debug` writes `Secret(…)`, and there is no
+/// `Display`, no `Serialize` and no comparison. Its memory is wiped when it is dropped. Copies that
+/// the environment, a configuration file or a deserializer made before are out of reach.
+///
+/// Short secrets are accepted, because `ScoreApp` lets its users choose one like `12345`. Choose a
+/// long random one wherever you can.
 ///
 /// ```
 /// use leadhook::{Secret, SecretErrorKind};
@@ -24,7 +30,24 @@ use zeroize::Zeroizing;
 /// # Ok::<(), leadhook::SecretError>(())
 /// ```
 ///
-/// It can neither be displayed nor compared:
+/// Configuration crates can hold a secret, because it implements `FromStr`, `TryFrom<String>` and
+/// `Deserialize`:
+///
+/// ```
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Config {
+///     graphoid_secret: leadhook::Secret,
+/// }
+///
+/// let config: Config = serde_json::from_str(r#"{"graphoid_secret": "whsec_5d41402abc4b"}"#)?;
+/// assert_eq!(format!("{config:?}"), "Config { graphoid_secret: Secret(…) }");
+///
+/// let unquoted = serde_json::from_str::<Config>(r#"{"graphoid_secret": 12345}"#).unwrap_err();
+/// assert!(unquoted.to_string().starts_with("a secret must be a string; put it in quotes"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// A secret can be neither displayed nor compared, so neither of these compiles:
 ///
 /// ```compile_fail,E0277
 /// fn log(secret: &leadhook::Secret) -> String {
@@ -41,42 +64,45 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Box<[u8]>>);
 
 impl Secret {
-    /// Makes a secret of a text.
+    /// Creates a secret from a string.
     ///
     /// # Errors
     ///
-    /// [`Empty`](SecretErrorKind::Empty) for the empty text, with which anyone could sign, and
-    /// [`SurroundingWhitespace`](SecretErrorKind::SurroundingWhitespace) where white space stands at
-    /// either end: both are what an environment variable set wrongly or a sloppy paste gives.
+    /// [`Empty`](SecretErrorKind::Empty),
+    /// [`SurroundingWhitespace`](SecretErrorKind::SurroundingWhitespace) and
+    /// [`OnlyNul`](SecretErrorKind::OnlyNul), which are what a wrong environment variable or a careless
+    /// paste gives.
     pub fn new(secret: &str) -> Result<Self, SecretError> {
-        if secret.trim().len() == secret.len() {
+        if secret.trim_matches(is_blank).len() == secret.len() {
             Self::from_bytes(secret.as_bytes())
         } else {
             Err(SecretErrorKind::SurroundingWhitespace.into())
         }
     }
 
-    /// Makes a secret of any bytes, white space included.
+    /// Creates a secret from arbitrary bytes, white space included.
     ///
     /// # Errors
     ///
-    /// [`Empty`](SecretErrorKind::Empty) where there are none.
+    /// [`Empty`](SecretErrorKind::Empty) and [`OnlyNul`](SecretErrorKind::OnlyNul).
     pub fn from_bytes(secret: &[u8]) -> Result<Self, SecretError> {
         if secret.is_empty() {
             Err(SecretErrorKind::Empty.into())
+        } else if secret.iter().all(|&byte| byte == 0) {
+            Err(SecretErrorKind::OnlyNul.into())
         } else {
             Ok(Self(Zeroizing::new(secret.into())))
         }
     }
 
-    /// Reads a secret from an environment variable. Needs the `std` feature.
+    /// Reads a secret from an environment variable.
     ///
-    /// The variable itself is not changed and stays readable by the process.
+    /// The variable is not changed and stays readable by the process. Needs the `std` feature.
     ///
     /// # Errors
     ///
     /// [`NotSet`](SecretErrorKind::NotSet) and [`NotUnicode`](SecretErrorKind::NotUnicode) for the
-    /// variable, and those of [`new`](Self::new) for its value. The error names the variable.
+    /// variable, and the errors of [`new`](Self::new) for its value. The error names the variable.
     #[cfg(feature = "std")]
     pub fn from_env(variable: &str) -> Result<Self, SecretError> {
         use std::env::VarError;
@@ -97,15 +123,96 @@ impl Secret {
     }
 }
 
+/// Whether a character is white space, a byte order mark or a zero-width character.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(character, '\u{FEFF}' | '\u{200B}'..='\u{200D}' | '\u{2060}')
+}
+
+impl FromStr for Secret {
+    type Err = SecretError;
+
+    fn from_str(secret: &str) -> Result<Self, SecretError> {
+        Self::new(secret)
+    }
+}
+
+/// Wipes the string.
+impl TryFrom<String> for Secret {
+    type Error = SecretError;
+
+    fn try_from(secret: String) -> Result<Self, SecretError> {
+        Self::new(&Zeroizing::new(secret))
+    }
+}
+
+/// Reads a string and nothing else. The errors never contain the value.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SecretVisitor;
+
+        /// A value of another type, which is not looked at, so that no error can contain it.
+        fn not_a_string<T, E: Error>() -> Result<T, E> {
+            Err(E::custom("a secret must be a string; put it in quotes"))
+        }
+
+        impl Visitor<'_> for SecretVisitor {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: Error>(self, secret: &str) -> Result<Secret, E> {
+                Secret::new(secret).map_err(E::custom)
+            }
+
+            fn visit_string<E: Error>(self, secret: String) -> Result<Secret, E> {
+                secret.try_into().map_err(E::custom)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Secret, E> {
+                not_a_string()
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Secret, E> {
+                not_a_string()
+            }
+
+            fn visit_i128<E: Error>(self, _: i128) -> Result<Secret, E> {
+                not_a_string()
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Secret, E> {
+                not_a_string()
+            }
+
+            fn visit_u128<E: Error>(self, _: u128) -> Result<Secret, E> {
+                not_a_string()
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Secret, E> {
+                not_a_string()
+            }
+
+            fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<Secret, E> {
+                not_a_string()
+            }
+        }
+
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
 }
 
-/// Why a text can't be a [`Secret`].
+/// The error returned when a value is not a usable [`Secret`].
 ///
-/// It names the environment variable where one was read, and never its value.
+/// It names the environment variable if one was read, and never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{}{}{kind}", variable.as_deref().unwrap_or_default(), if variable.is_some() { ": " } else { "" })]
 pub struct SecretError {
@@ -114,13 +221,13 @@ pub struct SecretError {
 }
 
 impl SecretError {
-    /// What is wrong.
+    /// Returns what is wrong with the value.
     #[must_use]
     pub fn kind(&self) -> SecretErrorKind {
         self.kind
     }
 
-    /// The environment variable that was read, if one was.
+    /// Returns the name of the environment variable if one was read.
     #[must_use]
     pub fn variable(&self) -> Option<&str> {
         self.variable.as_deref()
@@ -136,16 +243,20 @@ impl From<SecretErrorKind> for SecretError {
     }
 }
 
-/// What is wrong with a text that was to be a [`Secret`].
+/// What is wrong with a value that should be a [`Secret`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretErrorKind {
-    /// The secret has no bytes: with an empty key anyone can sign.
+    /// The secret is empty, so anyone could sign with it.
     #[error("the secret is empty")]
     Empty,
-    /// White space stands before or after the secret, as after a paste.
-    #[error("the secret has white space at its start or end")]
+    /// There is white space, a byte order mark or a zero-width character at either end, as after a
+    /// careless paste.
+    #[error("the secret has white space or an invisible character at its start or end; remove it")]
     SurroundingWhitespace,
+    /// All bytes are NUL. HMAC pads keys with NUL, so this is the same as the empty key.
+    #[error("the secret consists of NUL bytes only")]
+    OnlyNul,
     /// The environment variable is not set.
     #[error("the environment variable is not set")]
     NotSet,

@@ -1,29 +1,29 @@
-//! Signatures as headers carry them: the two styles and the grammar of each.
+//! Signatures as headers carry them: the two formats and the grammar of each.
 
 use alloc::{format, string::String};
 use core::fmt;
 
 use crate::auth::hex;
 
-/// How a provider writes an HMAC-SHA256 signature into a header.
+/// The format in which a provider writes an HMAC-SHA256 signature into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignatureFormat {
-    /// 64 hex digits and nothing else, as Grader.io and `ScoreApp` send.
+    /// Exactly 64 hex digits, as Grader.io and `ScoreApp` send.
     Hex,
-    /// `sha256=` and 64 hex digits, as Graphoid sends.
+    /// `sha256=` followed by exactly 64 hex digits, as Graphoid sends.
     PrefixedHex,
 }
 
-/// What stands before the digits of [`SignatureFormat::PrefixedHex`].
+/// The prefix of [`SignatureFormat::PrefixedHex`].
 const PREFIX: &[u8] = b"sha256=";
 
 impl SignatureFormat {
-    /// Reads a header's value.
+    /// Parses a header value.
     ///
-    /// The digits may be of either case, the prefix is in lower case only. White space, lists, other
-    /// lengths and other algorithms are refused: the algorithm is a fact about the provider, never
-    /// the request's choice.
+    /// The digits may be in either case, the prefix in lower case only. White space, lists, other
+    /// lengths and other algorithms are rejected, because the format is a fact about the provider and
+    /// not a choice of the request.
     ///
     /// ```
     /// use leadhook::{MalformedSignature, SignatureFormat};
@@ -38,7 +38,7 @@ impl SignatureFormat {
     ///
     /// # Errors
     ///
-    /// What is [`MalformedSignature`], as a reason without the value.
+    /// A [`MalformedSignature`], which gives a reason but never quotes the value.
     pub fn parse(self, value: &[u8]) -> Result<Signature, MalformedSignature> {
         let digits = match self {
             Self::Hex => Some(value),
@@ -50,7 +50,7 @@ impl SignatureFormat {
             .ok_or_else(|| self.explain(value))
     }
 
-    /// Writes a signature as a header's value, with digits in lower case.
+    /// Formats a signature as a header value, with digits in lower case.
     #[must_use]
     pub fn format(self, signature: &Signature) -> String {
         let digits = ::hex::encode(signature.0);
@@ -60,64 +60,64 @@ impl SignatureFormat {
         }
     }
 
-    /// The most telling reason why a value that was refused is not of this scheme.
+    /// Returns the most helpful reason why a rejected value does not have this format.
     #[cold]
     fn explain(self, value: &[u8]) -> MalformedSignature {
+        use MalformedSignature as Reason;
+
         if value.is_empty() {
-            return MalformedSignature::Empty;
+            return Reason::Empty;
         }
         if value.iter().any(|byte| !byte.is_ascii()) {
-            return MalformedSignature::NotAscii;
+            return Reason::NotAscii;
         }
         if value.iter().any(u8::is_ascii_whitespace) {
-            return MalformedSignature::Whitespace;
+            return Reason::Whitespace;
         }
         if value.contains(&b',') {
-            return MalformedSignature::List;
+            return Reason::List;
         }
         if value.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
-            return MalformedSignature::Quoted;
+            return Reason::Quoted;
         }
-        if is_base64(value) {
-            return MalformedSignature::Base64;
+        if is_base64(value.strip_prefix(PREFIX).unwrap_or(value)) {
+            return Reason::Base64;
         }
         let digits = match (value.strip_prefix(PREFIX), self) {
-            (Some(rest), _) if rest.starts_with(PREFIX) => {
-                return MalformedSignature::DuplicatePrefix;
-            }
-            (Some(_), Self::Hex) => return MalformedSignature::UnexpectedPrefix,
+            (Some(rest), _) if rest.starts_with(PREFIX) => return Reason::DuplicatePrefix,
+            (Some(_), Self::Hex) => return Reason::UnexpectedPrefix,
             (Some(rest), Self::PrefixedHex) => rest,
             (None, _) => value,
         };
         if let Some(end) = digits.iter().position(|&byte| byte == b'=') {
             let is_sha256 = digits.split_at(end).0.eq_ignore_ascii_case(b"sha256");
             return match self {
-                _ if !is_sha256 => MalformedSignature::OtherAlgorithm,
-                Self::Hex => MalformedSignature::UnexpectedPrefix,
-                Self::PrefixedHex => MalformedSignature::PrefixCase,
+                _ if !is_sha256 => Reason::OtherAlgorithm,
+                Self::Hex => Reason::UnexpectedPrefix,
+                Self::PrefixedHex => Reason::PrefixCase,
             };
         }
         match digits.iter().position(|byte| !byte.is_ascii_hexdigit()) {
-            Some(index) => MalformedSignature::NotHex { index },
-            // With their prefix, they would have been accepted.
-            None if digits.len() == hex::DIGITS => MalformedSignature::MissingPrefix,
-            None => MalformedSignature::Length {
+            Some(index) => Reason::NotHex { index },
+            // With the prefix, 64 digits would have been accepted.
+            None if digits.len() == hex::DIGITS => Reason::MissingPrefix,
+            None => Reason::Length {
                 digits: digits.len(),
             },
         }
     }
 }
 
-/// An HMAC-SHA256 signature: always 32 bytes.
+/// An HMAC-SHA256 signature of 32 bytes.
 ///
-/// It can be read and written, and has no comparison: only a [`Verifier`](crate::Verifier)
-/// compares, in constant time. `Debug` doesn't print it, since the signature of a body that was not
-/// sent is a forgery ready for use.
+/// It has no comparison, because only a [`Verifier`](crate::Verifier) compares signatures, in
+/// constant time. `Debug` does not print it, because the right signature of a body that the provider
+/// never sent would be a ready-made forgery.
 #[derive(Clone, Copy)]
 pub struct Signature([u8; 32]);
 
 impl Signature {
-    /// The signature as raw bytes.
+    /// Returns the raw bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -136,60 +136,62 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// Why a header's value is not a signature.
+/// The reason why a header value is not a signature.
 ///
-/// The reason is for the operator who set the webhook up; it never quotes the value.
+/// It helps the operator who set up the webhook. It never quotes the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedSignature {
-    /// The header is there, and empty.
+    /// The value is empty.
     #[error("the value is empty")]
     Empty,
-    /// A byte outside of ASCII.
+    /// The value contains a byte that is not ASCII.
     #[error("the value is not ASCII")]
     NotAscii,
-    /// White space before, after or within the value.
-    #[error("the value has white space in it")]
+    /// There is white space before, after or within the value.
+    #[error("the value contains white space")]
     Whitespace,
-    /// A comma: a list, or two headers that a proxy joined to one.
-    #[error("the value is a list, or two headers joined to one; one signature was expected")]
+    /// The value contains a comma, so it is a list or two headers that a proxy joined.
+    #[error("the value is a list or two headers joined into one; one signature was expected")]
     List,
-    /// The value stands in quotes.
-    #[error("the value has quotes in it")]
+    /// The value contains quotes.
+    #[error("the value contains quotes")]
     Quoted,
-    /// 32 bytes in Base64 where hex was expected.
-    #[error("a Base64 value where hex digits were expected")]
+    /// The value is 32 bytes in Base64, with or without the prefix `sha256=`.
+    #[error("the value is Base64; hex digits were expected")]
     Base64,
-    /// Bare hex where the provider writes `sha256=`.
-    #[error("a bare-hex value where `sha256=` was expected")]
+    /// The value is bare hex, but the provider writes `sha256=` before the digits.
+    #[error("the value has no prefix; `sha256=` was expected before the digits")]
     MissingPrefix,
-    /// `sha256=` where the provider writes bare hex.
-    #[error("a `sha256=` value where bare hex was expected")]
+    /// The value starts with `sha256=`, but the provider writes bare hex.
+    #[error("the value has the prefix `sha256=`; bare hex digits were expected")]
     UnexpectedPrefix,
-    /// `sha256=` twice.
-    #[error("the prefix `sha256=` stands there twice")]
+    /// The prefix `sha256=` appears twice.
+    #[error("the prefix `sha256=` appears twice")]
     DuplicatePrefix,
-    /// `SHA256=` or another case of it.
+    /// The prefix is `SHA256=` or another spelling that is not in lower case.
     #[error("the prefix `sha256=` must be in lower case")]
     PrefixCase,
-    /// Another prefix, such as `sha1=`.
-    #[error("a prefix other than `sha256=`; no other algorithm is accepted")]
+    /// The value has another prefix, such as `sha1=`.
+    #[error("the value has a prefix other than `sha256=`; no other algorithm is accepted")]
     OtherAlgorithm,
-    /// Hex digits, but not 64 of them.
-    #[error("{digits} hex digits where 64 were expected")]
+    /// The value is hex digits, but not 64 of them.
+    #[error("the value has {digits} hex digits; 64 were expected")]
+    #[non_exhaustive]
     Length {
-        /// How many digits there are.
+        /// How many digits the value has.
         digits: usize,
     },
-    /// Something that is no hex digit.
-    #[error("no hex digit at index {index} of the digits")]
+    /// The value contains a character that is not a hex digit.
+    #[error("the character at index {index} of the digits is not a hex digit")]
+    #[non_exhaustive]
     NotHex {
-        /// Where the first one stands, counted from 0 after the prefix.
+        /// The index of the first such character, counted from 0 after the prefix.
         index: usize,
     },
 }
 
-/// Whether a text has the form of 32 bytes in Base64.
+/// Whether a value has the form of 32 bytes in Base64.
 fn is_base64(text: &[u8]) -> bool {
     text.strip_suffix(b"=").is_some_and(|rest| {
         rest.len() == 43

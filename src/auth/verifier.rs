@@ -103,11 +103,7 @@ impl Verifier {
         signature: &Signature,
         body: &[u8],
     ) -> Result<SecretIndex, VerifyError> {
-        iter::once(&self.keys.current)
-            .chain(&self.keys.previous.0)
-            .position(|key| equal(key.sign(body).as_bytes(), signature.as_bytes()))
-            .map(SecretIndex)
-            .ok_or(VerifyError::SignatureMismatch)
+        self.keys.find(signature, |key| key.sign(body))
     }
 }
 
@@ -160,12 +156,7 @@ impl BodyVerifier {
     /// [`SignatureMismatch`](VerifyError::SignatureMismatch) if no secret signs the body with the
     /// signature.
     pub fn finish(self) -> Result<SecretIndex, VerifyError> {
-        let signature = self.signature;
-        iter::once(self.keys.current)
-            .chain(self.keys.previous.0)
-            .position(|key| equal(key.finish().as_bytes(), signature.as_bytes()))
-            .map(SecretIndex)
-            .ok_or(VerifyError::SignatureMismatch)
+        self.keys.find(&self.signature, |key| key.clone().finish())
     }
 }
 
@@ -270,6 +261,24 @@ impl MacKey {
 struct Keys {
     current: MacKey,
     previous: Previous<MacKey>,
+}
+
+impl Keys {
+    /// Returns the first key whose signature is the given one.
+    ///
+    /// The keys are borrowed, because moving them out of their list would leave unwiped bytes in the
+    /// memory that it frees.
+    fn find(
+        &self,
+        signature: &Signature,
+        sign: impl Fn(&MacKey) -> Signature,
+    ) -> Result<SecretIndex, VerifyError> {
+        iter::once(&self.current)
+            .chain(&self.previous.0)
+            .position(|key| equal(sign(key).as_bytes(), signature.as_bytes()))
+            .map(SecretIndex)
+            .ok_or(VerifyError::SignatureMismatch)
+    }
 }
 
 /// Previous keys or tokens, which wipe themselves when they are dropped.

@@ -1,9 +1,9 @@
-//! What time it is, for leases and expiry.
+//! The clock that measures leases and retentions.
 
 use alloc::sync::Arc;
 use std::time::Instant;
 
-/// The system's monotonic clock, unless a test says what time it is.
+/// The system's monotonic clock, or a test's.
 #[derive(Clone)]
 pub(super) struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 

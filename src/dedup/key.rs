@@ -1,48 +1,59 @@
-//! By what a repeated delivery is recognised.
+//! The key that duplicate deliveries of one event share.
 
 use alloc::borrow::Cow;
-use core::{fmt, str, time::Duration};
+use core::{fmt, iter, str, time::Duration};
 
 use crate::auth::verifier::sha256;
 use crate::delivery::Delivery;
 use crate::provider::{DedupBy, Provider};
 use crate::read::parse::Head;
 
-/// Changes whenever a key would be made of other parts, so that old and new keys never meet.
-const VERSION: &[u8] = b"leadhook 1";
+/// Changes whenever keys are computed in another way, so that keys of two versions are never equal.
+const VERSION: &[u8] = b"1";
 
-/// What two deliveries of one event have in common: 32 bytes, equal where both count as one event.
+/// The 32 bytes that identify an event.
 ///
-/// It is made of authenticated bytes only: a hash of the provider, the receiver's
-/// [scope](crate::Receiver::scope), and what the provider's [`DedupBy`] names. Neither the signature
-/// is part of it, which changes when the secret is rotated between two tries, nor any header.
+/// Two deliveries with equal keys are duplicates of each other. A key is a SHA-256 hash of
+/// authenticated bytes only: the provider, the receiver's [scope](crate::Receiver::with_scope), and the
+/// data that the provider's [`DedupBy`] names. The signature is not part of it, because it changes
+/// when the secret is rotated between two tries. Neither is any header, because headers are not
+/// signed.
 ///
-/// - [`DedupBy::EventId`] (Graphoid): the workspace and the event's id, so that a repeat is recognised
-///   though its bytes differ.
-/// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. A sender's test delivery
-///   that is sent twice counts as a repeat. So does an update back to an earlier state (A, B, A) of a
-///   sender that sends neither id nor time; for how long a key is kept bounds what is taken for a repeat.
+/// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
+///   recognized although its bytes differ.
+/// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body.
+///
+/// # False duplicates
+///
+/// Grader.io, `ScoreApp` and Tomba send nothing that tells two equal events from a retry. If a lead is
+/// changed and then changed back, the third payload can equal the first byte for byte. It is then
+/// treated as a duplicate for as long as the first is remembered. So is a test delivery that is sent
+/// twice. [`Delivery::key_from_parts`](crate::Delivery::key_from_parts) makes a key from values that
+/// you choose.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     bytes: [u8; 32],
-    repeats_within: Duration,
+    retry_window: Duration,
 }
 
 impl Key {
-    /// The key's bytes, to be stored.
+    /// Returns the key's bytes, for a store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.bytes
     }
 
-    /// How long the provider may repeat the event: its [`Provider::RETRY_WINDOW`].
+    /// Returns how long the provider may retry the event.
+    ///
+    /// It is the provider's [`RETRY_WINDOW`](crate::Provider::RETRY_WINDOW), and the default retention
+    /// of a handled event.
     #[must_use]
-    pub fn repeats_within(&self) -> Duration {
-        self.repeats_within
+    pub fn retry_window(&self) -> Duration {
+        self.retry_window
     }
 }
 
-/// Writes the key in lower-case hex digits.
+/// Writes the key as 64 lower-case hex digits.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.bytes))
@@ -56,11 +67,10 @@ impl fmt::Debug for Key {
 }
 
 impl<P: Provider> Delivery<P> {
-    /// The key by which a repeat of this delivery is recognised. It is computed anew each time it is
-    /// asked for.
+    /// Computes the key that duplicates of this delivery share.
     ///
-    /// It can't fail: a Graphoid delivery without a readable id is recognised by its body. Needs the
-    /// `dedup` feature.
+    /// A Graphoid delivery without a readable event name or id gets the key of its body, so every
+    /// delivery has a key. Needs the `dedup` feature.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -75,39 +85,102 @@ impl<P: Provider> Delivery<P> {
     /// ```
     #[must_use]
     pub fn key(&self) -> Key {
-        let bytes = match self.event_id() {
-            Some((workspace, id)) => {
-                hash::<P>(self.scope(), [b"id", workspace.as_bytes(), id.as_bytes()])
-            }
-            None => hash::<P>(self.scope(), [b"body", b"", &sha256([&**self.body()])]),
-        };
-        Key {
-            bytes,
-            repeats_within: P::RETRY_WINDOW,
+        match self.event_identity() {
+            Some(identity) => self.hash(b"id", identity.each_ref().map(|part| part.as_bytes())),
+            None => self.hash(b"body", [self.body()]),
         }
     }
 
-    /// The workspace and the id, where they identify an event.
-    fn event_id(&self) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    /// Computes a key from values of your own choice.
+    ///
+    /// Two deliveries share the key if their provider, their [scope](crate::Receiver::with_scope) and all
+    /// parts are equal. It never equals a key that is not made from parts. Needs the `dedup` feature.
+    ///
+    /// Take every part from the event that this delivery was read as. A header or a query parameter is
+    /// not authenticated, so whoever can choose it can make an event look like a duplicate. An empty
+    /// part identifies nothing, so if any part is empty, this returns [`key`](Self::key) instead.
+    /// One to eight parts are possible; other numbers do not compile.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Grader, grader::GraderEvent};
+    ///
+    /// # let body = r#"{"event":"submission.created","data":{"submission":{"id":"sub_1"}}}"#;
+    /// # let delivery = Delivery::<Grader>::from_storage(body);
+    /// let envelope = delivery.read()?;
+    /// let key = match &envelope.event {
+    ///     // Each submission is handled once, whatever else changes in it.
+    ///     GraderEvent::SubmissionCreated(data) => {
+    ///         delivery.key_from_parts([envelope.name(), &data.submission.id])
+    ///     }
+    ///     _ => delivery.key(),
+    /// };
+    /// # assert_ne!(key, delivery.key());
+    /// # Ok::<(), leadhook::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn key_from_parts<const N: usize>(&self, parts: [&str; N]) -> Key {
+        const { assert!(N > 0 && N <= 8, "a key is made of one to eight parts") };
+
+        if parts.iter().any(|part| part.is_empty()) {
+            return self.key();
+        }
+        self.hash(b"own", parts.map(str::as_bytes))
+    }
+
+    /// Reads the event's name, the workspace and the id, if they identify an event.
+    fn event_identity(&self) -> Option<[Cow<'_, str>; 3]> {
         if P::DEDUP_BY != DedupBy::EventId {
             return None;
         }
         let text = str::from_utf8(self.body()).ok()?;
-        let [_, workspace, id] = Head::read(text, P::LAYOUT).ok()?.into_identity()?;
-        Some((workspace, id))
+        Head::read(text, P::LAYOUT).ok()?.into_identity()
+    }
+
+    /// Hashes all parts of a key in one pass.
+    fn hash<const N: usize>(&self, kind: &[u8], identity: [&[u8]; N]) -> Key {
+        let scope = self.scope().unwrap_or_default().as_bytes();
+        let context = [VERSION, P::NAME.as_bytes(), scope, kind];
+        let parts = || context.iter().chain(&identity).copied();
+        let lengths = Lengths::of(parts());
+        Key {
+            bytes: sha256(iter::once(lengths.as_bytes()).chain(parts())),
+            retry_window: P::RETRY_WINDOW,
+        }
     }
 }
 
-/// Hashes parts, each after its length, so that no two lists of parts are the same bytes.
-fn hash<P: Provider>(scope: Option<&str>, identity: [&[u8]; 3]) -> [u8; 32] {
-    let scope = scope.unwrap_or_default().as_bytes();
-    let [kind, first, second] = identity;
-    let parts = [VERSION, P::NAME.as_bytes(), scope, kind, first, second];
-    let lengths = parts.map(|part| (part.len() as u64).to_be_bytes());
-    sha256(
-        lengths
-            .iter()
-            .zip(parts)
-            .flat_map(|(length, part)| [length.as_slice(), part]),
-    )
+/// The number of parts, and the length of each in as few bytes as it needs (LEB128).
+///
+/// They are hashed before the parts, so two different lists of parts are never the same bytes. Fixed
+/// lengths would cost most keys another SHA-256 block.
+struct Lengths {
+    bytes: [u8; 128],
+    used: usize,
+}
+
+impl Lengths {
+    fn of<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let mut bytes = [0; 128];
+        let mut free = bytes.iter_mut();
+        for mut number in iter::once(parts.clone().count()).chain(parts.map(<[u8]>::len)) {
+            for byte in free.by_ref() {
+                let [low, ..] = number.to_le_bytes();
+                number >>= 7;
+                if number == 0 {
+                    *byte = low;
+                    break;
+                }
+                *byte = low | 0x80;
+            }
+        }
+        let unused = free.len();
+        Self {
+            bytes,
+            used: 128_usize.saturating_sub(unused),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
 }

@@ -1,23 +1,25 @@
-//! Keys remembered in memory.
+//! The store in memory.
 
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::{fmt, time::Duration};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use super::{Claimed, Key, Store, StoreError, clock::Clock};
+use super::clock::Clock;
+use super::key::Key;
+use super::store::{ClaimStatus, Store, StoreError};
 
-/// A store in the memory of this process, for an application that runs as one instance.
+/// A store in the memory of this process, for an application that runs as a single instance.
 ///
-/// It holds a bounded number of keys, 100,000 by default, in some 350 bytes each. When it is
-/// full, the key that was done first is forgotten; a live claim never is, and where all keys are live
-/// claims, another is an error. Keys whose time has ended are removed by the calls that come later,
-/// without a thread. What it knows ends with the process: after a restart, a repeat is handled again.
+/// It holds a bounded number of keys, 100,000 by default, in about 350 bytes each. When it is full, it
+/// forgets the key that was completed first. It never forgets a live claim: if every key is a live
+/// claim, the next claim is [`StoreError::Full`]. It has no thread; each call removes the keys whose
+/// time has ended. A restart of the process forgets everything, so a retry after it is handled again.
 ///
-/// A claim that is dropped frees its key at once. Clones share their keys.
+/// A dropped claim frees its key at once. Clones share their keys.
 ///
 /// ```
 /// use leadhook::dedup::{Dedup, MemoryStore};
@@ -31,10 +33,10 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// How many keys a store holds unless told otherwise.
+    /// The number of keys that a store holds by default.
     pub const DEFAULT_CAPACITY: usize = 100_000;
 
-    /// Makes a store that holds up to this number of keys. One that holds none refuses every claim.
+    /// Creates a store that holds up to `capacity` keys. With a capacity of 0 every claim is an error.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -43,7 +45,7 @@ impl MemoryStore {
         }
     }
 
-    /// Measures time by another clock than [`Instant::now`], for tests.
+    /// Replaces the clock, which is [`Instant::now`] by default, for tests.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
@@ -51,7 +53,7 @@ impl MemoryStore {
     }
 }
 
-/// Holds [`DEFAULT_CAPACITY`](MemoryStore::DEFAULT_CAPACITY) keys.
+/// Creates a store for [`DEFAULT_CAPACITY`](MemoryStore::DEFAULT_CAPACITY) keys.
 impl Default for MemoryStore {
     fn default() -> Self {
         Self::with_capacity(Self::DEFAULT_CAPACITY)
@@ -71,23 +73,34 @@ impl fmt::Debug for MemoryStore {
 impl Store for MemoryStore {
     type Claim = MemoryClaim;
 
-    async fn claim(&self, key: Key, lease: Duration) -> Result<Claimed<MemoryClaim>, StoreError> {
+    async fn claim(
+        &self,
+        key: Key,
+        lease: Duration,
+    ) -> Result<ClaimStatus<MemoryClaim>, StoreError> {
         let now = self.clock.now();
-        let claimed = lock(&self.table).claim(*key.as_bytes(), now, lease)?;
-        Ok(match claimed {
-            Claimed::Fresh(token) => Claimed::Fresh(MemoryClaim {
-                table: self.table.clone(),
+        let status = lock(&self.table).claim(*key.as_bytes(), now, lease)?;
+        Ok(match status {
+            ClaimStatus::Acquired(token) => ClaimStatus::Acquired(MemoryClaim {
+                table: Some(self.table.clone()),
                 key: *key.as_bytes(),
                 token,
             }),
-            Claimed::Done => Claimed::Done,
-            Claimed::Busy { left } => Claimed::Busy { left },
+            ClaimStatus::Done => ClaimStatus::Done,
+            ClaimStatus::Held { remaining } => ClaimStatus::Held { remaining },
         })
     }
 
-    async fn complete(&self, claim: MemoryClaim, keep: Duration) -> Result<(), StoreError> {
+    async fn complete(
+        &self,
+        mut claim: MemoryClaim,
+        retention: Duration,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
-        lock(&claim.table).complete(claim.key, claim.token, now, keep)
+        match claim.table.take() {
+            Some(table) => lock(&table).complete(claim.key, claim.token, now, retention),
+            None => Ok(()),
+        }
     }
 
     async fn release(&self, claim: MemoryClaim) -> Result<(), StoreError> {
@@ -96,16 +109,19 @@ impl Store for MemoryStore {
     }
 }
 
-/// A claim in a [`MemoryStore`]. Dropped, it frees its key.
+/// A claim in a [`MemoryStore`]. Dropping it frees its key.
 pub struct MemoryClaim {
-    table: Arc<Mutex<Table>>,
+    /// None once the claim is completed, so that dropping it takes no lock.
+    table: Option<Arc<Mutex<Table>>>,
     key: KeyBytes,
     token: u64,
 }
 
 impl Drop for MemoryClaim {
     fn drop(&mut self) {
-        lock(&self.table).release(self.key, self.token);
+        if let Some(table) = &self.table {
+            lock(table).release(self.key, self.token);
+        }
     }
 }
 
@@ -115,28 +131,29 @@ impl fmt::Debug for MemoryClaim {
     }
 }
 
-/// Locks a table. Nothing panics while one is locked, so that it is whole even if poisoned.
+/// Locks a table. Nothing panics while a table is locked, so a poisoned one is intact.
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type KeyBytes = [u8; 32];
 
-/// The keys, and the two orders in which they go.
+/// The keys, and the two orders in which they are removed.
 struct Table {
     capacity: usize,
-    keys: HashMap<KeyBytes, Entry>,
-    /// All keys, by when their time ends.
+    keys: HashMap<KeyBytes, State>,
+    /// All keys, by the end of their lease or retention.
     by_end: BTreeMap<(Instant, u64), KeyBytes>,
-    /// The done keys, by when they were done.
+    /// The done keys, in the order in which they were completed.
     done: BTreeMap<u64, KeyBytes>,
-    /// The number of the last entry.
-    last: u64,
+    last_number: u64,
 }
 
-/// A key that is claimed or done. Each change of a key makes a new one.
-struct Entry {
-    /// Its number, which grows with time. That of a claim is its token.
+/// The state of a claimed or done key.
+#[derive(Clone, Copy)]
+struct State {
+    /// Every new state takes the next number. The number of a claim is its token: it stays within this
+    /// process, so it need not be random.
     number: u64,
     end: Instant,
     done: bool,
@@ -149,7 +166,7 @@ impl Table {
             keys: HashMap::new(),
             by_end: BTreeMap::new(),
             done: BTreeMap::new(),
-            last: 0,
+            last_number: 0,
         }
     }
 
@@ -158,15 +175,20 @@ impl Table {
         key: KeyBytes,
         now: Instant,
         lease: Duration,
-    ) -> Result<Claimed<u64>, StoreError> {
-        self.forget_ended(now);
-        match self.keys.get(&key) {
-            Some(entry) if entry.done => Ok(Claimed::Done),
-            Some(entry) => Ok(Claimed::Busy {
-                left: entry.end.saturating_duration_since(now),
-            }),
-            None => self.insert(key, now, lease, false).map(Claimed::Fresh),
-        }
+    ) -> Result<ClaimStatus<u64>, StoreError> {
+        self.remove_ended(now);
+        let claimed = self.new_state(now, lease, false);
+        match self.keys.entry(key) {
+            Entry::Vacant(vacant) => vacant.insert(claimed),
+            Entry::Occupied(held) if held.get().done => return Ok(ClaimStatus::Done),
+            Entry::Occupied(held) => {
+                let remaining = held.get().end.saturating_duration_since(now);
+                return Ok(ClaimStatus::Held { remaining });
+            }
+        };
+        self.by_end.insert((claimed.end, claimed.number), key);
+        self.make_room_for(&key)?;
+        Ok(ClaimStatus::Acquired(claimed.number))
     }
 
     fn complete(
@@ -174,16 +196,25 @@ impl Table {
         key: KeyBytes,
         token: u64,
         now: Instant,
-        keep: Duration,
+        retention: Duration,
     ) -> Result<(), StoreError> {
-        self.forget_ended(now);
-        match self.keys.get(&key) {
-            Some(entry) if !entry.done && entry.number != token => {
+        self.remove_ended(now);
+        let done = self.new_state(now, retention, true);
+        match self.keys.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(done);
+            }
+            Entry::Occupied(held) if !held.get().done && held.get().number != token => {
                 return Err(StoreError::Superseded);
             }
-            _ => self.remove(&key),
+            Entry::Occupied(mut held) => {
+                let old = held.insert(done);
+                self.forget_order(old);
+            }
         }
-        self.insert(key, now, keep, true)?;
+        self.by_end.insert((done.end, done.number), key);
+        self.make_room_for(&key)?;
+        self.done.insert(done.number, key);
         Ok(())
     }
 
@@ -191,45 +222,50 @@ impl Table {
         if self
             .keys
             .get(&key)
-            .is_some_and(|entry| entry.number == token)
+            .is_some_and(|state| state.number == token)
         {
             self.remove(&key);
         }
     }
 
-    /// Adds a key that isn't there, and gives its number.
-    fn insert(
-        &mut self,
-        key: KeyBytes,
-        now: Instant,
-        time: Duration,
-        done: bool,
-    ) -> Result<u64, StoreError> {
+    fn new_state(&mut self, now: Instant, time: Duration, done: bool) -> State {
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-        if self.keys.len() >= self.capacity {
-            let (_, oldest) = self.done.pop_first().ok_or(StoreError::Full)?;
+        self.last_number = self.last_number.wrapping_add(1);
+        State {
+            number: self.last_number,
+            end: now.checked_add(time.min(CENTURY)).unwrap_or(now),
+            done,
+        }
+    }
+
+    /// Removes the key that was completed first, if a new key is one too many. If all other keys are
+    /// live claims, the new key goes again.
+    fn make_room_for(&mut self, new: &KeyBytes) -> Result<(), StoreError> {
+        if self.keys.len() > self.capacity {
+            let Some((_, oldest)) = self.done.pop_first() else {
+                self.remove(new);
+                return Err(StoreError::Full);
+            };
             self.remove(&oldest);
         }
-        self.last = self.last.wrapping_add(1);
-        let number = self.last;
-        let end = now.checked_add(time.min(CENTURY)).unwrap_or(now);
-        self.keys.insert(key, Entry { number, end, done });
-        self.by_end.insert((end, number), key);
-        if done {
-            self.done.insert(number, key);
-        }
-        Ok(number)
+        Ok(())
     }
 
     fn remove(&mut self, key: &KeyBytes) {
-        if let Some(entry) = self.keys.remove(key) {
-            self.by_end.remove(&(entry.end, entry.number));
-            self.done.remove(&entry.number);
+        if let Some(state) = self.keys.remove(key) {
+            self.forget_order(state);
         }
     }
 
-    fn forget_ended(&mut self, now: Instant) {
+    fn forget_order(&mut self, state: State) {
+        self.by_end.remove(&(state.end, state.number));
+        if state.done {
+            self.done.remove(&state.number);
+        }
+    }
+
+    fn remove_ended(&mut self, now: Instant) {
         while let Some((&(end, _), &key)) = self.by_end.first_key_value()
             && end <= now
         {

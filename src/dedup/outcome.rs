@@ -1,77 +1,110 @@
-//! What came of a delivery, and which status answers it.
+//! The result of handling a delivery, and the status of its response.
 
 use core::time::Duration;
 
-use super::StoreError;
+use super::store::StoreError;
 
-/// What came of a delivery that was given to [`Dedup::once`](super::Dedup::once).
+/// The result of a delivery that was passed to [`Dedup::once`](super::Dedup::once).
 ///
-/// Its [`status`](Self::status) is the answer that makes the sender do the right thing: stop after a
-/// 2xx, retry after anything else.
+/// Respond to the provider with its [`status`](Self::status): after a 2xx the provider stops, after
+/// any other status it retries. With the features `axum` and `actix`, an outcome is a response.
+///
+/// ```
+/// use std::time::Duration;
+/// use leadhook::dedup::Outcome;
+///
+/// let handled = Outcome::Handled("lead 17");
+/// assert_eq!((handled.status(), handled.retry_after()), (200, None));
+///
+/// let remaining = Duration::from_secs(42);
+/// let in_progress = Outcome::<&str>::InProgress { remaining };
+/// assert_eq!((in_progress.status(), in_progress.retry_after()), (409, Some(remaining)));
+/// ```
 #[derive(Debug)]
-#[must_use = "the sender is to be told"]
+#[must_use = "the provider needs a response with the outcome's status"]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a handler must decide on each of them"
 )]
 pub enum Outcome<T> {
-    /// The work has succeeded now, and is recorded. Holds what the future gave.
+    /// The work succeeded and the store has recorded it. Holds the future's value.
     Handled(T),
-    /// The event was handled before: nothing was done.
-    HandledBefore,
-    /// Another delivery of the event is in work: nothing was done. Whether that work succeeds is not
-    /// known yet, so that the sender is to ask again.
-    InWork {
-        /// What is left of the other one's lease.
-        left: Duration,
+    /// The event was handled before, so the work did not run.
+    AlreadyHandled,
+    /// Another delivery of the event is in progress, so the work did not run.
+    ///
+    /// Whether that delivery succeeds is not known yet, so the provider must retry.
+    InProgress {
+        /// The rest of the other delivery's lease.
+        remaining: Duration,
     },
-    /// The lease ended before the work did, and the work was dropped. What it has done until then is
-    /// done; a repeat is processed.
-    LeaseLost,
-    /// The work has succeeded now, but could not be recorded. A repeat may be handled again; the
-    /// sender is told that all is well, so that it sends none.
-    NotRecorded {
-        /// What the future gave.
+    /// The lease ended before the work did, and the work was cancelled.
+    ///
+    /// Side effects are not undone, and the next delivery starts from scratch.
+    LeaseExpired,
+    /// The work succeeded, but the store could not record it.
+    ///
+    /// The provider gets a 200, so it should not retry. If it does, the event is handled again.
+    HandledUnrecorded {
+        /// The future's value.
         value: T,
-        /// Why it could not be recorded.
+        /// The store's error.
         error: StoreError,
     },
 }
 
 impl<T> Outcome<T> {
-    /// The HTTP status that answers the delivery: 200 if the event is handled, 409 while it is in
-    /// work elsewhere, 503 if the lease was lost.
+    /// Returns the HTTP status of the response.
+    ///
+    /// It is 200 if the event is handled, 409 if it is in progress, and 503 if the lease expired.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Handled(_) | Self::HandledBefore | Self::NotRecorded { .. } => 200,
-            Self::InWork { .. } => 409,
-            Self::LeaseLost => 503,
+            Self::Handled(_) | Self::AlreadyHandled | Self::HandledUnrecorded { .. } => 200,
+            Self::InProgress { .. } => 409,
+            Self::LeaseExpired => 503,
         }
     }
 
-    /// The value of a `Retry-After` header: what is left of the other one's lease, in seconds
-    /// rounded up. None unless the event is in work elsewhere.
+    /// Returns how long the provider should wait before it retries, if the event is in progress.
+    ///
+    /// The responses of the features `axum` and `actix` send it as `Retry-After`, in whole seconds,
+    /// rounded up.
     #[must_use]
-    pub fn retry_after(&self) -> Option<u64> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::InWork { left } => {
-                let begun = u64::from(left.subsec_nanos() > 0);
-                Some(left.as_secs().saturating_add(begun).max(1))
-            }
+            Self::InProgress { remaining } => Some(*remaining),
             _ => None,
         }
     }
 }
 
-/// Why [`Dedup::once`](super::Dedup::once) did not handle an event. A repeat is processed.
+/// The error returned by [`Dedup::once`](super::Dedup::once) if the event was not handled.
+///
+/// The next delivery of the event runs the work again. With the features `axum` and `actix`, the
+/// error is a response if `E` is one.
+///
+/// ```
+/// use leadhook::dedup::{OnceError, StoreError};
+///
+/// /// Responds with 502 if the CRM failed, and with the store's status if the store did.
+/// fn status(error: &OnceError<std::io::Error>) -> u16 {
+///     match error {
+///         OnceError::Store(error) => error.status(),
+///         _ => 502,
+///     }
+/// }
+///
+/// assert_eq!(status(&OnceError::Failed(std::io::Error::other("the CRM is down"))), 502);
+/// assert_eq!(status(&OnceError::Store(StoreError::Full)), 503);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnceError<E> {
-    /// The work has failed.
+    /// The work failed with this error, and the key was released.
     #[error(transparent)]
     Failed(E),
-    /// The store didn't let the work begin.
+    /// The store could not claim the key, so the work did not run.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

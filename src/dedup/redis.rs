@@ -1,47 +1,59 @@
-//! Keys remembered in Redis.
+//! The store in Redis.
 
 use alloc::{format, string::String, sync::Arc};
-use core::{fmt, hash::BuildHasher, time::Duration};
-use std::{hash::RandomState, process};
+use core::{fmt, time::Duration};
 
-use redis::{
-    Client, Cmd, FromRedisValue, RedisError,
-    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
-};
+use redis::{Cmd, FromRedisValue, aio::ConnectionLike};
 
-use super::{Claimed, Key, Store, StoreError};
+use super::key::Key;
+use super::store::{ClaimStatus, Store, StoreError};
 
-/// The value of a key that is done. That of a claimed key is the claim's token.
+mod connection;
+
+pub use connection::RedisConnection;
+
+/// The value of a done key. The value of a claimed key is the claim's token.
 const DONE: &str = "done";
 
-/// Claims a key, and gives nothing; or gives the value that holds it, and its time left.
+/// Claims a key and returns nothing, or returns the value of the key and its remaining milliseconds.
+///
+/// A claim without a time to live, such as one that an operator has made persistent, gets a lease, so
+/// that it ends.
 const CLAIM: &str = "
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
-return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}";
+local held, left = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
+if left == -1 and held ~= ARGV[3] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  left = redis.call('PTTL', KEYS[1])
+end
+return {held, left}";
 
-/// Marks a key as done, unless another claim holds it. Gives whether it is done.
+/// Marks a key as done unless another claim holds it. Returns whether the key is done.
 const COMPLETE: &str = "
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1";
 
-/// Frees a key if the claim holds it. Gives how many it has freed.
+/// Frees a key if the claim holds it. Returns the number of freed keys.
 const RELEASE: &str = "
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])";
 
-/// A store in Redis, for an application that runs as several instances. Needs the `redis` feature.
+/// A store in Redis, for an application that runs as several instances.
 ///
-/// Every call is one script of one key, in one round trip: a cluster will do, and so will any server
-/// that knows `EVAL` and `SET` with `NX` and `PX`. Where the server can't be reached or doesn't answer
-/// in time, it is an error: the answer is 503, and the sender retries. A connection without a response
-/// timeout waits for as long as the server hangs; mind to set one where you make the connection
-/// yourself.
+/// Needs the `redis` feature. Every call is one script on one key in one round trip, so a cluster
+/// works too, and so does any server with `EVAL`, `PEXPIRE`, and `SET` with `NX` and `PX`. If the
+/// server can't be reached or does not respond in time, the call is an error and the response is 503,
+/// so that the provider retries.
 ///
-/// A key is forgotten before its time if the server loses it: by a restart without persistence, by a
-/// failover to a replica that hasn't got it yet, or by an eviction (`maxmemory-policy` should be
-/// `noeviction`, with which a full server is an error). A repeat is then handled again.
+/// Redis measures leases and retentions in whole milliseconds; fractions are rounded up.
+///
+/// # Forgotten keys
+///
+/// If the server loses a key before its retention ends, a retry is handled again. That happens after a
+/// restart without persistence, after a failover to a replica that has not received the key yet, and
+/// after an eviction. Set `maxmemory-policy` to `noeviction`; a full server is then an error.
 ///
 /// ```no_run
 /// use leadhook::dedup::{Dedup, RedisStore, StoreError};
@@ -53,40 +65,36 @@ return redis.call('DEL', KEYS[1])";
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct RedisStore<C = ConnectionManager> {
+pub struct RedisStore<C = RedisConnection> {
     connection: C,
     prefix: Arc<str>,
 }
 
 impl RedisStore {
-    /// Connects to a server, by a URL such as `redis://127.0.0.1:6379`. Must be called within a Tokio
-    /// runtime.
+    /// Connects to a server by its URL, such as `redis://127.0.0.1:6379`.
     ///
-    /// The connection is made anew when it breaks; the call that finds it broken is an error. A second
-    /// is given to connecting, twice, and to each answer, so that the sender is told before it gives
-    /// up. For `rediss://` depend on the crate `redis`, too, and turn on its feature for TLS.
+    /// Must be called within a Tokio runtime. Connecting may take 1 second, and so may each response.
+    ///
+    /// The store survives a failover. After any error it connects again to the URL, at most five times
+    /// a second, and works again as soon as the URL leads to a primary. A call that finds its
+    /// connection closed, or its server demoted to a replica, is tried once more on a new connection.
+    ///
+    /// For `rediss://` also depend on the crate `redis`, and turn on its feature for TLS.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`], where the URL is not one or the server can't be reached.
+    /// [`StoreError::Unavailable`] if the URL is invalid or the server can't be reached.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        const PATIENCE: Option<Duration> = Some(Duration::from_secs(1));
-
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(PATIENCE)
-            .set_response_timeout(PATIENCE)
-            .set_number_of_retries(1);
-        let client = Client::open(url).map_err(unavailable)?;
-        let connection = ConnectionManager::new_with_config(client, config)
-            .await
-            .map_err(unavailable)?;
-        Ok(Self::new(connection))
+        let connection = RedisConnection::connect(url).await;
+        connection.map(Self::new).map_err(StoreError::unavailable)
     }
 }
 
 impl<C> RedisStore<C> {
-    /// Uses a connection, or any pool or cluster that implements [`ConnectionLike`]. It is cloned for
-    /// each call.
+    /// Creates a store on a connection, pool or cluster client of your own.
+    ///
+    /// The connection is cloned for each call. Set its response timeout: without one, a call waits for
+    /// as long as the server is silent.
     #[must_use]
     pub fn new(connection: C) -> Self {
         Self {
@@ -95,8 +103,9 @@ impl<C> RedisStore<C> {
         }
     }
 
-    /// What the names of all keys in Redis begin with: `leadhook:` by default. The rest is the [`Key`]
-    /// in hex digits.
+    /// Sets the prefix of all key names in Redis, which is `leadhook:` by default.
+    ///
+    /// The rest of a name is the [`Key`] in hex digits.
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         self.prefix = prefix.into();
@@ -115,28 +124,32 @@ impl<C> fmt::Debug for RedisStore<C> {
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> {
     type Claim = RedisClaim;
 
-    async fn claim(&self, key: Key, lease: Duration) -> Result<Claimed<RedisClaim>, StoreError> {
+    async fn claim(
+        &self,
+        key: Key,
+        lease: Duration,
+    ) -> Result<ClaimStatus<RedisClaim>, StoreError> {
         let claim = RedisClaim {
             name: format!("{}{key}", self.prefix),
-            token: new_token(),
+            token: new_token()?,
         };
         let mut script = claim.script(CLAIM);
-        script.arg(millis(lease));
+        script.arg(millis(lease)).arg(DONE);
         let held: Option<(String, i64)> = call(&self.connection, &script).await?;
         Ok(match held {
-            None => Claimed::Fresh(claim),
-            // The client of a cluster repeats a call whose answer was lost.
-            Some((value, _)) if value == claim.token => Claimed::Fresh(claim),
-            Some((value, _)) if value == DONE => Claimed::Done,
-            Some((_, left)) => Claimed::Busy {
-                left: Duration::from_millis(left.try_into().unwrap_or_default()),
+            None => ClaimStatus::Acquired(claim),
+            // A connection sends a call again if its first response was lost.
+            Some((value, _)) if value == claim.token => ClaimStatus::Acquired(claim),
+            Some((value, _)) if value == DONE => ClaimStatus::Done,
+            Some((_, left)) => ClaimStatus::Held {
+                remaining: Duration::from_millis(left.try_into().unwrap_or_default()),
             },
         })
     }
 
-    async fn complete(&self, claim: RedisClaim, keep: Duration) -> Result<(), StoreError> {
+    async fn complete(&self, claim: RedisClaim, retention: Duration) -> Result<(), StoreError> {
         let mut script = claim.script(COMPLETE);
-        script.arg(DONE).arg(millis(keep));
+        script.arg(DONE).arg(millis(retention));
         let is_done: bool = call(&self.connection, &script).await?;
         is_done.then_some(()).ok_or(StoreError::Superseded)
     }
@@ -146,14 +159,14 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
     }
 }
 
-/// A claim in a [`RedisStore`]. Dropped, it ends with its lease.
+/// A claim in a [`RedisStore`]. A dropped claim ends with its lease.
 pub struct RedisClaim {
     name: String,
     token: String,
 }
 
 impl RedisClaim {
-    /// A call of a script with the name of the key, and the token as first argument.
+    /// Calls a script with the name of the key, and the token as its first argument.
     fn script(&self, script: &str) -> Cmd {
         let mut command = redis::cmd("EVAL");
         command.arg(script).arg(1).arg(&self.name).arg(&self.token);
@@ -175,17 +188,17 @@ async fn call<T: FromRedisValue>(
     script
         .query_async(&mut connection)
         .await
-        .map_err(unavailable)
+        .map_err(StoreError::unavailable)
 }
 
-/// A token that no other claim has: 128 bits from two hashers, whose keys the standard library takes
-/// at random.
-fn new_token() -> String {
-    let random = || RandomState::new().hash_one(process::id());
-    format!("{:016x}{:016x}", random(), random())
+/// Returns a token that no other claim has: 128 random bits from the operating system, as hex digits.
+fn new_token() -> Result<String, StoreError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(StoreError::unavailable)?;
+    Ok(hex::encode(bytes))
 }
 
-/// A time as Redis takes it: whole milliseconds, at least one, and at most a century.
+/// Converts a duration for Redis: whole milliseconds, rounded up, at least 1 and at most a century.
 fn millis(time: Duration) -> u64 {
     const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
@@ -193,8 +206,4 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(rounded_up)
         .unwrap_or(CENTURY)
         .clamp(1, CENTURY)
-}
-
-fn unavailable(error: RedisError) -> StoreError {
-    StoreError::unavailable(error)
 }

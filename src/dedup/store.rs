@@ -1,43 +1,44 @@
-//! What a store of keys has to do.
+//! The storage interface for deduplication keys.
 
 use alloc::boxed::Box;
 use core::{error::Error, future::Future, time::Duration};
 
-use super::Key;
+use super::key::Key;
 
-/// A store that remembers which events are in work, and which are done.
+/// A store that remembers which events are in progress and which are handled.
 ///
-/// [`MemoryStore`](super::MemoryStore) and `RedisStore` implement it, and your database can. A key
-/// is free, claimed, or done. A claim holds until its lease ends, and a done key until its time ends;
-/// then the key is free again.
+/// [`MemoryStore`](super::MemoryStore) and `RedisStore` implement it, and so can your database. A key
+/// is free, claimed or done. A claim holds the key until its lease ends, and a done key is remembered
+/// until its retention ends. Then the key is free again.
 ///
-/// Every method is atomic, also between processes that share a store. None may tell a success that
-/// it isn't sure of: what can't be reached is an error.
+/// Every method is atomic, also between processes that share the store. A method returns `Ok` only if
+/// the store has confirmed the change, because a delivery that is wrongly reported as a duplicate is
+/// lost. [`Dedup`](super::Dedup) writes every error to the log.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::{Mutex, PoisonError}, time::Duration};
-/// use leadhook::dedup::{Claimed, Key, Store, StoreError};
+/// use leadhook::dedup::{ClaimStatus, Dedup, Key, Store, StoreError};
 ///
-/// /// Leases and times never end in this one: true once done.
+/// /// Leases and retentions never end in this store. The value is whether the key is done.
 /// #[derive(Default)]
 /// struct Forever(Mutex<HashMap<Key, bool>>);
 ///
 /// impl Store for Forever {
-///     type Claim = Key; // leases never end, so that one key has one claim
+///     type Claim = Key; // leases never end, so a key never has a second claim
 ///
-///     async fn claim(&self, key: Key, lease: Duration) -> Result<Claimed<Key>, StoreError> {
+///     async fn claim(&self, key: Key, lease: Duration) -> Result<ClaimStatus<Key>, StoreError> {
 ///         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         Ok(match keys.get(&key) {
-///             Some(true) => Claimed::Done,
-///             Some(false) => Claimed::Busy { left: lease },
+///             Some(true) => ClaimStatus::Done,
+///             Some(false) => ClaimStatus::Held { remaining: lease },
 ///             None => {
 ///                 keys.insert(key, false);
-///                 Claimed::Fresh(key)
+///                 ClaimStatus::Acquired(key)
 ///             }
 ///         })
 ///     }
 ///
-///     async fn complete(&self, claim: Key, _keep: Duration) -> Result<(), StoreError> {
+///     async fn complete(&self, claim: Key, _retention: Duration) -> Result<(), StoreError> {
 ///         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim, true);
 ///         Ok(())
 ///     }
@@ -47,15 +48,17 @@ use super::Key;
 ///         Ok(())
 ///     }
 /// }
+///
+/// let dedup = Dedup::new(Forever::default());
 /// ```
 pub trait Store: Send + Sync + 'static {
     /// A claim to a key, with a token that no other claim to that key has ever had.
     ///
-    /// A claim that is dropped is given up: a store that can free the key without waiting should do
-    /// so; if it can't, the claim ends with its lease.
-    type Claim: Send;
+    /// Dropping a claim gives it up. A store that can free the key without waiting should do so in
+    /// `Drop`; in any other store the claim ends with its lease.
+    type Claim: Send + 'static;
 
-    /// Claims a key for the time of a lease, if it is free.
+    /// Claims a key until a lease ends, if the key is free.
     ///
     /// # Errors
     ///
@@ -64,24 +67,24 @@ pub trait Store: Send + Sync + 'static {
         &self,
         key: Key,
         lease: Duration,
-    ) -> impl Future<Output = Result<Claimed<Self::Claim>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<ClaimStatus<Self::Claim>, StoreError>> + Send;
 
-    /// Marks the key of a claim as done, and keeps it so for a time.
+    /// Marks the key of a claim as done, and remembers it until a retention ends.
     ///
-    /// A claim whose lease has ended can still be completed, as long as no other claim holds the key:
-    /// the work is done, after all.
+    /// A claim whose lease has ended can still be completed unless another claim holds the key,
+    /// because the event was handled.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Superseded`] where another claim holds the key, which is left to it;
+    /// [`StoreError::Superseded`] if another claim holds the key; that claim stays as it is. Also
     /// [`StoreError::Full`] and [`StoreError::Unavailable`].
     fn complete(
         &self,
         claim: Self::Claim,
-        keep: Duration,
+        retention: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Frees the key of a claim. A key that the claim doesn't hold any more is left as it is.
+    /// Frees the key of a claim. A key that the claim no longer holds stays as it is.
     ///
     /// # Errors
     ///
@@ -89,44 +92,43 @@ pub trait Store: Send + Sync + 'static {
     fn release(&self, claim: Self::Claim) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// What a store says to one who claims a key.
+/// The result of claiming a key.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "these are all the states of a key")]
-pub enum Claimed<C> {
-    /// The key was free, and is claimed now.
-    Fresh(C),
+pub enum ClaimStatus<C> {
+    /// The key was free and is claimed now.
+    Acquired(C),
     /// The event was handled before.
     Done,
     /// Another claim holds the key.
-    Busy {
-        /// What is left of its lease.
-        left: Duration,
+    Held {
+        /// The rest of that claim's lease.
+        remaining: Duration,
     },
 }
 
-/// Why a store can't do what it is asked for. Where it answers a delivery, the HTTP status is 503,
-/// so that the sender retries.
+/// The reason why a store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// As many events are in work as the store can hold.
-    #[error("the store is full of live claims")]
+    /// The store holds as many claims as it can, and every one is live.
+    #[error("the store is full of live claims; raise its capacity")]
     Full,
-    /// The store can't be reached, doesn't answer in time, or refuses.
+    /// The store can't be reached, did not respond in time, or returned an error.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// The lease had ended, and another claim holds the key.
-    #[error("the lease has ended, and another claim holds the key")]
+    #[error("the lease ended, and another claim holds the key; use a longer lease")]
     Superseded,
 }
 
 impl StoreError {
-    /// The store is unavailable, for a reason.
-    pub fn unavailable(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable(reason.into())
+    /// Creates an [`Unavailable`](Self::Unavailable) error from its cause.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
     }
 
-    /// The HTTP status that answers the delivery: 503.
+    /// Returns the HTTP status of the response, which is 503, so that the provider retries.
     #[must_use]
     pub fn status(&self) -> u16 {
         503

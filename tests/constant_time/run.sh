@@ -1,5 +1,8 @@
 #!/bin/sh
 # Runs the constant-time check, unoptimized and optimized. Needs valgrind and x86-64.
+#
+# Both are needed: an optimizer can turn a comparison that is not constant into one that is, and can
+# turn one that is constant into one that is not.
 set -eu
 cd "$(dirname "$0")"
 target=../../target/constant_time

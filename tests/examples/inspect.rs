@@ -224,7 +224,7 @@ fn refuses_wrong_usage() {
                 &zeros,
                 "-",
             ],
-            "no such provider",
+            "unknown provider",
         ),
         (&["grader", "--signature", &zeros, "-"], "--secret-env"),
         (&["grader", "--secret-env", "SECRET", "-"], "--signature"),

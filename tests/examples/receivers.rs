@@ -58,7 +58,7 @@ impl Receiver {
         )
         .into_bytes();
         for (name, value) in request.headers() {
-            head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+            head.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
         }
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream

@@ -15,6 +15,8 @@ use leadhook::{
 };
 use sha2::Sha256;
 
+use crate::support::{not_hex, wrong_length};
+
 /// The limit to a body that every adapter is given.
 #[allow(dead_code, reason = "the plain receiver has none")]
 pub(crate) const LIMIT: usize = 64 * 1024;
@@ -388,18 +390,18 @@ fn grammar(sender: Sender) -> Vec<Case> {
 
     let mut cases = vec![
         text("empty", "it is no signature", String::new(), Empty),
-        text("63-digits", "a signature is 64", format!("{prefix}{}", &right[..63]), Length { digits: 63 }),
-        text("65-digits", "a signature is 64", format!("{good}0"), Length { digits: 65 }),
-        text("62-digits", "whole bytes are not enough", format!("{prefix}{}", &right[..62]), Length { digits: 62 }),
-        text("32-digits", "a truncated signature proves less", format!("{prefix}{}", &right[..32]), Length { digits: 32 }),
-        text("128-digits", "one was expected", format!("{good}{right}"), Length { digits: 128 }),
-        text("8-KiB", "no length is copied or decoded", format!("{prefix}{}", "a".repeat(8192)), Length { digits: 8192 }),
-        text("not-hex-at-the-start", "g is no digit", format!("{prefix}g{}", &right[1..]), NotHex { index: 0 }),
-        text("not-hex-at-the-end", "g is no digit", format!("{good:.0$}g", good.len() - 1), NotHex { index: 63 }),
-        text("plus-sign", "a number's sign is no digit", format!("{prefix}+f{}", &right[2..]), NotHex { index: 0 }),
-        text("0x", "it is no digit pair", format!("{prefix}0x{right}"), NotHex { index: 1 }),
-        text("0x-of-64", "it is no digit pair", format!("{prefix}0x{}", &right[2..]), NotHex { index: 1 }),
-        text("colons", "digits stand without separators", format!("{prefix}{}:{}", &right[..2], &right[2..]), NotHex { index: 2 }),
+        text("63-digits", "a signature is 64", format!("{prefix}{}", &right[..63]), wrong_length(63)),
+        text("65-digits", "a signature is 64", format!("{good}0"), wrong_length(65)),
+        text("62-digits", "whole bytes are not enough", format!("{prefix}{}", &right[..62]), wrong_length(62)),
+        text("32-digits", "a truncated signature proves less", format!("{prefix}{}", &right[..32]), wrong_length(32)),
+        text("128-digits", "one was expected", format!("{good}{right}"), wrong_length(128)),
+        text("8-KiB", "no length is copied or decoded", format!("{prefix}{}", "a".repeat(8192)), wrong_length(8192)),
+        text("not-hex-at-the-start", "g is no digit", format!("{prefix}g{}", &right[1..]), not_hex(0)),
+        text("not-hex-at-the-end", "g is no digit", format!("{good:.0$}g", good.len() - 1), not_hex(63)),
+        text("plus-sign", "a number's sign is no digit", format!("{prefix}+f{}", &right[2..]), not_hex(0)),
+        text("0x", "it is no digit pair", format!("{prefix}0x{right}"), not_hex(1)),
+        text("0x-of-64", "it is no digit pair", format!("{prefix}0x{}", &right[2..]), not_hex(1)),
+        text("colons", "digits stand without separators", format!("{prefix}{}:{}", &right[..2], &right[2..]), not_hex(2)),
         text("double-quotes", "quotes are no digits", format!("\"{good}\""), Quoted),
         text("single-quotes", "quotes are no digits", format!("'{good}'"), Quoted),
         text("space-inside", "no white space is skipped", format!("{prefix}{} {}", &right[..32], &right[32..]), Whitespace),
@@ -408,8 +410,9 @@ fn grammar(sender: Sender) -> Vec<Case> {
         text("comma-joined-forged", "a proxy may have joined two headers", format!("{good},{prefix}{}", "0".repeat(64)), List),
         text("comma-at-the-end", "it is a list of one", format!("{good},"), List),
         text("base64", "hex was expected", "XrY7u+Ae7tCTyyK7j1rNww86JXnCu1eS9YIyEBDoJ6Q=".into(), Base64),
+        text("prefixed-base64", "hex was expected", "sha256=XrY7u+Ae7tCTyyK7j1rNww86JXnCu1eS9YIyEBDoJ6Q=".into(), Base64),
         text("other-scheme", "the sender's scheme is a fact about it", of_other_scheme, either(UnexpectedPrefix, MissingPrefix)),
-        text("prefix-alone", "a prefix is no signature", "sha256=".into(), either(UnexpectedPrefix, Length { digits: 0 })),
+        text("prefix-alone", "a prefix is no signature", "sha256=".into(), either(UnexpectedPrefix, wrong_length(0))),
         text("prefix-twice", "a prefix is taken off once", format!("sha256=sha256={right}"), DuplicatePrefix),
         text("SHA256=", "a prefix is in lower case", format!("SHA256={right}"), either(UnexpectedPrefix, PrefixCase)),
         text("sha1=", "the request does not pick the algorithm", format!("sha1={}", &right[..40]), OtherAlgorithm),
@@ -423,8 +426,8 @@ fn grammar(sender: Sender) -> Vec<Case> {
         text("full-width-digit-for-three", "it is three bytes", format!("{prefix}\u{ff11}{}", &right[3..]), NotAscii),
         case("latin-1", "it is neither ASCII nor UTF-8", &[prefix.as_bytes(), &[0xe9; 64]].concat(), NotAscii),
         case("last-byte-ff", "it is no ASCII", &[&good.as_bytes()[..good.len() - 1], &[0xff]].concat(), NotAscii),
-        text("NUL-inside", "a text doesn't end there", format!("{good:.0$}\0", good.len() - 1), NotHex { index: 63 }).only(Where::Core),
-        text("NUL-at-the-end", "a text doesn't end there", format!("{good}\0"), NotHex { index: 64 }).only(Where::Core),
+        text("NUL-inside", "a text doesn't end there", format!("{good:.0$}\0", good.len() - 1), not_hex(63)).only(Where::Core),
+        text("NUL-at-the-end", "a text doesn't end there", format!("{good}\0"), not_hex(64)).only(Where::Core),
         text("line-feed-at-the-end", "no white space is skipped", format!("{good}\n"), Whitespace).only(Where::Core),
     ];
     for (id, value) in [

@@ -9,7 +9,11 @@ mod load;
 mod memory;
 mod once;
 mod support;
+#[cfg(feature = "tracing")]
+mod trace;
 
+#[cfg(feature = "redis")]
+mod failover;
 #[cfg(feature = "redis")]
 mod faults;
 #[cfg(feature = "redis")]

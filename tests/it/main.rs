@@ -9,13 +9,17 @@
 )]
 
 mod adapters;
+mod architecture;
 mod auth;
 mod cases;
 mod custom_provider;
 #[cfg(feature = "dedup")]
 mod dedup;
+#[cfg(all(feature = "dedup", feature = "tracing"))]
+mod events;
 mod providers;
 mod read;
 mod receiver;
+mod samples;
 mod secrecy;
 mod support;

@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use leadhook::{Delivery, Envelope, Event, Provider, ReadError};
+use leadhook::{
+    Delivery, Envelope, Event, MalformedSignature, Provider, ReadError, SignatureFormat,
+};
 
 /// Reads a body as the provider's own event.
 pub(crate) fn read<P: Provider>(body: impl Into<Bytes>) -> Result<Envelope<P::Event>, ReadError> {
@@ -51,4 +53,30 @@ pub(crate) fn sample(path: &str) -> Bytes {
         .find(|sample| sample.path == path)
         .unwrap()
         .body
+}
+
+/// The reason for a value with this number of hex digits.
+pub(crate) fn wrong_length(expected: usize) -> MalformedSignature {
+    let value = "a".repeat(expected);
+    let reason = SignatureFormat::PrefixedHex
+        .parse(format!("sha256={value}").as_bytes())
+        .unwrap_err();
+    assert!(
+        matches!(reason, MalformedSignature::Length { digits, .. } if digits == expected),
+        "{reason}"
+    );
+    reason
+}
+
+/// The reason for a value whose first character that is not a hex digit has this index.
+pub(crate) fn not_hex(expected: usize) -> MalformedSignature {
+    let value = format!("{}g", "a".repeat(expected));
+    let reason = SignatureFormat::PrefixedHex
+        .parse(format!("sha256={value}").as_bytes())
+        .unwrap_err();
+    assert!(
+        matches!(reason, MalformedSignature::NotHex { index, .. } if index == expected),
+        "{reason}"
+    );
+    reason
 }

@@ -2,14 +2,16 @@
 //!
 //! The bytes of the secrets are marked as undefined, and valgrind's memcheck counts how often
 //! something that was computed of them decides a branch or an address. That may happen once for each
-//! secret that is tried: the decision to accept or refuse. `run.sh` runs it.
+//! secret that is tried: the decision to accept or reject. `run.sh` runs it.
 
 mod memcheck;
 
 use std::{hint::black_box, process::ExitCode};
 
 use hmac::{Hmac, KeyInit, Mac};
-use leadhook::{Grader, Receiver, SignatureFormat, Secret, Signer, Tomba, Verifier};
+use leadhook::{
+    Grader, Graphoid, Receiver, Secret, SignatureFormat, SignedProvider, Signer, Tomba, Verifier,
+};
 use sha2::Sha256;
 
 const BODY: &[u8] = br#"{"event":"lead.won","data":{"lead":{"id":"lead_1","name":"Acme Corp"}}}"#;
@@ -26,24 +28,86 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!(
-        "{:<34} {:>6}  errors where the first wrong byte is",
+        "{:<42} {:>6}  errors where the first wrong byte is",
         "", "right"
     );
-    let is_constant = [
-        signatures("verify", &SECRETS[..1], verify),
-        signatures("verify, a long secret", &[LONG], verify),
-        signatures("verify, two previous secrets", &SECRETS, verify),
-        signatures("start, update, finish", &SECRETS, verify_in_chunks),
-        signatures("receiver", &SECRETS[..1], receive),
-        tokens("token", &SECRETS[..1]),
-        tokens("token, two previous ones", &SECRETS),
-    ]
-    .iter()
-    .all(|&is_constant| is_constant);
+    let mut is_constant = true;
+    for format in [SignatureFormat::Hex, SignatureFormat::PrefixedHex] {
+        println!("{format:?}");
+        let at_once = |secrets: &[Secret], header: &str| {
+            let verifier = verifier(format, secrets);
+            count(|| verifier.verify(header.as_bytes(), BODY).is_ok())
+        };
+        let in_chunks = |secrets: &[Secret], header: &str| {
+            let verifier = verifier(format, secrets);
+            count(|| {
+                let mut verifier = verifier.begin(header.as_bytes()).unwrap();
+                BODY.chunks(7).for_each(|chunk| verifier.update(chunk));
+                verifier.finish().is_ok()
+            })
+        };
+        is_constant &= signatures("verify", format, &SECRETS[..1], at_once);
+        is_constant &= signatures("verify, a long secret", format, &[LONG], at_once);
+        is_constant &= signatures("verify, two previous secrets", format, &SECRETS, at_once);
+        is_constant &= signatures("begin, update, finish", format, &SECRETS[..1], in_chunks);
+        is_constant &= signatures(
+            "the same, two previous secrets",
+            format,
+            &SECRETS,
+            in_chunks,
+        );
+    }
+    println!("Receiver");
+    is_constant &= signatures(
+        "Grader.io",
+        Grader::FORMAT,
+        &SECRETS[..1],
+        receive::<Grader>,
+    );
+    is_constant &= signatures(
+        "Grader.io, rotation",
+        Grader::FORMAT,
+        &SECRETS,
+        receive::<Grader>,
+    );
+    is_constant &= signatures(
+        "Graphoid",
+        Graphoid::FORMAT,
+        &SECRETS[..1],
+        receive::<Graphoid>,
+    );
+    is_constant &= signatures(
+        "Graphoid, rotation",
+        Graphoid::FORMAT,
+        &SECRETS,
+        receive::<Graphoid>,
+    );
+    is_constant &= tokens(
+        "Tomba, a header's token",
+        &SECRETS[..1],
+        Receiver::header_token,
+    );
+    is_constant &= tokens(
+        "Tomba, a header's token, rotation",
+        &SECRETS,
+        Receiver::header_token,
+    );
+    is_constant &= tokens(
+        "Tomba, a query's token",
+        &SECRETS[..1],
+        Receiver::query_token,
+    );
+    is_constant &= tokens(
+        "Tomba, a query's token, rotation",
+        &SECRETS,
+        Receiver::query_token,
+    );
 
     // The check must see what it looks for.
+    println!("Must be seen");
     let sees = !signatures(
-        "(an early exit, must be seen)",
+        "a comparison that exits early",
+        SignatureFormat::Hex,
         &SECRETS[..1],
         verify_with_early_exit,
     );
@@ -73,11 +137,14 @@ fn sign(secret: &str) -> [u8; 32] {
         .as_bytes()
 }
 
-fn header(signature: [u8; 32]) -> String {
-    SignatureFormat::Hex.format(&signature.into())
-}
-
-fn signatures(name: &str, secrets: &[&str], verify: impl Fn(&[Secret], &str) -> usize) -> bool {
+/// Compares every kind of wrong signature with the right ones.
+fn signatures(
+    name: &str,
+    format: SignatureFormat,
+    secrets: &[&str],
+    verify: impl Fn(&[Secret], &str) -> usize,
+) -> bool {
+    let header = |signature: [u8; 32]| format.format(&signature.into());
     let undefined: Vec<Secret> = secrets.iter().map(|secret| undefined(secret)).collect();
     let right = secrets
         .iter()
@@ -97,11 +164,17 @@ fn signatures(name: &str, secrets: &[&str], verify: impl Fn(&[Secret], &str) -> 
     judge(name, right, wrong)
 }
 
-fn tokens(name: &str, tokens: &[&str]) -> bool {
-    let mut secrets = tokens.iter().map(|token| undefined(token));
-    let receiver = Receiver::<Tomba>::header_token("x-token", &secrets.next().unwrap());
-    let receiver = secrets.fold(receiver, Receiver::with_previous);
-    let check = |value: &str| count(|| receiver.check([value]).is_ok());
+/// Compares every kind of wrong token with the right ones.
+fn tokens(
+    name: &str,
+    tokens: &[&str],
+    receiver: impl Fn(&str, &Secret) -> Receiver<Tomba>,
+) -> bool {
+    let secrets: Vec<Secret> = tokens.iter().map(|token| undefined(token)).collect();
+    let receiver = secrets[1..]
+        .iter()
+        .fold(receiver("token", &secrets[0]), Receiver::with_previous);
+    let check = |value: &str| count(|| receiver.begin([value]).is_ok());
 
     let right = tokens.iter().map(|token| check(token)).collect();
     let last = tokens[tokens.len() - 1];
@@ -118,7 +191,7 @@ fn tokens(name: &str, tokens: &[&str]) -> bool {
     judge(name, right, wrong)
 }
 
-/// How many errors a call causes. What it answers is public.
+/// How many errors a call causes. Its result is public.
 fn count(call: impl FnOnce() -> bool) -> usize {
     let before = memcheck::errors();
     let answer = black_box(call());
@@ -127,33 +200,20 @@ fn count(call: impl FnOnce() -> bool) -> usize {
     memcheck::errors() - before
 }
 
-fn verifier(secrets: &[Secret]) -> Verifier {
-    let (current, previous) = secrets.split_first().unwrap();
-    previous
+fn verifier(format: SignatureFormat, secrets: &[Secret]) -> Verifier {
+    secrets[1..]
         .iter()
-        .fold(Verifier::new(SignatureFormat::Hex, current), Verifier::with_previous)
+        .fold(Verifier::new(format, &secrets[0]), Verifier::with_previous)
 }
 
-fn verify(secrets: &[Secret], header: &str) -> usize {
-    let verifier = verifier(secrets);
-    count(|| verifier.verify(header.as_bytes(), BODY).is_ok())
-}
-
-fn verify_in_chunks(secrets: &[Secret], header: &str) -> usize {
-    let verifier = verifier(secrets);
-    count(|| {
-        let mut verification = verifier.begin(header.as_bytes()).unwrap();
-        BODY.chunks(7).for_each(|chunk| verification.update(chunk));
-        verification.finish().is_ok()
-    })
-}
-
-fn receive(secrets: &[Secret], header: &str) -> usize {
-    let receiver = Receiver::<Grader>::new(&secrets[0].clone());
+fn receive<P: SignedProvider>(secrets: &[Secret], header: &str) -> usize {
+    let receiver = secrets[1..]
+        .iter()
+        .fold(Receiver::<P>::new(&secrets[0]), Receiver::with_previous);
     count(|| receiver.authenticate([header], BODY).is_ok())
 }
 
-/// What must not be done: it stops at the first byte that differs.
+/// A comparison that stops at the first byte that differs.
 fn verify_with_early_exit(_: &[Secret], header: &str) -> usize {
     let secret = SECRETS[0].as_bytes().to_vec();
     memcheck::make_undefined(&secret);
@@ -183,6 +243,6 @@ fn judge(name: &str, right: Vec<usize>, wrong: Vec<usize>) -> bool {
             .all(|&errors| errors == wrong[0] && errors <= right.len());
     let (least, most) = (wrong.iter().min().unwrap(), wrong.iter().max().unwrap());
     let right: Vec<String> = right.iter().map(usize::to_string).collect();
-    println!("{name:<34} {:>6}  {least} to {most}", right.join("/"));
+    println!("    {name:<38} {:>6}  {least} to {most}", right.join("/"));
     is_constant
 }

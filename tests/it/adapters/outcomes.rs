@@ -56,12 +56,12 @@ async fn every_outcome_has_its_status() {
             Answer(200, None, "done".into()),
         ),
         (
-            || Ok(Outcome::HandledBefore),
+            || Ok(Outcome::AlreadyHandled),
             Answer(200, None, String::new()),
         ),
         (
             || {
-                Ok(Outcome::NotRecorded {
+                Ok(Outcome::HandledUnrecorded {
                     value: "done",
                     error: StoreError::unavailable("gone"),
                 })
@@ -70,21 +70,24 @@ async fn every_outcome_has_its_status() {
         ),
         (
             || {
-                Ok(Outcome::InWork {
-                    left: Duration::from_millis(41_001),
+                Ok(Outcome::InProgress {
+                    remaining: Duration::from_millis(41_001),
                 })
             },
             Answer(409, Some("42".into()), String::new()),
         ),
         (
             || {
-                Ok(Outcome::InWork {
-                    left: Duration::ZERO,
+                Ok(Outcome::InProgress {
+                    remaining: Duration::ZERO,
                 })
             },
             Answer(409, Some("1".into()), String::new()),
         ),
-        (|| Ok(Outcome::LeaseLost), Answer(503, None, String::new())),
+        (
+            || Ok(Outcome::LeaseExpired),
+            Answer(503, None, String::new()),
+        ),
         (
             || Err(OnceError::Store(StoreError::Full)),
             Answer(503, None, String::new()),

@@ -1,70 +1,18 @@
 //! What the `tracing` feature tells the operator of a refusal, and what it keeps to itself.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeMap;
 
 use axum::extract::FromRequest;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use leadhook::{
-    Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError,
-    axum::Webhook,
-    dedup::{Dedup, MemoryStore},
+    Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError, axum::Webhook,
     tower::AuthenticateLayer,
 };
 use tower::{Layer, ServiceExt, service_fn};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
 
-/// Keeps the fields of each event.
-#[derive(Clone, Default)]
-struct Events(Arc<Mutex<Vec<BTreeMap<&'static str, String>>>>);
-
-impl Subscriber for Events {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("leadhook")
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(BTreeMap::from([(
-            "level",
-            event.metadata().level().to_string(),
-        )]));
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Fields(BTreeMap<&'static str, String>);
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
-    }
-}
+use crate::events::Events;
 
 /// What is told of a request with this header and body, to an endpoint with a limit of 100 bytes.
 fn told_of(
@@ -241,25 +189,4 @@ fn what_was_left_out_is_told_with_documented_keys_only() {
         fields.collect::<BTreeMap<_, _>>()
     });
     assert_eq!(*events.0.lock().unwrap(), expected);
-}
-
-#[test]
-fn a_failing_store_is_told_with_its_reason() {
-    let events = Events::default();
-    let key = Delivery::<Graphoid>::from_storage(BODY).key();
-    let dedup = Dedup::new(MemoryStore::with_capacity(0));
-    tracing::subscriber::with_default(events.clone(), || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let once = dedup.once(key, async { Ok::<_, ()>(()) });
-        assert!(runtime.unwrap().block_on(once).is_err());
-    });
-    let expected = BTreeMap::from(
-        [
-            ("level", "WARN"),
-            ("message", "the store of handled events failed"),
-            ("reason", "the store is full of live claims"),
-        ]
-        .map(|(name, value)| (name, value.to_owned())),
-    );
-    assert_eq!(*events.0.lock().unwrap(), [expected]);
 }

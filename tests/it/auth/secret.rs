@@ -1,12 +1,13 @@
-//! Secrets: what is refused, and where it is read from.
+//! Secrets: which values are rejected, and where they are read from.
 
 #[cfg(unix)]
 use std::os::unix::ffi::OsStringExt;
 use std::{ffi::OsString, process::Command};
 
 use leadhook::{
-    Secret,
-    SecretErrorKind::{self, Empty, NotSet, NotUnicode, SurroundingWhitespace},
+    Grader, Secret,
+    SecretErrorKind::{self, Empty, NotSet, NotUnicode, OnlyNul, SurroundingWhitespace},
+    Signer,
 };
 
 fn kind(secret: Result<Secret, leadhook::SecretError>) -> Option<SecretErrorKind> {
@@ -14,8 +15,22 @@ fn kind(secret: Result<Secret, leadhook::SecretError>) -> Option<SecretErrorKind
 }
 
 #[test]
-fn a_text_with_white_space_at_either_end_is_refused() {
-    for space in [" ", "\n", "\r\n", "\t", "\u{a0}", "\u{2003}"] {
+fn a_string_with_white_space_or_an_invisible_character_at_either_end_is_rejected() {
+    let spaces = [
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "\u{a0}",
+        "\u{2003}",
+        "\u{feff}",
+        "\u{200b}",
+        "\u{200c}",
+        "\u{200d}",
+        "\u{2060}",
+        " \u{feff}",
+    ];
+    for space in spaces {
         for text in [
             format!("{space}s3cret"),
             format!("s3cret{space}"),
@@ -32,12 +47,69 @@ fn a_text_with_white_space_at_either_end_is_refused() {
 }
 
 #[test]
-fn bytes_are_taken_as_they_are_unless_there_are_none() {
+fn bytes_are_taken_as_they_are_unless_they_are_hmacs_empty_key() {
     assert_eq!(kind(Secret::from_bytes(b"")), Some(Empty));
-    for bytes in [b"\0".as_slice(), b" ", b"secret\n", &[0xff; 200]] {
+    for nul in [b"\0".as_slice(), &[0; 32], &[0; 64], &[0; 65]] {
+        assert_eq!(kind(Secret::from_bytes(nul)), Some(OnlyNul), "{nul:?}");
+    }
+    assert_eq!(kind(Secret::new("\0\0")), Some(OnlyNul));
+    for bytes in [b"\0s".as_slice(), b"s\0", b" ", b"secret\n", &[0xff; 200]] {
         assert_eq!(kind(Secret::from_bytes(bytes)), None, "{bytes:?}");
     }
     assert_eq!(kind(Secret::new("1")), None); // ScoreApp lets its users choose
+}
+
+/// The signature of an empty body, which only the same secret gives again.
+fn signature(secret: &Secret) -> String {
+    Signer::<Grader>::new(secret).header(b"").1
+}
+
+#[test]
+fn configuration_crates_can_hold_a_secret() {
+    let expected = signature(&Secret::new("s3cret").unwrap());
+    let parsed: Secret = "s3cret".parse().unwrap();
+    let converted = Secret::try_from(String::from("s3cret")).unwrap();
+    let read: Secret = serde_json::from_str(r#""s3cret""#).unwrap();
+    let escaped: Secret = serde_json::from_str(r#""s\u0033cret""#).unwrap();
+    let owned: Secret = serde_json::from_value("s3cret".into()).unwrap();
+    for secret in [parsed, converted, read, escaped, owned] {
+        assert_eq!(signature(&secret), expected);
+    }
+    assert_eq!(kind("s3cret ".parse()), Some(SurroundingWhitespace));
+    assert_eq!(kind(String::new().try_into()), Some(Empty));
+    let error = serde_json::from_str::<Secret>(r#""s3cret ""#).unwrap_err();
+    assert!(error.to_string().contains("white space"), "{error}");
+}
+
+#[test]
+fn a_secret_of_another_type_is_an_error_without_the_value() {
+    let unquoted = [
+        "12345",
+        "-12345",
+        "12345.5",
+        "123456789012345678901234567890",
+        "true",
+        "null",
+        "[12345]",
+        r#"{"12345":12345}"#,
+    ];
+    for json in unquoted {
+        let error = serde_json::from_str::<Secret>(json)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            !error.contains("12345") && !error.contains("true"),
+            "{error}"
+        );
+        assert!(error.contains("string"), "{error}");
+    }
+    let error = serde_json::from_str::<Secret>("12345").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("a secret must be a string; put it in quotes"),
+        "{error}"
+    );
 }
 
 const VARIABLE: &str = "LEADHOOK_TEST_SECRET";

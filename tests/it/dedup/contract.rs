@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use leadhook::dedup::{Claimed, Store, StoreError};
+use leadhook::dedup::{ClaimStatus, Store, StoreError};
 use tokio::sync::Barrier;
 
 use super::support::{LONG, fresh, key};
@@ -19,7 +19,7 @@ pub(crate) async fn run<S: Store + Clone, F: Future<Output = ()>>(
     a_release_frees_the_key(&store).await;
     a_done_key_stays_done(&store).await;
     a_lease_ends(&store, &pass).await;
-    the_left_time_is_of_the_lease(&store).await;
+    the_remaining_time_is_the_leases(&store).await;
     a_done_key_is_forgotten_in_time(&store, &pass).await;
     a_late_claim_touches_no_successor(&store, &pass).await;
     a_late_claim_touches_no_done_key(&store, &pass).await;
@@ -28,19 +28,19 @@ pub(crate) async fn run<S: Store + Clone, F: Future<Output = ()>>(
     of_many_at_once_one_gets_the_claim(&store).await;
 }
 
-async fn is_busy<S: Store>(store: &S, number: usize) -> bool {
+async fn is_held<S: Store>(store: &S, number: usize) -> bool {
     let claimed = store.claim(key(number), LONG).await.unwrap();
-    matches!(claimed, Claimed::Busy { .. })
+    matches!(claimed, ClaimStatus::Held { .. })
 }
 
 async fn is_done<S: Store>(store: &S, number: usize) -> bool {
     let claimed = store.claim(key(number), LONG).await.unwrap();
-    matches!(claimed, Claimed::Done)
+    matches!(claimed, ClaimStatus::Done)
 }
 
 async fn one_claim_at_a_time<S: Store>(store: &S) {
     let claim = fresh(store.claim(key(1), LONG).await.unwrap());
-    assert!(is_busy(store, 1).await);
+    assert!(is_held(store, 1).await);
     let other = fresh(store.claim(key(2), LONG).await.unwrap());
     store.release(claim).await.unwrap();
     store.release(other).await.unwrap();
@@ -64,15 +64,17 @@ async fn a_lease_ends<S: Store, F: Future<Output = ()>>(store: &S, pass: impl Fn
     let _late = fresh(store.claim(key(30), SHORT).await.unwrap());
     pass(SHORT).await;
     let claim = fresh(store.claim(key(30), LONG).await.unwrap());
-    assert!(is_busy(store, 30).await);
+    assert!(is_held(store, 30).await);
     store.release(claim).await.unwrap();
 }
 
-async fn the_left_time_is_of_the_lease<S: Store>(store: &S) {
+async fn the_remaining_time_is_the_leases<S: Store>(store: &S) {
     let claim = fresh(store.claim(key(40), LONG).await.unwrap());
     match store.claim(key(40), SHORT).await.unwrap() {
-        Claimed::Busy { left } => assert!(left > LONG / 2 && left <= LONG, "{left:?}"),
-        Claimed::Fresh(_) | Claimed::Done => panic!("it is claimed"),
+        ClaimStatus::Held { remaining } => {
+            assert!(remaining > LONG / 2 && remaining <= LONG, "{remaining:?}");
+        }
+        ClaimStatus::Acquired(_) | ClaimStatus::Done => panic!("it is claimed"),
     }
     store.release(claim).await.unwrap();
 }
@@ -103,11 +105,11 @@ where
 
     let late = store.complete(to_complete, LONG).await;
     assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
-    assert!(is_busy(store, 60).await);
+    assert!(is_held(store, 60).await);
     store.release(to_release).await.unwrap();
-    assert!(is_busy(store, 60).await);
+    assert!(is_held(store, 60).await);
     drop(to_drop);
-    assert!(is_busy(store, 60).await);
+    assert!(is_held(store, 60).await);
 
     store.complete(successor, LONG).await.unwrap();
     assert!(is_done(store, 60).await);
@@ -146,7 +148,7 @@ async fn a_late_success_is_recorded_where_the_key_is_free<S, F>(
 
 async fn extreme_times_are_times<S: Store>(store: &S) {
     let claim = fresh(store.claim(key(90), Duration::MAX).await.unwrap());
-    assert!(is_busy(store, 90).await);
+    assert!(is_held(store, 90).await);
     store.complete(claim, Duration::MAX).await.unwrap();
     assert!(is_done(store, 90).await);
 
@@ -173,9 +175,9 @@ async fn of_many_at_once_one_gets_the_claim<S: Store + Clone>(store: &S) {
         let mut claims = Vec::new();
         for task in tasks {
             match task.await.unwrap() {
-                Claimed::Fresh(claim) => claims.push(claim),
-                Claimed::Busy { .. } => {}
-                Claimed::Done => panic!("nobody has completed {number}"),
+                ClaimStatus::Acquired(claim) => claims.push(claim),
+                ClaimStatus::Held { .. } => {}
+                ClaimStatus::Done => panic!("nobody has completed {number}"),
             }
         }
         assert_eq!(claims.len(), 1);

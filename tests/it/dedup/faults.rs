@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{Dedup, OnceError, Outcome, RedisStore, Store, StoreError};
+use leadhook::dedup::{Dedup, OnceError, Outcome, RedisStore, StoreError};
 use tokio::sync::oneshot;
 
 use super::{
@@ -27,13 +27,9 @@ fn work() -> impl Future<Output = io::Result<()>> {
     ready(Ok(()))
 }
 
-/// Delivers an event until the sender would stop, and gives the last outcome. On the way, `may_be`
-/// tells what may come.
-async fn deliver<S: Store>(
-    dedup: &Dedup<S>,
-    number: usize,
-    may_be: impl Fn(&Once<()>) -> bool,
-) -> Outcome<()> {
+/// Delivers an event until the provider would stop, and returns the last outcome. On the way, `may_be`
+/// says which other results are possible.
+async fn deliver(dedup: &Dedup, number: usize, may_be: impl Fn(&Once<()>) -> bool) -> Outcome<()> {
     loop {
         let outcome = dedup.once(key(number), work()).await;
         match outcome {
@@ -44,8 +40,8 @@ async fn deliver<S: Store>(
     }
 }
 
-fn is_in_work(outcome: &Once<()>) -> bool {
-    matches!(outcome, Ok(Outcome::InWork { .. }))
+fn is_in_progress(outcome: &Once<()>) -> bool {
+    matches!(outcome, Ok(Outcome::InProgress { .. }))
 }
 
 fn is_unavailable(outcome: &Once<()>) -> bool {
@@ -58,11 +54,11 @@ async fn after_a_worker_was_killed_its_lease_ends_and_the_retry_is_processed() {
         return;
     };
     let mut worker = Worker::start("faults::works_until_killed", &server, "1");
-    worker.line_after("in work");
+    worker.line_after("in progress");
     worker.kill();
 
     let dedup = Dedup::new(patient(&server.url()).await).with_lease(LONG);
-    let outcome = deliver(&dedup, 1, is_in_work).await;
+    let outcome = deliver(&dedup, 1, is_in_progress).await;
     assert!(matches!(outcome, Outcome::Handled(())), "{outcome:?}");
 }
 
@@ -75,7 +71,7 @@ async fn works_until_killed() {
     let lease = Duration::from_secs(lease.parse().unwrap());
     let dedup = Dedup::new(patient(&url).await).with_lease(lease);
     let work = async {
-        println!("\nin work");
+        println!("\nin progress");
         pending::<io::Result<()>>().await
     };
     let outcome = dedup.once(key(1), work).await;
@@ -95,9 +91,9 @@ async fn work_that_outlives_its_lease_is_dropped_and_the_retry_is_processed() {
     };
     let short = dedup.clone().with_lease(Duration::from_millis(200));
     let outcome: Once<()> = short.once(key(1), endless).await;
-    assert!(matches!(outcome, Ok(Outcome::LeaseLost)), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Outcome::LeaseExpired)), "{outcome:?}");
 
-    let outcome = deliver(&dedup, 1, is_in_work).await;
+    let outcome = deliver(&dedup, 1, is_in_progress).await;
     assert!(matches!(outcome, Outcome::Handled(())), "{outcome:?}");
 }
 
@@ -127,7 +123,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
     assert!(
         matches!(
             outcome,
-            Ok(Outcome::NotRecorded {
+            Ok(Outcome::HandledUnrecorded {
                 value: "late",
                 error: StoreError::Superseded
             })
@@ -135,11 +131,11 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
         "{outcome:?}"
     );
     let third = dedup.once(key(1), work()).await;
-    assert!(is_in_work(&third), "{third:?}");
+    assert!(is_in_progress(&third), "{third:?}");
 }
 
-fn deliver_in_background<S: Store>(
-    dedup: Dedup<S>,
+fn deliver_in_background(
+    dedup: Dedup,
     work: impl Future<Output = io::Result<()>> + Send + 'static,
 ) {
     tokio::spawn(async move {
@@ -156,7 +152,7 @@ async fn a_server_that_is_down_is_an_error_and_knows_all_when_it_is_back() {
     let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
     let handled = deliver(&dedup, 1, |_| false).await;
     assert!(matches!(handled, Outcome::Handled(())), "{handled:?}");
-    let in_work = {
+    let in_progress = {
         let dedup = dedup.clone();
         let (started, is_started) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -178,12 +174,12 @@ async fn a_server_that_is_down_is_an_error_and_knows_all_when_it_is_back() {
     server.start_again();
 
     let known = deliver(&dedup, 1, is_unavailable).await;
-    assert!(matches!(known, Outcome::HandledBefore), "{known:?}");
+    assert!(matches!(known, Outcome::AlreadyHandled), "{known:?}");
     let claimed = dedup.once(key(2), work()).await;
-    assert!(is_in_work(&claimed), "{claimed:?}");
+    assert!(is_in_progress(&claimed), "{claimed:?}");
     let new = deliver(&dedup, 3, is_unavailable).await;
     assert!(matches!(new, Outcome::Handled(())), "{new:?}");
-    in_work.abort();
+    in_progress.abort();
 }
 
 #[tokio::test]
@@ -200,7 +196,7 @@ async fn work_that_succeeds_while_the_server_is_down_keeps_its_result() {
     assert!(
         matches!(
             outcome,
-            Ok(Outcome::NotRecorded {
+            Ok(Outcome::HandledUnrecorded {
                 value: "kept",
                 error: StoreError::Unavailable(_)
             })
@@ -224,7 +220,7 @@ async fn work_that_succeeds_after_the_server_forgot_its_claim_is_recorded() {
     let outcome = dedup.once(key(1), restart).await;
     assert!(matches!(outcome, Ok(Outcome::Handled(()))), "{outcome:?}");
     let again = dedup.once(key(1), work()).await;
-    assert!(matches!(again, Ok(Outcome::HandledBefore)), "{again:?}");
+    assert!(matches!(again, Ok(Outcome::AlreadyHandled)), "{again:?}");
 }
 
 #[tokio::test]
@@ -267,14 +263,14 @@ async fn a_claim_that_is_cut_off_is_an_error_and_the_retry_is_processed() {
     };
     let proxy = Proxy::start(&server).await;
     let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(Duration::from_secs(1));
-    for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutAnswer)] {
+    for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutResponse)] {
         proxy.set(fault);
-        let work = async { panic!("in work without a claim") };
+        let work = async { panic!("it runs without a claim") };
         let outcome: Once<()> = dedup.once(key(number), work).await;
         assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?}");
 
-        // Where only the answer was lost, the claim stands until its lease ends.
-        let may_be = |outcome: &Once<()>| is_unavailable(outcome) || is_in_work(outcome);
+        // Where only the response was lost, the claim stands until its lease ends.
+        let may_be = |outcome: &Once<()>| is_unavailable(outcome) || is_in_progress(outcome);
         let outcome = deliver(&dedup, number, may_be).await;
         assert!(
             matches!(outcome, Outcome::Handled(())),
@@ -291,65 +287,79 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
     let proxy = Proxy::start(&server).await;
     let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(LONG);
     let cut = async {
-        proxy.set(Fault::CutAnswer);
+        proxy.set(Fault::CutResponse);
         io::Result::Ok("kept")
     };
     let outcome = dedup.once(key(1), cut).await;
     assert!(
         matches!(
             outcome,
-            Ok(Outcome::NotRecorded {
+            Ok(Outcome::HandledUnrecorded {
                 value: "kept",
                 error: StoreError::Unavailable(_)
             })
         ),
         "{outcome:?}"
     );
-    // The server has recorded it, although its answer was lost.
+    // The server has recorded it, although its response was lost.
     let again = deliver(&dedup, 1, is_unavailable).await;
-    assert!(matches!(again, Outcome::HandledBefore), "{again:?}");
+    assert!(matches!(again, Outcome::AlreadyHandled), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_however_often_connections_break() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let proxy = Proxy::start(&server).await;
+    let store = RedisStore::connect(&proxy.url()).await.unwrap();
+    break_connections(Dedup::new(store), proxy, 400, Duration::from_millis(250)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_with_a_connection_manager() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let proxy = Proxy::start(&server).await;
+    let store = manager(&proxy.url()).await;
+    break_connections(Dedup::new(store), proxy, 60, Duration::from_millis(20)).await;
 }
 
 /// Connections break all the time: nothing that was acknowledged is lost, and nothing succeeds twice
-/// unless the store could not be told.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_however_often_connections_break() {
-    const EVENTS: usize = 60;
+/// unless its success could not be recorded.
+async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Duration) {
     const TASKS: u64 = 8;
 
     #[derive(Default)]
     struct Counts {
         successes: AtomicUsize,
-        not_recorded: AtomicUsize,
+        unrecorded: AtomicUsize,
     }
 
-    let Some(server) = Server::start() else {
-        return;
-    };
-    let proxy = Proxy::start(&server).await;
-    let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(Duration::from_secs(1));
-    proxy.set(Fault::CutAnswer);
-    let counts: Arc<Vec<Counts>> = Arc::new((0..EVENTS).map(|_| Counts::default()).collect());
+    let dedup = dedup.with_lease(Duration::from_secs(1));
+    proxy.set(Fault::CutResponse);
+    let counts: Arc<Vec<Counts>> = Arc::new((0..events).map(|_| Counts::default()).collect());
     let tasks: Vec<_> = (0..TASKS)
         .map(|seed| {
             let (dedup, counts) = (dedup.clone(), counts.clone());
             tokio::spawn(async move {
-                let mut order: Vec<usize> = (0..EVENTS).collect();
+                let mut order: Vec<usize> = (0..events).collect();
                 Random(seed).shuffle(&mut order);
                 for event in order {
                     let Counts {
                         successes,
-                        not_recorded,
+                        unrecorded,
                     } = &counts[event];
                     loop {
                         let work = async {
-                            tokio::task::yield_now().await;
+                            tokio::time::sleep(every / 10).await;
                             successes.fetch_add(1, Ordering::SeqCst);
                             io::Result::Ok(())
                         };
                         let outcome = dedup.once(key(event), work).await;
-                        if matches!(outcome, Ok(Outcome::NotRecorded { .. })) {
-                            not_recorded.fetch_add(1, Ordering::SeqCst);
+                        if matches!(outcome, Ok(Outcome::HandledUnrecorded { .. })) {
+                            unrecorded.fetch_add(1, Ordering::SeqCst);
                         }
                         match outcome {
                             Ok(outcome) if outcome.status() == 200 => break,
@@ -366,12 +376,12 @@ async fn nothing_is_lost_however_often_connections_break() {
     let breaking = tokio::spawn(async move {
         let mut random = Random(TASKS);
         loop {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(every).await;
             let cut_call = random.below(2) == 0;
             proxy.set(if cut_call {
                 Fault::CutCall
             } else {
-                Fault::CutAnswer
+                Fault::CutResponse
             });
         }
     });
@@ -383,17 +393,17 @@ async fn nothing_is_lost_however_often_connections_break() {
         event,
         Counts {
             successes,
-            not_recorded,
+            unrecorded,
         },
     ) in counts.iter().enumerate()
     {
-        let (successes, not_recorded) = (
+        let (successes, unrecorded) = (
             successes.load(Ordering::SeqCst),
-            not_recorded.load(Ordering::SeqCst),
+            unrecorded.load(Ordering::SeqCst),
         );
         assert!(
-            successes <= 1 + not_recorded,
-            "{event}: {successes} successes, of which {not_recorded} not recorded"
+            successes <= 1 + unrecorded,
+            "{event}: {successes} successes, of which {unrecorded} not recorded"
         );
     }
 }

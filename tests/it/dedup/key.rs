@@ -25,7 +25,7 @@ fn signed_key<P: SignedProvider>(secret: &str, scope: Option<&str>, body: &'stat
 const WON: &str = r#"{"id":"evt_1","event":"lead.won","workspace_id":"ws_1","data":{}}"#;
 
 #[test]
-fn graphoid_repeats_have_equal_keys_though_their_bytes_differ() {
+fn retries_of_graphoid_have_equal_keys_although_their_bytes_differ() {
     let same = [
         r#"{ "workspace_id": "ws_1", "data": null, "event": "lead.won", "id": "evt_1" }"#,
         r#"{"id":"evt_1","event":"lead.won","workspace_id":"ws_1","timestamp":"2026-04-03T14:27:00Z"}"#,
@@ -38,6 +38,7 @@ fn graphoid_repeats_have_equal_keys_though_their_bytes_differ() {
         r#"{"id":"evt_2","event":"lead.won","workspace_id":"ws_1","data":{}}"#,
         r#"{"id":"evt_1","event":"lead.won","workspace_id":"ws_2","data":{}}"#,
         r#"{"id":"evt_1","event":"lead.won","data":{}}"#,
+        r#"{"id":"evt_1","event":"lead.lost","workspace_id":"ws_1","data":{}}"#,
     ];
     for body in other {
         assert_ne!(key::<Graphoid>(body), key::<Graphoid>(WON), "{body}");
@@ -52,7 +53,7 @@ fn an_id_may_be_a_number() {
 }
 
 #[test]
-fn without_a_readable_id_the_body_is_the_identity() {
+fn without_a_readable_event_name_and_id_the_body_is_the_identity() {
     let bodies = [
         r#"{"event":"lead.won","data":1}"#,
         r#"{"event":"lead.won","data":2}"#,
@@ -62,6 +63,10 @@ fn without_a_readable_id_the_body_is_the_identity() {
         r#"{"id":"","event":"lead.won","data":2}"#,
         r#"{"id":{},"event":"lead.won"}"#,
         r#"{"id":"evt_3","event":"lead.won"}"#,
+        r#"{"id":"evt_3","data":1}"#,
+        r#"{"id":"evt_3","data":2}"#,
+        r#"{"id":"evt_3","event":7,"data":1}"#,
+        r#"{"id":"evt_3","event":7,"data":2}"#,
         r#"{"id":"evt_1","id":"evt_2","event":"lead.won"}"#,
         r#"{"id":"evt_1","id":"evt_3","event":"lead.won"}"#,
         "not JSON",
@@ -72,7 +77,7 @@ fn without_a_readable_id_the_body_is_the_identity() {
 }
 
 #[test]
-fn what_follows_an_event_makes_it_another() {
+fn bytes_after_the_object_make_it_another_event() {
     let event = r#"{"id":"evt_1","event":"lead.won"}"#;
     assert_ne!(
         key::<Graphoid>(&format!("{event} garbage")),
@@ -85,7 +90,7 @@ fn what_follows_an_event_makes_it_another() {
 }
 
 #[test]
-fn the_other_senders_repeat_the_bytes() {
+fn retries_of_the_other_providers_have_equal_bytes() {
     // Grader.io's `webhook_id` may be one of the endpoint.
     let first =
         r#"{"webhook_id":"wh_1","event":"submission.created","data":{"submission":{"id":"a"}}}"#;
@@ -97,7 +102,7 @@ fn the_other_senders_repeat_the_bytes() {
 }
 
 #[test]
-fn equal_bytes_of_two_senders_are_two_events() {
+fn equal_bytes_of_two_providers_are_two_events() {
     let keys = [
         key::<Grader>(WON),
         key::<Graphoid>(WON),
@@ -142,12 +147,48 @@ fn an_id_is_never_taken_for_a_body() {
 }
 
 #[test]
+fn parts_of_the_users_choice_make_a_key() {
+    let delivery = |scope: &str| Delivery::<Grader>::from_storage(WON).with_scope(scope);
+    let key = delivery("").key_from_parts(["submission", "sub_1"]);
+    let later = Delivery::<Grader>::from_storage("{}").key_from_parts(["submission", "sub_1"]);
+    assert_eq!(key, later);
+
+    let others = [
+        delivery("").key_from_parts(["submission", "sub_2"]),
+        delivery("").key_from_parts(["sub_1", "submission"]),
+        delivery("").key_from_parts(["submissionsub_1"]),
+        delivery("").key_from_parts(["submission", "sub_1", "submission.scored"]),
+        delivery("north").key_from_parts(["submission", "sub_1"]),
+        Delivery::<ScoreApp>::from_storage(WON).key_from_parts(["submission", "sub_1"]),
+        delivery("").key_from_parts([WON]),
+        delivery("").key(),
+    ];
+    assert_eq!(HashSet::from(others).len(), others.len());
+    assert!(!others.contains(&key));
+}
+
+/// Otherwise all events without an id would be duplicates of each other.
+#[test]
+fn an_empty_part_identifies_nothing() {
+    let delivery = Delivery::<Grader>::from_storage(WON);
+    for parts in [["", "sub_1"], ["submission", ""], ["", ""]] {
+        assert_eq!(delivery.key_from_parts(parts), delivery.key(), "{parts:?}");
+    }
+}
+
+#[test]
 fn keys_are_the_same_in_every_version() {
-    // Made with Python's hashlib: a change of these would make every stored key unknown.
-    let by_id = "c1a9629a9cb2ca401949eaed022675b21125e34cce884473ff077790fd92fe1b";
-    let by_body = "2a8f74a5f0c06f01715bd828c7e81cffbe11ee8081c3d571498fe4da54390115";
+    // Made with Python's hashlib. If they change, every stored key is unknown.
+    let by_id = "84138b038e716dece743e55497fbeab33de3dd2f9594debe57dc28bfc9318173";
+    let by_body = "1471aa725f3aae57a24b09ec8d8a65618ba1c73f4a94718ec5caa856ad762ca0";
+    let by_long_body = "62c6c101a4899de19871a0bfd33501e9615a6ad0d329269d0958a7dadbed9516";
+    let by_parts = "e6a6cc469a7dd6451a98588d6618ed70e23ec9ee5844415b249b7fc037d9d2c0";
     assert_eq!(key::<Graphoid>(WON).to_string(), by_id);
     assert_eq!(key::<ScoreApp>(WON).to_string(), by_body);
+    let long = Delivery::<ScoreApp>::from_storage(WON.repeat(300)).with_scope("north");
+    assert_eq!(long.key().to_string(), by_long_body);
+    let parts = Delivery::<Grader>::from_storage(WON).key_from_parts(["submission", "sub_1"]);
+    assert_eq!(parts.to_string(), by_parts);
     assert_eq!(
         format!("{:?}", key::<ScoreApp>(WON)),
         format!("Key({by_body})")
@@ -159,19 +200,99 @@ fn keys_are_the_same_in_every_version() {
 }
 
 #[test]
-fn a_key_knows_for_how_long_its_sender_repeats() {
+fn a_key_knows_how_long_its_provider_retries() {
     const HOUR: u64 = 60 * 60;
-    let hours = |key: Key| key.repeats_within().as_secs() / HOUR;
+    let hours = |key: Key| key.retry_window().as_secs() / HOUR;
 
     // Graphoid's last retry comes 10 h 35 min after the first try.
-    assert!(key::<Graphoid>(WON).repeats_within() > Duration::from_secs(10 * HOUR + 35 * 60));
+    assert!(key::<Graphoid>(WON).retry_window() > Duration::from_secs(10 * HOUR + 35 * 60));
     assert_eq!(hours(key::<Graphoid>(WON)), 24);
     assert_eq!(hours(key::<Grader>(WON)), 24);
     assert_eq!(hours(key::<ScoreApp>(WON)), 12);
     assert_eq!(hours(key::<Tomba>(WON)), 3);
 }
 
+/// Everything that a key may depend on.
+#[derive(Clone, Debug, PartialEq)]
+struct Identity {
+    scope: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Event(String, String, String),
+    GraphoidBody(String),
+    GraderBody(String),
+    GraderParts(Vec<String>),
+}
+
+impl Identity {
+    /// The key of a delivery with this identity. `extra` is not part of it.
+    fn key(&self, extra: u8) -> Key {
+        let graphoid =
+            |body: String| Delivery::<Graphoid>::from_storage(body).with_scope(&self.scope);
+        let grader = |body: String| Delivery::<Grader>::from_storage(body).with_scope(&self.scope);
+        match &self.kind {
+            Kind::Event(event, workspace, id) => {
+                let body = serde_json::json!({
+                    "event": event, "workspace_id": workspace, "id": id, "attempt": extra,
+                });
+                graphoid(body.to_string()).key()
+            }
+            Kind::GraphoidBody(body) => graphoid(body.clone()).key(),
+            Kind::GraderBody(body) => grader(body.clone()).key(),
+            Kind::GraderParts(parts) => {
+                let delivery = grader(extra.to_string());
+                match parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                    [one] => delivery.key_from_parts([one]),
+                    [one, two] => delivery.key_from_parts([one, two]),
+                    [one, two, three] => delivery.key_from_parts([one, two, three]),
+                    _ => panic!("{parts:?}"),
+                }
+            }
+        }
+    }
+}
+
+/// Few values, so that many are equal; some are what another kind is made of, and some so long that
+/// their lengths take two bytes.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("a".to_owned()),
+        Just("aa".to_owned()),
+        Just("\u{1}a".to_owned()),
+        Just("é\"\\".to_owned()),
+        Just("own".to_owned()),
+        Just("a".repeat(127)),
+        Just("a".repeat(128)),
+        ".{1,3}",
+    ]
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    let kind = prop_oneof![
+        (text(), text(), text())
+            .prop_map(|(event, workspace, id)| Kind::Event(event, workspace, id)),
+        text().prop_map(Kind::GraphoidBody),
+        text().prop_map(Kind::GraderBody),
+        prop::collection::vec(text(), 1..=3).prop_map(Kind::GraderParts),
+    ];
+    (prop_oneof![Just(String::new()), text()], kind)
+        .prop_map(|(scope, kind)| Identity { scope, kind })
+}
+
 proptest! {
+    #[test]
+    fn keys_are_equal_if_and_only_if_identities_are(
+        one in identity(),
+        other in identity(),
+        extra: [u8; 2],
+    ) {
+        prop_assert_eq!(one.key(extra[0]), one.key(extra[1]));
+        prop_assert_eq!(one.key(extra[0]) == other.key(extra[1]), one == other);
+    }
+
     #[test]
     fn any_body_has_a_key(body: Vec<u8>) {
         let delivery = Delivery::<Graphoid>::from_storage(body);

@@ -17,7 +17,7 @@ pub(crate) const TASKS: usize = 100;
 
 /// Each task delivers each event, in an order of its own, until each is handled. Gives how often the
 /// work on each event has succeeded.
-pub(crate) async fn deliver<S: Store + Clone>(store: S, seed: u64) -> Vec<usize> {
+pub(crate) async fn deliver(store: impl Store, seed: u64) -> Vec<usize> {
     let dedup = Dedup::new(store).with_lease(LONG);
     let successes: Arc<Vec<AtomicUsize>> =
         Arc::new((0..EVENTS).map(|_| AtomicUsize::new(0)).collect());
@@ -51,9 +51,9 @@ pub(crate) async fn deliver<S: Store + Clone>(store: S, seed: u64) -> Vec<usize>
         .collect()
 }
 
-/// Delivers an event, and tells whether the sender would stop.
-async fn deliver_one<S: Store>(
-    dedup: &Dedup<S>,
+/// Delivers an event, and returns whether the provider would stop.
+async fn deliver_one(
+    dedup: &Dedup,
     successes: &AtomicUsize,
     key: Key,
     random: &mut Random,
@@ -72,8 +72,8 @@ async fn deliver_one<S: Store>(
         Ok(())
     };
     match dedup.once(key, work).await {
-        Ok(Outcome::Handled(()) | Outcome::HandledBefore) => true,
-        Ok(Outcome::InWork { .. }) | Err(OnceError::Failed(_)) => false,
+        Ok(Outcome::Handled(()) | Outcome::AlreadyHandled) => true,
+        Ok(Outcome::InProgress { .. }) | Err(OnceError::Failed(_)) => false,
         other => panic!("{other:?}"),
     }
 }

@@ -7,22 +7,22 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{Claimed, MemoryStore, Store, StoreError};
+use leadhook::dedup::{ClaimStatus, MemoryStore, Store, StoreError};
 
 use super::{
     contract,
     support::{LONG, Random, TestClock, fresh, key},
 };
 
-async fn complete(store: &MemoryStore, number: usize, keep: Duration) {
+async fn complete(store: &MemoryStore, number: usize, retention: Duration) {
     let claim = fresh(store.claim(key(number), LONG).await.unwrap());
-    store.complete(claim, keep).await.unwrap();
+    store.complete(claim, retention).await.unwrap();
 }
 
 async fn knows(store: &MemoryStore, number: usize) -> bool {
     // Of a key that it doesn't know, the claim is dropped at once.
     let claimed = store.claim(key(number), LONG).await;
-    matches!(claimed, Ok(Claimed::Done | Claimed::Busy { .. }))
+    matches!(claimed, Ok(ClaimStatus::Done | ClaimStatus::Held { .. }))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,7 +53,7 @@ async fn a_dropped_claim_frees_its_key() {
 #[tokio::test]
 async fn when_full_the_key_that_was_done_first_goes() {
     let store = MemoryStore::with_capacity(3);
-    // Claimed in another order than done, and kept for times in a third.
+    // ClaimStatus in another order than done, and kept for times in a third.
     let first = fresh(store.claim(key(1), LONG).await.unwrap());
     complete(&store, 2, LONG * 3).await;
     complete(&store, 3, LONG).await;
@@ -89,7 +89,7 @@ async fn when_full_what_has_ended_goes_before_what_is_done() {
 }
 
 #[tokio::test]
-async fn a_store_for_no_key_refuses_every_claim() {
+async fn a_store_without_capacity_rejects_every_claim() {
     let full = MemoryStore::with_capacity(0).claim(key(1), LONG).await;
     assert!(matches!(full, Err(StoreError::Full)));
 }
@@ -120,13 +120,13 @@ async fn a_clock_that_jumps_ahead_ends_times_early() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_back_makes_repeats_wait() {
+async fn a_clock_that_jumps_back_makes_duplicates_wait() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let claim = fresh(store.claim(key(1), LONG).await.unwrap());
     clock.jump(-24 * 60 * 60);
     match store.claim(key(1), LONG).await.unwrap() {
-        Claimed::Busy { left } => assert!(left > LONG),
+        ClaimStatus::Held { remaining } => assert!(remaining > LONG),
         other => panic!("{other:?}"),
     }
     store.complete(claim, LONG).await.unwrap();
@@ -153,7 +153,7 @@ impl Plain {
     /// None where the claim succeeds.
     fn claim(&mut self, number: usize, time: u64) -> Option<&'static str> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.number == number) {
-            return Some(if entry.done.is_some() { "done" } else { "busy" });
+            return Some(if entry.done.is_some() { "done" } else { "held" });
         }
         if self.entries.len() == self.capacity {
             let done = self.entries.iter().filter(|entry| entry.done.is_some());
@@ -226,12 +226,12 @@ async fn does_what_a_plain_list_does() {
                     let number = random.below(12);
                     let expected = plain.claim(number, seconds);
                     let found = match store.claim(key(number), time).await {
-                        Ok(Claimed::Fresh(claim)) => {
+                        Ok(ClaimStatus::Acquired(claim)) => {
                             claims.push((number, claim));
                             None
                         }
-                        Ok(Claimed::Done) => Some("done"),
-                        Ok(Claimed::Busy { .. }) => Some("busy"),
+                        Ok(ClaimStatus::Done) => Some("done"),
+                        Ok(ClaimStatus::Held { .. }) => Some("held"),
                         Err(_) => Some("full"),
                     };
                     assert_eq!(found, expected, "seed {seed}, step {step}");
@@ -248,16 +248,17 @@ fn is_safe_under_contention() {
     const THREADS: u64 = 4;
     const CAPACITY: usize = 16;
 
-    fn work(store: &MemoryStore, in_work: &[AtomicBool], seed: u64) {
+    fn work(store: &MemoryStore, in_progress: &[AtomicBool], seed: u64) {
         let mut random = Random(seed);
         for _ in 0..2_000 {
-            let number = random.below(in_work.len());
-            let Claimed::Fresh(claim) = ready(store.claim(key(number), LONG)).unwrap() else {
+            let number = random.below(in_progress.len());
+            let ClaimStatus::Acquired(claim) = ready(store.claim(key(number), LONG)).unwrap()
+            else {
                 continue;
             };
-            assert!(!in_work[number].swap(true, Ordering::SeqCst));
+            assert!(!in_progress[number].swap(true, Ordering::SeqCst));
             std::thread::yield_now();
-            in_work[number].store(false, Ordering::SeqCst);
+            in_progress[number].store(false, Ordering::SeqCst);
             if random.below(2) == 0 {
                 ready(store.complete(claim, LONG)).unwrap();
             }
@@ -265,12 +266,12 @@ fn is_safe_under_contention() {
     }
 
     let store = MemoryStore::with_capacity(CAPACITY);
-    let in_work: Vec<_> = (0..64).map(|_| AtomicBool::new(false)).collect();
+    let in_progress: Vec<_> = (0..64).map(|_| AtomicBool::new(false)).collect();
     std::thread::scope(|scope| {
         for seed in 0..THREADS {
             scope.spawn({
-                let (store, in_work) = (&store, &in_work);
-                move || work(store, in_work, seed)
+                let (store, in_progress) = (&store, &in_progress);
+                move || work(store, in_progress, seed)
             });
         }
     });

@@ -11,11 +11,13 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{Claimed, Dedup, Key, MemoryStore, OnceError, Outcome, Store, StoreError};
+use leadhook::dedup::{
+    ClaimStatus, Dedup, Key, MemoryStore, OnceError, Outcome, Store, StoreError,
+};
 
 use super::support::{LONG, TestClock, key};
 
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("the CRM is down")]
 struct CrmDown;
 
@@ -36,7 +38,7 @@ async fn handles_once_and_then_never_again() {
     assert_eq!((first.status(), first.retry_after()), (200, None));
 
     let again = dedup.once(key(1), pending::<Work<&str>>()).await.unwrap();
-    assert!(matches!(again, Outcome::HandledBefore));
+    assert!(matches!(again, Outcome::AlreadyHandled));
     assert_eq!((again.status(), again.retry_after()), (200, None));
 }
 
@@ -54,31 +56,28 @@ async fn a_failure_is_given_back_and_retried() {
 }
 
 #[test]
-fn what_is_in_work_is_not_begun_again() {
+fn what_is_in_progress_is_not_begun_again() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let dedup = Dedup::new(store).with_clock(clock.read());
-    let mut in_work = pin!(dedup.once(key(1), pending::<Work>()));
-    assert!(poll_once(in_work.as_mut()).is_pending());
+    let mut in_progress = pin!(dedup.once(key(1), pending::<Work>()));
+    assert!(poll_once(in_progress.as_mut()).is_pending());
 
     let retry_after = |advance| {
         clock.advance(advance);
         match poll_once(pin!(dedup.once(key(1), pending::<Work>()))) {
-            Poll::Ready(Ok(outcome @ Outcome::InWork { .. })) => {
+            Poll::Ready(Ok(outcome @ Outcome::InProgress { .. })) => {
                 assert_eq!(outcome.status(), 409);
                 outcome.retry_after()
             }
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(retry_after(Duration::ZERO), Some(60));
-    assert_eq!(retry_after(Duration::from_millis(1)), Some(60));
-    assert_eq!(retry_after(Duration::from_millis(58_999)), Some(1));
-    assert_eq!(retry_after(Duration::from_millis(999)), Some(1));
-
-    // Nothing is left of a lease that ends as it is looked at.
-    let left = Duration::ZERO;
-    assert_eq!(Outcome::<()>::InWork { left }.retry_after(), Some(1));
+    let millis = |millis| Some(Duration::from_millis(millis));
+    assert_eq!(retry_after(Duration::ZERO), millis(60_000));
+    assert_eq!(retry_after(Duration::from_millis(1)), millis(59_999));
+    assert_eq!(retry_after(Duration::from_millis(58_999)), millis(1_000));
+    assert_eq!(retry_after(Duration::from_millis(999)), millis(1));
 }
 
 #[test]
@@ -157,7 +156,7 @@ fn work_is_dropped_at_the_first_poll_after_its_lease() {
     clock.advance(Duration::from_millis(1));
     assert_eq!(drops.load(Ordering::SeqCst), 0);
     match poll_once(once.as_mut()) {
-        Poll::Ready(Ok(outcome @ Outcome::LeaseLost)) => assert_eq!(outcome.status(), 503),
+        Poll::Ready(Ok(outcome @ Outcome::LeaseExpired)) => assert_eq!(outcome.status(), 503),
         other => panic!("{other:?}"),
     }
     assert_eq!(polls.load(Ordering::SeqCst), 2);
@@ -165,6 +164,45 @@ fn work_is_dropped_at_the_first_poll_after_its_lease() {
 
     let retried = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
     assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
+}
+
+/// Nothing of the work may outlive its claim, such as a lock that it holds.
+#[test]
+fn work_is_dropped_before_its_key_is_free() {
+    struct Holds(MemoryStore);
+
+    impl Drop for Holds {
+        fn drop(&mut self) {
+            let status = poll_once(pin!(self.0.claim(key(1), LONG)));
+            assert!(
+                matches!(status, Poll::Ready(Ok(ClaimStatus::Held { .. }))),
+                "{status:?}"
+            );
+        }
+    }
+
+    let store = MemoryStore::default();
+    let clock = TestClock::new();
+    let dedup = Dedup::new(store.clone()).with_clock(clock.read());
+    let work = |result: Poll<Work>| {
+        let holds = Holds(store.clone());
+        poll_fn(move |_| {
+            let _ = &holds;
+            result
+        })
+    };
+    let fails = work(Poll::Ready(Err(CrmDown)));
+    let failed = poll_once(pin!(dedup.once(key(1), fails)));
+    assert!(matches!(
+        failed,
+        Poll::Ready(Err(OnceError::Failed(CrmDown)))
+    ));
+
+    let mut late = pin!(dedup.once(key(1), work(Poll::Pending)));
+    assert!(poll_once(late.as_mut()).is_pending());
+    clock.advance(LONG);
+    let expired = poll_once(late);
+    assert!(matches!(expired, Poll::Ready(Ok(Outcome::LeaseExpired))));
 }
 
 #[test]
@@ -180,11 +218,11 @@ fn a_lost_lease_leaves_the_successors_claim_alone() {
 
     assert!(matches!(
         poll_once(late),
-        Poll::Ready(Ok(Outcome::LeaseLost))
+        Poll::Ready(Ok(Outcome::LeaseExpired))
     ));
     let third = poll_once(pin!(dedup.once(key(1), pending::<Work>())));
     assert!(
-        matches!(third, Poll::Ready(Ok(Outcome::InWork { .. }))),
+        matches!(third, Poll::Ready(Ok(Outcome::InProgress { .. }))),
         "{third:?}"
     );
 }
@@ -210,11 +248,11 @@ fn work_that_blocks_past_its_lease_keeps_its_result() {
         Work::Ok("late")
     };
     match poll_once(pin!(dedup.once(key(2), superseded))) {
-        Poll::Ready(Ok(outcome @ Outcome::NotRecorded { .. })) => {
+        Poll::Ready(Ok(outcome @ Outcome::HandledUnrecorded { .. })) => {
             assert_eq!(outcome.status(), 200);
             assert!(matches!(
                 outcome,
-                Outcome::NotRecorded {
+                Outcome::HandledUnrecorded {
                     value: "late",
                     error: StoreError::Superseded
                 }
@@ -235,7 +273,7 @@ fn a_clock_that_jumps_ahead_ends_the_lease_and_one_that_jumps_back_prolongs_it()
     clock.jump(200_000);
     assert!(matches!(
         poll_once(work),
-        Poll::Ready(Ok(Outcome::LeaseLost))
+        Poll::Ready(Ok(Outcome::LeaseExpired))
     ));
 
     // The store's own clock says that the lease goes on: the claim was released.
@@ -255,10 +293,10 @@ async fn work_is_not_begun_when_the_claim_took_longer_than_the_lease() {
     let dedup = Dedup::default().with_lease(Duration::ZERO);
     let work = poll_fn(|_| -> Poll<Work> { panic!("polled") });
     let outcome = dedup.once(key(1), work).await.unwrap();
-    assert!(matches!(outcome, Outcome::LeaseLost));
+    assert!(matches!(outcome, Outcome::LeaseExpired));
 }
 
-/// A store that notes what it is asked for, and fails as told.
+/// A store that records its calls, and fails in one of them.
 #[derive(Clone, Default)]
 struct Scripted {
     calls: Arc<Mutex<Vec<(&'static str, Duration)>>>,
@@ -279,12 +317,12 @@ impl Scripted {
 impl Store for Scripted {
     type Claim = ();
 
-    async fn claim(&self, _: Key, lease: Duration) -> Result<Claimed<()>, StoreError> {
-        self.call("claim", lease).map(Claimed::Fresh)
+    async fn claim(&self, _: Key, lease: Duration) -> Result<ClaimStatus<()>, StoreError> {
+        self.call("claim", lease).map(ClaimStatus::Acquired)
     }
 
-    async fn complete(&self, (): (), keep: Duration) -> Result<(), StoreError> {
-        self.call("complete", keep)
+    async fn complete(&self, (): (), retention: Duration) -> Result<(), StoreError> {
+        self.call("complete", retention)
     }
 
     async fn release(&self, (): ()) -> Result<(), StoreError> {
@@ -308,7 +346,7 @@ async fn times_are_the_defaults_unless_set() {
         *store.calls.lock().unwrap(),
         [
             ("claim", Duration::from_secs(60)),
-            ("complete", key(1).repeats_within()),
+            ("complete", key(1).retry_window()),
             ("claim", Duration::from_secs(5)),
             ("complete", Duration::from_secs(7)),
         ]
@@ -333,7 +371,7 @@ async fn failed_and_late_work_releases_its_claim() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_reached_is_never_taken_for_an_answer() {
+async fn a_store_that_cannot_be_reached_is_never_taken_for_a_response() {
     let dedup = |fails| {
         let calls = Arc::default();
         Dedup::new(Scripted { calls, fails })
@@ -354,7 +392,7 @@ async fn a_store_that_cannot_be_reached_is_never_taken_for_an_answer() {
         .await;
     assert!(matches!(
         complete,
-        Ok(Outcome::NotRecorded {
+        Ok(Outcome::HandledUnrecorded {
             value: "kept",
             error: StoreError::Unavailable(_)
         })

@@ -1,53 +1,108 @@
-//! A proxy before a server that breaks connections.
+//! A proxy in front of Redis servers that breaks connections.
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 use super::server::Server;
 
-/// What a [`Proxy`] does to a call.
-#[derive(Clone, Copy, Debug)]
-#[repr(u8)]
+/// How a [`Proxy`] treats calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fault {
-    /// Passes it on, and its answer back.
+    /// Passes calls and responses on.
     None,
     /// Breaks the connection before the server gets the next call.
     CutCall,
     /// Breaks the connection after the server has executed the next call.
-    CutAnswer,
-    /// Keeps the answers of this and all later calls.
+    CutResponse,
+    /// Holds back all responses until the fault is `None` again.
     Hang,
+    /// Breaks every connection at once.
+    CutAll,
+}
+
+/// How a [`Proxy`] treats the connections that were open when it was told so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Old {
+    /// Passes calls and responses on, to the server to which they led before.
+    Open,
+    /// Swallows everything and leaves the connections open.
+    Silent,
+    Closed,
+    /// Responds to each call with an error.
+    Error(&'static str),
 }
 
 /// Passes connections on to a server.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    fault: Arc<AtomicU8>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    target: Mutex<Target>,
+    fault: watch::Sender<Fault>,
+    /// Connections below this number, counted in the order of their acceptance, are old.
+    old: watch::Sender<(usize, Old)>,
+}
+
+struct Target {
+    server: SocketAddr,
+    accepted: usize,
+}
+
+impl Shared {
+    fn target(&self) -> MutexGuard<'_, Target> {
+        self.target.lock().unwrap()
+    }
+
+    /// Whether the next call is to be cut so. A cut is for one connection.
+    fn take(&self, cut: Fault) -> bool {
+        self.fault.send_if_modified(|fault| {
+            let is_cut = *fault == cut;
+            if is_cut {
+                *fault = Fault::None;
+            }
+            is_cut
+        })
+    }
 }
 
 impl Proxy {
     pub(crate) async fn start(server: &Server) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let fault = Arc::new(AtomicU8::new(Fault::None as u8));
-        let (faults, server) = (fault.clone(), server.address());
+        let target = Target {
+            server: server.address(),
+            accepted: 0,
+        };
+        let shared = Arc::new(Shared {
+            target: Mutex::new(target),
+            fault: watch::Sender::new(Fault::None),
+            old: watch::Sender::new((0, Old::Open)),
+        });
+        let proxy = Self {
+            address,
+            shared: shared.clone(),
+        };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, faults.clone()));
+                tokio::spawn(pass(client, shared.clone()));
             }
         });
-        Self { address, fault }
+        proxy
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self) -> String {
@@ -55,37 +110,63 @@ impl Proxy {
     }
 
     pub(crate) fn set(&self, fault: Fault) {
-        self.fault.store(fault as u8, Ordering::SeqCst);
+        self.shared.fault.send_replace(fault);
+    }
+
+    /// Leads new connections to another server, and treats the old ones so.
+    pub(crate) fn lead_to(&self, server: &Server, old: Old) {
+        let mut target = self.shared.target();
+        target.server = server.address();
+        self.shared.old.send_replace((target.accepted, old));
+    }
+
+    /// The number of connections that were accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.shared.target().accepted
     }
 }
 
 /// Passes a connection on, until either side or a fault ends it.
-async fn pass(mut client: TcpStream, server: SocketAddr, fault: Arc<AtomicU8>) -> io::Result<()> {
-    let mut server = TcpStream::connect(server).await?;
-    let (mut calls, mut answers) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    // A cut is for one connection.
-    let cut = |kind: Fault| {
-        let none = Fault::None as u8;
-        fault
-            .compare_exchange(kind as u8, none, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
+async fn pass(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    let (number, server) = {
+        let mut target = shared.target();
+        target.accepted += 1;
+        (target.accepted - 1, target.server)
     };
+    let mut server = TcpStream::connect(server).await?;
+    let (mut fault, mut old) = (shared.fault.subscribe(), shared.old.subscribe());
+    let (mut calls, mut responses) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
+        let treatment = match *old.borrow_and_update() {
+            (first_new, old) if number < first_new => old,
+            _ => Old::Open,
+        };
+        match (treatment, *fault.borrow_and_update()) {
+            (Old::Closed, _) | (_, Fault::CutAll) => return Ok(()),
+            _ => {}
+        }
+        let hangs = *fault.borrow() == Fault::Hang;
         tokio::select! {
+            changed = old.changed() => changed.unwrap(),
+            changed = fault.changed() => changed.unwrap(),
             length = client.read(&mut calls) => {
                 let length = length?;
-                if length == 0 || cut(Fault::CutCall) {
+                if length == 0 || shared.take(Fault::CutCall) {
                     return Ok(());
                 }
-                server.write_all(&calls[..length]).await?;
+                match treatment {
+                    Old::Silent => {}
+                    Old::Error(error) => client.write_all(error.as_bytes()).await?,
+                    Old::Open | Old::Closed => server.write_all(&calls[..length]).await?,
+                }
             }
-            length = server.read(&mut answers) => {
+            length = server.read(&mut responses), if !hangs => {
                 let length = length?;
-                if length == 0 || cut(Fault::CutAnswer) {
+                if length == 0 || shared.take(Fault::CutResponse) {
                     return Ok(());
                 }
-                if fault.load(Ordering::SeqCst) != Fault::Hang as u8 {
-                    client.write_all(&answers[..length]).await?;
+                if !matches!(treatment, Old::Silent) {
+                    client.write_all(&responses[..length]).await?;
                 }
             }
         }

@@ -1,12 +1,13 @@
 //! The Redis store: the contract, its names, and load by two processes.
 
 use std::{
+    collections::HashSet,
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
-use leadhook::dedup::{Claimed, Dedup, Outcome, RedisStore, Store, StoreError};
+use leadhook::dedup::{ClaimStatus, Dedup, Outcome, RedisStore, Store, StoreError};
 use redis::{
     AsyncConnectionConfig, Client,
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
@@ -29,7 +30,7 @@ pub(crate) async fn patient(url: &str) -> RedisStore<MultiplexedConnection> {
 }
 
 /// The same, made anew when it breaks.
-pub(crate) async fn manager(url: &str) -> RedisStore {
+pub(crate) async fn manager(url: &str) -> RedisStore<ConnectionManager> {
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(LONG))
         .set_response_timeout(Some(LONG))
@@ -55,6 +56,15 @@ async fn keeps_the_contract_with_a_connection_manager() {
     contract::run(manager(&server.url()).await, pass).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_contract_with_its_own_connection() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    contract::run(store, pass).await;
+}
+
 /// Redis's clock counts whole milliseconds.
 async fn pass(time: Duration) {
     tokio::time::sleep(time + Duration::from_millis(2)).await;
@@ -68,7 +78,68 @@ async fn a_dropped_claim_ends_with_its_lease() {
     let store = patient(&server.url()).await;
     drop(fresh(store.claim(key(1), LONG).await.unwrap()));
     let claimed = store.claim(key(1), LONG).await.unwrap();
-    assert!(matches!(claimed, Claimed::Busy { .. }), "{claimed:?}");
+    assert!(matches!(claimed, ClaimStatus::Held { .. }), "{claimed:?}");
+}
+
+/// As after an operator's `PERSIST`, or a restore without times to live.
+#[tokio::test]
+async fn a_claim_without_a_time_to_live_ends_with_the_next_lease() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let store = patient(&server.url()).await;
+    let lease = Duration::from_millis(200);
+    for number in [1, 2] {
+        let claim = fresh(store.claim(key(number), LONG).await.unwrap());
+        if number == 2 {
+            store.complete(claim, LONG).await.unwrap();
+        }
+        let name = format!("leadhook:{}", key(number));
+        let persisted: bool = query(&server, redis::cmd("PERSIST").arg(&name)).await;
+        assert!(persisted);
+    }
+    match store.claim(key(1), lease).await.unwrap() {
+        ClaimStatus::Held { remaining } => assert!(remaining <= lease, "{remaining:?}"),
+        other => panic!("{other:?}"),
+    }
+    pass(lease).await;
+    drop(fresh(store.claim(key(1), LONG).await.unwrap()));
+
+    // A done key stays done.
+    for _ in 0..2 {
+        let status = store.claim(key(2), lease).await.unwrap();
+        assert!(matches!(status, ClaimStatus::Done), "{status:?}");
+        pass(lease).await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_random_and_unique() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let store = patient(&server.url()).await;
+    let mut tokens = HashSet::new();
+    for number in 0..200 {
+        drop(fresh(store.claim(key(number), LONG).await.unwrap()));
+        let name = format!("leadhook:{}", key(number));
+        let token: String = query(&server, redis::cmd("GET").arg(&name)).await;
+        assert_eq!(hex::decode(&token).unwrap().len(), 16, "{token}");
+        tokens.insert(token);
+    }
+    assert_eq!(tokens.len(), 200);
+    // Every digit takes every value, at every place.
+    for place in 0..32 {
+        let digits: HashSet<u8> = tokens.iter().map(|token| token.as_bytes()[place]).collect();
+        assert!(digits.len() > 12, "{place}: {digits:?}");
+    }
+}
+
+/// Sends a command on a connection of its own.
+async fn query<T: redis::FromRedisValue>(server: &Server, command: &redis::Cmd) -> T {
+    let client = Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    command.query_async(&mut connection).await.unwrap()
 }
 
 #[tokio::test]
@@ -85,22 +156,12 @@ async fn names_begin_with_the_prefix() {
         let claim = fresh(store.claim(key(1), LONG).await.unwrap());
         store.complete(claim, LONG).await.unwrap();
     }
-    let client = Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let mut names: Vec<String> = redis::cmd("KEYS")
-        .arg("*")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
+    let mut names: Vec<String> = query(&server, redis::cmd("KEYS").arg("*")).await;
     names.sort();
     let expected = ["crm:", "leadhook:", "shop:"].map(|prefix| format!("{prefix}{}", key(1)));
     assert_eq!(names, expected);
     for name in names {
-        let left: u64 = redis::cmd("TTL")
-            .arg(&name)
-            .query_async(&mut connection)
-            .await
-            .unwrap();
+        let left: u64 = query(&server, redis::cmd("TTL").arg(&name)).await;
         assert!(left > LONG.as_secs() / 2, "{name}: {left}");
         assert!(left <= LONG.as_secs(), "{name}: {left}");
     }
@@ -111,15 +172,8 @@ async fn a_key_of_another_kind_is_an_error() {
     let Some(server) = Server::start() else {
         return;
     };
-    let client = Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let name = format!("leadhook:{}", key(1));
-    let _: () = redis::cmd("RPUSH")
-        .arg(&name)
-        .arg("a")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
+    let _: () = query(&server, redis::cmd("RPUSH").arg(&name).arg("a")).await;
     let claimed = patient(&server.url()).await.claim(key(1), LONG).await;
     assert!(
         matches!(claimed, Err(StoreError::Unavailable(_))),
@@ -134,14 +188,8 @@ async fn each_call_is_one_command() {
         return;
     };
     let store = patient(&server.url()).await;
-    let client = Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let mut calls = async || {
-        let stats: String = redis::cmd("INFO")
-            .arg("commandstats")
-            .query_async(&mut connection)
-            .await
-            .unwrap();
+    let calls = async || {
+        let stats: String = query(&server, redis::cmd("INFO").arg("commandstats")).await;
         let evals = stats
             .lines()
             .find_map(|line| line.strip_prefix("cmdstat_eval:calls="));
@@ -157,7 +205,10 @@ async fn each_call_is_one_command() {
     let claim = fresh(store.claim(key(1), LONG).await.unwrap());
     store.complete(claim, LONG).await.unwrap();
     assert_eq!(calls().await, 4);
-    assert!(matches!(store.claim(key(1), LONG).await, Ok(Claimed::Done)));
+    assert!(matches!(
+        store.claim(key(1), LONG).await,
+        Ok(ClaimStatus::Done)
+    ));
     assert_eq!(calls().await, 5);
 }
 
@@ -267,5 +318,5 @@ async fn handles_once() {
     let first = dedup.once(key(1), work()).await.unwrap();
     assert!(matches!(first, Outcome::Handled("done")));
     let again = dedup.once(key(1), work()).await.unwrap();
-    assert!(matches!(again, Outcome::HandledBefore));
+    assert!(matches!(again, Outcome::AlreadyHandled));
 }

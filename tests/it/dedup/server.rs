@@ -24,7 +24,7 @@ impl Server {
         Self::start_as(false)
     }
 
-    /// Starts a server that writes to the disk whatever it answers.
+    /// Starts a server that writes to the disk whatever it responses.
     pub(crate) fn start_durable() -> Option<Self> {
         Self::start_as(true)
     }
@@ -83,6 +83,7 @@ impl Server {
             .arg(self.port.to_string())
             .args(["--save", "", "--appendfsync", "always", "--appendonly"])
             .arg(if self.is_durable { "yes" } else { "no" })
+            .args(["--repl-diskless-sync-delay", "0"])
             .arg("--dir")
             .arg(&self.directory)
             .stdout(Stdio::null())
@@ -100,6 +101,13 @@ impl Server {
         }
     }
 
+    /// Stops the process without ending it: its sockets stay open, and nothing responds.
+    pub(crate) fn freeze(&self) {
+        let process = self.child.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args(["-STOP", &process]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Kills the server.
     pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -108,7 +116,7 @@ impl Server {
         }
     }
 
-    /// Starts a stopped server on the same port, with all it had answered if it is durable.
+    /// Starts a stopped server on the same port, with everything it had acknowledged if it is durable.
     pub(crate) fn start_again(&mut self) {
         for _ in 0..100 {
             if self.try_start() {

@@ -10,7 +10,7 @@ use std::{
 
 use leadhook::{
     Delivery, Graphoid,
-    dedup::{Claimed, Key},
+    dedup::{ClaimStatus, Key},
 };
 
 /// A lease that ends in no test that doesn't wait for it.
@@ -22,11 +22,11 @@ pub(crate) fn key(number: usize) -> Key {
         .key()
 }
 
-pub(crate) fn fresh<C>(claimed: Claimed<C>) -> C {
+pub(crate) fn fresh<C>(claimed: ClaimStatus<C>) -> C {
     match claimed {
-        Claimed::Fresh(claim) => claim,
-        Claimed::Done => panic!("it is done"),
-        Claimed::Busy { left } => panic!("it is claimed for another {left:?}"),
+        ClaimStatus::Acquired(claim) => claim,
+        ClaimStatus::Done => panic!("it is done"),
+        ClaimStatus::Held { remaining } => panic!("it is claimed for another {remaining:?}"),
     }
 }
 

@@ -6,8 +6,8 @@ use std::thread;
 use crate::support::{read, read_as, samples};
 use allocation_counter::measure;
 use leadhook::{
-    Delivery, Grader, Graphoid, MalformedSignature, Provider, ReadError, Receiver, ScoreApp,
-    Secret, SignatureFormat, SignedProvider, Signer, Tomba, VerifyError,
+    Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Secret, SignatureFormat,
+    SignedProvider, Signer, Tomba, VerifyError,
     tomba::{
         AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
         PhoneValidator, SaveLead,
@@ -219,7 +219,7 @@ fn every_byte_at_every_place_of_a_header_is_answered() {
     let long = vec![b'a'; 8192];
     assert_eq!(
         receiver.begin([&long]).unwrap_err(),
-        VerifyError::MalformedSignature(MalformedSignature::Length { digits: 8192 })
+        VerifyError::MalformedSignature(crate::support::wrong_length(8192))
     );
 }
 

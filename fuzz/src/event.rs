@@ -1,0 +1,185 @@
+//! Rightly signed bodies: what reading them promises.
+
+use std::{fmt::Debug, sync::LazyLock};
+
+use allocation_counter::measure;
+use leadhook::{
+    Delivery, Envelope, Event, Grader, Graphoid, ReadError, Receiver, ScoreApp, Secret,
+    SignedProvider, Signer, Tomba,
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
+        SaveLead, TombaEvent,
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::{header::SECRET, reference};
+
+/// A body of Grader.io.
+pub fn grader(body: &[u8]) {
+    static PAIR: LazyLock<Pair<Grader>> = LazyLock::new(Pair::new);
+    check_enveloped(&*PAIR, body, |name, data| {
+        if !name.starts_with("submission.") {
+            return Identity::NotNeeded;
+        }
+        let submission = data.and_then(|data| data.get("submission"));
+        match submission {
+            Some(Value::Object(submission)) => found(reference::identity(submission.get("id"))),
+            None => found(reference::identity(
+                data.and_then(|data| data.get("submission_id")),
+            )),
+            Some(_) => Identity::Unclear,
+        }
+    });
+}
+
+/// A body of Graphoid.
+pub fn graphoid(body: &[u8]) {
+    static PAIR: LazyLock<Pair<Graphoid>> = LazyLock::new(Pair::new);
+    check_enveloped(&*PAIR, body, |name, data| {
+        if !name.starts_with("lead.") {
+            return Identity::NotNeeded;
+        }
+        let lead = data.and_then(|data| data.get("lead")?.as_object());
+        found(reference::identity(lead.and_then(|lead| lead.get("id"))))
+    });
+}
+
+/// A body of ScoreApp.
+pub fn scoreapp(body: &[u8]) {
+    static PAIR: LazyLock<Pair<ScoreApp>> = LazyLock::new(Pair::new);
+    check_enveloped(&*PAIR, body, |_, data| {
+        found(reference::identity(data.and_then(|data| data.get("id"))))
+    });
+}
+
+/// A body of Tomba, read by its shape and as every look-up.
+pub fn tomba(body: &[u8]) {
+    static RECEIVER: LazyLock<Receiver<Tomba>> =
+        LazyLock::new(|| Receiver::header_token("x-token", &Secret::from_bytes(SECRET).unwrap()));
+    let delivery = RECEIVER.authenticate([SECRET], body.to_vec()).unwrap();
+    let reference = reference::body(body);
+    let _ = check::<TombaEvent>(&delivery, reference.as_ref());
+    let _ = check::<SaveLead>(&delivery, reference.as_ref());
+    let _ = check::<EmailVerifier>(&delivery, reference.as_ref());
+    let _ = check::<EmailFinder>(&delivery, reference.as_ref());
+    let _ = check::<AuthorFinder>(&delivery, reference.as_ref());
+    let _ = check::<DomainSearch>(&delivery, reference.as_ref());
+    let _ = check::<PhoneFinder>(&delivery, reference.as_ref());
+    let _ = check::<PhoneValidator>(&delivery, reference.as_ref());
+}
+
+/// Both ends of a provider.
+struct Pair<P> {
+    signer: Signer<P>,
+    receiver: Receiver<P>,
+}
+
+impl<P: SignedProvider> Pair<P> {
+    fn new() -> Self {
+        let secret = Secret::from_bytes(SECRET).unwrap();
+        Self {
+            signer: Signer::new(&secret),
+            receiver: Receiver::new(&secret),
+        }
+    }
+}
+
+/// What the reference says about the id that a documented event must have.
+enum Identity {
+    NotNeeded,
+    Found,
+    Unclear,
+}
+
+fn found(identity: Option<String>) -> Identity {
+    identity.map_or(Identity::Unclear, |_| Identity::Found)
+}
+
+fn check_enveloped<P: SignedProvider>(
+    pair: &Pair<P>,
+    body: &[u8],
+    identity: impl Fn(&str, Option<&Map<String, Value>>) -> Identity,
+) where
+    P::Event: PartialEq + Debug,
+{
+    let (_, header) = pair.signer.header(body);
+    let delivery = pair.receiver.authenticate([header], body.to_vec()).unwrap();
+    let reference = reference::body(body);
+    let read = check::<P::Event>(&delivery, reference.as_ref());
+
+    let [event_key, id_key] = match P::NAME {
+        "scoreapp" => ["event_name", ""],
+        "grader" => ["event", "webhook_id"],
+        _ => ["event", "id"],
+    };
+    let Some(reference) = reference else {
+        return;
+    };
+    let Some(Value::String(name)) = reference.get(event_key) else {
+        assert!(read.is_err(), "an event without a name");
+        return;
+    };
+    let data = reference.get("data").and_then(Value::as_object);
+    let is_documented = P::Event::NAMES.contains(&name.as_str());
+    match identity(name, data) {
+        Identity::Unclear if is_documented => return,
+        _ => {}
+    }
+
+    // The event is named and identified, so nothing else may reject it.
+    let envelope = read.unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(envelope.name(), name);
+    if P::NAME != "scoreapp" {
+        assert_eq!(
+            envelope.timestamp,
+            reference::time(reference.get("timestamp"))
+        );
+        if let Some(id) = reference::identity(reference.get(id_key)) {
+            assert_eq!(envelope.id, Some(id));
+        }
+    }
+}
+
+/// What holds for every body and every event type.
+fn check<E: Event + PartialEq + Debug>(
+    delivery: &Delivery<E::Provider>,
+    reference: Option<&Map<String, Value>>,
+) -> Result<Envelope<E>, ReadError> {
+    let mut result = None;
+    let memory = measure(|| result = Some(delivery.read_as::<E>()));
+    let limit = 16 * delivery.body().len() as u64 + 64 * 1024;
+    assert!(
+        memory.bytes_max <= limit,
+        "{} bytes for {limit}",
+        memory.bytes_max
+    );
+    let envelope = result.unwrap()?;
+
+    let written = serde_json::to_string(&envelope).unwrap();
+    let again = Delivery::<E::Provider>::from_storage(written.clone()).read_as::<E>();
+    assert_eq!(again.as_ref(), Ok(&envelope), "{written}");
+
+    if let Some(lead) = envelope.lead() {
+        let known = [
+            &lead.email,
+            &lead.first_name,
+            &lead.full_name,
+            &lead.company,
+            &lead.phone,
+        ];
+        assert!(
+            known
+                .iter()
+                .all(|text| text.as_ref().is_none_or(|text| !text.trim().is_empty()))
+        );
+    }
+    if let Some(body) = reference {
+        let typed = serde_json::from_str(&written).unwrap();
+        assert!(
+            reference::says(Some(&Value::Object(body.clone())), &typed),
+            "{written}"
+        );
+    }
+    Ok(envelope)
+}

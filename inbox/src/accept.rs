@@ -1,0 +1,117 @@
+//! Takes deliveries in.
+
+use std::time::Duration;
+
+use leadhook::{Delivery, Provider};
+
+use crate::{
+    backend::{Backend, Statement, Value},
+    cipher::BodyContext,
+    error::Error,
+    inbox::{Inbox, millis, within},
+    key::Key,
+    log::log,
+};
+
+/// What became of an accepted delivery. Respond with 200 to both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third case")]
+pub enum Accepted {
+    /// The event was stored.
+    New,
+    /// The event is stored already. It is counted, and nothing else happens.
+    Duplicate,
+}
+
+impl<B: Backend> Inbox<B> {
+    /// Stores a delivery, to be handled by the workers' handler for `source`.
+    ///
+    /// When it returns, the delivery is committed and flushed to the database's disk, whatever the
+    /// pool's settings say. It returns within 8 s for Graphoid and ScoreApp and within 4 s for any
+    /// other provider, so that a response arrives while the provider still waits.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Grader};
+    /// use leadhook_inbox::{Accepted, Inbox};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let inbox = Inbox::temporary().await?;
+    /// # let delivery = Delivery::<Grader>::from_storage("{}");
+    /// let status = match inbox.accept("grader", &delivery).await {
+    ///     Ok(Accepted::New | Accepted::Duplicate) => 200,
+    ///     Err(_) => 503, // logged; the provider will retry
+    /// };
+    /// # assert_eq!(status, 200);
+    /// # Ok::<(), leadhook_inbox::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is not certain that the delivery is stored. Respond with 503: if it was stored after all,
+    /// the provider's retry is a duplicate.
+    pub async fn accept<P: Provider>(
+        &self,
+        source: &str,
+        delivery: &Delivery<P>,
+    ) -> Result<Accepted, Error> {
+        let key = Key::of(delivery);
+        let accepted = within(response_limit(P::NAME), async {
+            let (body, body_cipher) = self.seal(key, source, delivery.body())?;
+            let insert = || {
+                self.statement(include_str!("sql/accept.sql"))
+                    .bind(key.to_string())
+                    .bind(source)
+                    .bind(body.clone())
+                    .bind(body_cipher.clone())
+                    .bind(millis(P::RETRY_WINDOW))
+            };
+            self.insert(insert).await
+        })
+        .await;
+        match &accepted {
+            Ok(accepted) => log(|| tracing::debug!(source, %key, ?accepted, "delivery accepted")),
+            Err(error) => log(|| tracing::error!(source, %key, %error, "delivery not accepted")),
+        }
+        if matches!(accepted, Ok(Accepted::New)) {
+            self.wake();
+        }
+        accepted
+    }
+
+    async fn insert(&self, insert: impl Fn() -> Statement) -> Result<Accepted, Error> {
+        let mut connection = self.acquire().await?;
+        let mut rows = B::fetch(&mut connection, insert()).await?;
+        if rows.is_empty() {
+            B::make_durable(&mut connection).await?;
+            rows = B::fetch(&mut connection, insert()).await?;
+        }
+        let row = rows.first().ok_or(Error::NotDurable(
+            "fsync or the journal is off; the database's documentation says how to turn it on",
+        ))?;
+        match B::integer(row, "duplicates")? {
+            Some(0) => Ok(Accepted::New),
+            _ => Ok(Accepted::Duplicate),
+        }
+    }
+
+    /// The body as it is stored, and the name of the key that encrypted it.
+    fn seal(&self, key: Key, source: &str, body: &[u8]) -> Result<(Vec<u8>, Value), Error> {
+        match self.cipher() {
+            None => Ok((body.to_vec(), Value::Text(None))),
+            Some(cipher) => {
+                let sealed = cipher.encrypt(BodyContext { key, source }, body)?;
+                Ok((sealed, cipher.key_name().into()))
+            }
+        }
+    }
+}
+
+/// Graphoid and ScoreApp wait for ten seconds, says their documentation. The others don't say; five is
+/// the shortest limit in use elsewhere.
+fn response_limit(provider: &str) -> Duration {
+    match provider {
+        "graphoid" | "scoreapp" => Duration::from_secs(8),
+        _ => Duration::from_secs(4),
+    }
+}

@@ -1,0 +1,50 @@
+//! A route for actix-web 4. Needs the `actix` feature.
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer};
+//! use leadhook::{Receiver, ScoreApp, Secret};
+//! use leadhook_inbox::{Inbox, Sqlite};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let inbox = Inbox::<Sqlite>::open("inbox.db").await?;
+//! let receiver = Receiver::<ScoreApp>::new(&Secret::from_env("SCOREAPP_WEBHOOK_SECRET")?);
+//! let server = HttpServer::new(move || {
+//!     App::new().service(inbox.actix("/webhooks/scoreapp", "scoreapp", receiver.clone()))
+//! });
+//! // A client that sends half a request can't delay the end of the server for longer than this.
+//! server.shutdown_timeout(10).bind("127.0.0.1:8080")?.run().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+use actix_web::{Resource, http::StatusCode, web};
+use leadhook::{Delivery, Provider, Receiver};
+
+use crate::{backend::Backend, inbox::Inbox};
+
+impl<B: Backend> Inbox<B> {
+    /// A route that authenticates deliveries, accepts them for `source`, and responds with 200 or 503.
+    ///
+    /// What is not authentic is rejected as by leadhook's own extractors. The body's size is limited by
+    /// actix-web's `PayloadConfig`.
+    #[must_use]
+    pub fn actix<P: Provider>(&self, path: &str, source: &str, receiver: Receiver<P>) -> Resource {
+        let inbox = self.clone();
+        let source: Arc<str> = source.into();
+        let accept = move |delivery: Delivery<P>| {
+            let (inbox, source) = (inbox.clone(), source.clone());
+            async move {
+                let status = match inbox.accept(&source, &delivery).await {
+                    Ok(_) => StatusCode::OK,
+                    Err(_) => StatusCode::SERVICE_UNAVAILABLE, // logged by `accept`
+                };
+                actix_web::HttpResponse::new(status)
+            }
+        };
+        web::resource(path)
+            .app_data(web::Data::new(receiver))
+            .route(web::post().to(accept))
+    }
+}

@@ -1,0 +1,208 @@
+//! The inbox: a table of deliveries in a database.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{Pool, Transaction, pool::PoolConnection};
+use tokio::{sync::Notify, time};
+
+use crate::{
+    backend::{Backend, Statement},
+    cipher::{BodyContext, Cipher, CipherError},
+    error::Error,
+    testing::TemporaryFile,
+};
+
+/// How long a statement of workers and operators may take.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A table of verified deliveries in SQLite or PostgreSQL.
+///
+/// [`accept`](Self::accept) stores a delivery, [`workers`](Self::workers) handle what is stored, and the other
+/// methods are for operators. It is cheap to clone.
+pub struct Inbox<B: Backend> {
+    shared: Arc<Shared<B>>,
+    cipher: Option<Arc<dyn Cipher>>,
+    file: Option<Arc<TemporaryFile>>,
+}
+
+struct Shared<B: Backend> {
+    pool: Pool<B>,
+    /// Milliseconds by which the virtual clock of tests is ahead of the database's.
+    offset: AtomicI64,
+    accepted: Notify,
+    handled: Mutex<BTreeSet<String>>,
+}
+
+impl<B: Backend> Inbox<B> {
+    /// Uses a pool of yours, which may have other tables, too.
+    ///
+    /// It changes nothing: call [`migrate`](Self::migrate) when you deploy and [`check`](Self::check) at start.
+    #[must_use]
+    pub fn with_pool(pool: Pool<B>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                pool,
+                offset: AtomicI64::new(0),
+                accepted: Notify::new(),
+                handled: Mutex::default(),
+            }),
+            cipher: None,
+            file: None,
+        }
+    }
+
+    /// Encrypts bodies from now on. Rows that are in the clear stay readable.
+    #[must_use]
+    pub fn with_cipher(self, cipher: impl Cipher) -> Self {
+        Self {
+            cipher: Some(Arc::new(cipher)),
+            ..self
+        }
+    }
+
+    /// Removes a file when the last clone of this inbox is dropped.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn with_file(self, file: TemporaryFile) -> Self {
+        Self {
+            file: Some(Arc::new(file)),
+            ..self
+        }
+    }
+
+    /// The connections to the database.
+    #[must_use]
+    pub fn pool(&self) -> &Pool<B> {
+        &self.shared.pool
+    }
+
+    /// Closes the connections, those of a pool of yours too.
+    pub async fn close(&self) {
+        self.shared.pool.close().await;
+    }
+
+    pub(crate) fn cipher(&self) -> Option<&Arc<dyn Cipher>> {
+        self.cipher.as_ref()
+    }
+
+    /// Decrypts a body as it is stored.
+    pub(crate) fn open_body(
+        &self,
+        key_name: Option<&str>,
+        context: BodyContext<'_>,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, CipherError> {
+        match (key_name, self.cipher()) {
+            (None, _) => Ok(body),
+            (Some(key_name), Some(cipher)) => cipher.decrypt(key_name, context, body),
+            (Some(_), None) => Err(CipherError),
+        }
+    }
+
+    /// Wakes the workers of this process, or the next that wait.
+    pub(crate) fn wake(&self) {
+        self.shared.accepted.notify_one();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.shared.accepted.notified().await;
+    }
+
+    /// Remembers that workers of this process handle a source, for [`stats`](Self::stats).
+    pub(crate) fn add_handled(&self, source: &str) {
+        let mut handled = self
+            .shared
+            .handled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        handled.insert(source.into());
+    }
+
+    pub(crate) fn is_handled(&self, source: &str) -> bool {
+        let handled = self
+            .shared
+            .handled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        handled.contains(source)
+    }
+
+    pub(crate) fn offset(&self) -> i64 {
+        self.shared.offset.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn advance_clock(&self, millis: i64) {
+        self.shared.offset.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    pub(crate) fn statement(&self, sql: &str) -> Statement {
+        Statement::new::<B>(sql, self.offset())
+    }
+
+    pub(crate) async fn acquire(&self) -> sqlx::Result<PoolConnection<B>> {
+        self.shared.pool.acquire().await
+    }
+
+    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, B>> {
+        B::begin(&self.shared.pool).await
+    }
+
+    /// Runs a statement on any connection.
+    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<B::Row>, Error> {
+        within(STATEMENT_LIMIT, async {
+            B::fetch(&mut *self.acquire().await?, statement).await
+        })
+        .await
+    }
+
+    /// Runs a statement on any connection and counts the rows that it changed.
+    pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, Error> {
+        within(STATEMENT_LIMIT, async {
+            B::execute(&mut *self.acquire().await?, statement).await
+        })
+        .await
+    }
+}
+
+/// Waits for the database no longer than this.
+pub(crate) async fn within<T, E: Into<Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    match time::timeout(limit, work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(_) => Err(Error::Timeout),
+    }
+}
+
+/// Milliseconds, as the database counts.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+impl<B: Backend> Clone for Inbox<B> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            cipher: self.cipher.clone(),
+            file: self.file.clone(),
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Inbox<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("database", &B::NAME)
+            .field("encrypted", &self.cipher().is_some())
+            .finish_non_exhaustive()
+    }
+}

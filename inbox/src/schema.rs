@@ -1,0 +1,85 @@
+//! The inbox's tables: their versions, and whether they are the right ones.
+
+use crate::{backend::Backend, error::Error, inbox::Inbox};
+
+impl<B: Backend> Inbox<B> {
+    /// The SQL of each version of the schema, the first one first, for migration tools of yours.
+    ///
+    /// Run each once and in order, in a transaction. A later version adds to an earlier one, so that
+    /// the processes of a rolling deployment can run on either.
+    #[must_use]
+    pub fn migrations() -> &'static [&'static str] {
+        B::MIGRATIONS
+    }
+
+    /// Creates the inbox's tables or brings them to the latest version. Several processes may do it at
+    /// the same time.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        B::lock_schema(&mut transaction).await?;
+        let version = match version::<B>(&mut transaction).await? {
+            Some(schema) => schema.version,
+            None => 0,
+        };
+        for sql in B::MIGRATIONS
+            .iter()
+            .skip(usize::try_from(version).unwrap_or(usize::MAX))
+        {
+            B::execute_all(&mut transaction, (*sql).into()).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Checks that the tables are there in a version that this library can use, and that the database
+    /// is one whose commits are durable.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do about it.
+    pub async fn check(&self) -> Result<(), Error> {
+        let mut connection = self.acquire().await?;
+        B::check(&mut connection).await?;
+        let schema = version::<B>(&mut connection)
+            .await?
+            .ok_or(Error::NotMigrated)?;
+        let known = i64::try_from(B::MIGRATIONS.len()).unwrap_or(i64::MAX);
+        if schema.version < known {
+            return Err(Error::SchemaTooOld {
+                found: schema.version,
+                needed: known,
+            });
+        }
+        if schema.works_from > known {
+            return Err(Error::SchemaTooNew {
+                found: schema.version,
+                known,
+            });
+        }
+        Ok(())
+    }
+}
+
+struct Schema {
+    version: i64,
+    works_from: i64,
+}
+
+async fn version<B: Backend>(connection: &mut B::Connection) -> Result<Option<Schema>, Error> {
+    if !B::has_tables(connection).await? {
+        return Ok(None);
+    }
+    let sql = "SELECT version, works_from FROM leadhook_inbox_meta";
+    let rows = B::fetch(connection, crate::backend::Statement::new::<B>(sql, 0)).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Schema {
+        version: B::integer(row, "version")?.unwrap_or(0),
+        works_from: B::integer(row, "works_from")?.unwrap_or(0),
+    }))
+}

@@ -1,0 +1,1 @@
+SELECT source, body, body_cipher FROM leadhook_inbox WHERE key = $1

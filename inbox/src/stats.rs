@@ -1,0 +1,55 @@
+//! Figures for dashboards and alerts.
+
+use std::time::Duration;
+
+use crate::{backend::Backend, error::Error, inbox::Inbox};
+
+/// The figures of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceStats {
+    /// The source.
+    pub source: String,
+    /// Rows that no handler has, those in backoff included.
+    pub waiting: u64,
+    /// Rows that a handler has, in any process.
+    pub in_progress: u64,
+    /// Rows that wait for a decision: replay or erase them.
+    pub dead: u64,
+    /// For how long the oldest row that is due has been so; rows in backoff are not due. Alert on this one.
+    pub oldest_due: Option<Duration>,
+    /// Whether workers of this process have a handler for the source. If none has in any process, its rows
+    /// wait for ever.
+    pub has_handler: bool,
+}
+
+impl<B: Backend> Inbox<B> {
+    /// The figures of each source that has waiting or dead rows.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn stats(&self) -> Result<Vec<SourceStats>, Error> {
+        let rows = self
+            .fetch(self.statement(include_str!("sql/stats.sql")))
+            .await?;
+        let stats = rows.iter().map(|row| {
+            let count = |column| -> sqlx::Result<u64> {
+                let count = B::integer(row, column)?.unwrap_or(0);
+                Ok(u64::try_from(count).unwrap_or(0))
+            };
+            let source = B::text(row, "source")?.unwrap_or_default();
+            let oldest_due = B::integer(row, "oldest_due")?;
+            Ok(SourceStats {
+                waiting: count("waiting")?,
+                in_progress: count("in_progress")?,
+                dead: count("dead")?,
+                oldest_due: oldest_due
+                    .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))),
+                has_handler: self.is_handled(&source),
+                source,
+            })
+        });
+        stats.collect()
+    }
+}

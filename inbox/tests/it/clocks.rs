@@ -1,0 +1,94 @@
+//! Machines whose clocks differ by two hours.
+
+use std::process::Command;
+
+use reqwest::{Client, StatusCode};
+
+use crate::{
+    server::{Server, event},
+    support::{
+        database::{self, Database, Db},
+        until,
+    },
+};
+
+/// A server whose clock is off. None, and a message, where `faketime` is not installed.
+fn start<B: Db>(database: &Database<B>, off: &str) -> Option<Server> {
+    if Command::new("faketime").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: faketime is not found (Debian: apt-get install faketime)");
+        return None;
+    }
+    let mut faketime = Command::new("faketime");
+    faketime
+        .args(["-f", off])
+        .arg(std::env::current_exe().unwrap());
+    let mut command = Server::command_of(faketime, &database.url);
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    Some(Server::start_as(command))
+}
+
+/// Half of the handlers outlast their lease, the other half fail once.
+async fn load<B: Db>(database: &Database<B>, servers: [&Server; 2]) {
+    let client = Client::new();
+    for id in 0..12 {
+        let body = if id % 2 == 0 {
+            event(id, "sleep", 1)
+        } else {
+            event(id, "fail", 1)
+        };
+        let status = servers[id / 2 % 2].post(&client, &body).await.unwrap();
+        assert_eq!(status, StatusCode::OK);
+    }
+    until("all are done", async || {
+        database.count("state = 'done'").await == 12
+    })
+    .await;
+    assert_eq!(database.effects().await, 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_of_machines_do_not_matter_on_postgres() {
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let (Some(ahead), Some(behind)) = (start(&database, "+1h"), start(&database, "-1h")) else {
+        return;
+    };
+    load(&database, [&ahead, &behind]).await;
+    assert_eq!(database.count("abandoned = 0").await, 12);
+    assert_eq!(database.count("tries = 1").await, 6);
+    assert_eq!(database.count("tries = 2").await, 6);
+    let since = "received_at > (extract(epoch FROM now()) - 600) * 1000";
+    assert_eq!(database.count(since).await, 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_of_the_clock_loses_nothing_on_sqlite() {
+    let database = database::sqlite().await;
+    let (Some(mut ahead), Some(behind)) = (start(&database, "+1h"), start(&database, "-1h")) else {
+        return;
+    };
+    let client = Client::new();
+    // Its lease has run out for the one ahead, who may handle it again; it has one effect.
+    let status = behind.post(&client, &event(100, "sleep", 1)).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    until("it is done", async || {
+        database.count("state = 'done'").await == 1
+    })
+    .await;
+    assert_eq!(database.effects().await, 1);
+
+    // It was accepted ahead of the clock that is left, so it is due late, and not lost.
+    let status = ahead
+        .post(&client, &event(101, "kill before the work", 1))
+        .await
+        .unwrap();
+    assert_eq!(status, StatusCode::OK);
+    until("the process is gone", async || ahead.has_ended()).await;
+    let _ahead = start(&database, "+2h");
+    until("it is done", async || {
+        database.count("state = 'done'").await == 2
+    })
+    .await;
+    assert_eq!(database.effects().await, 2);
+}

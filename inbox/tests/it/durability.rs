@@ -1,0 +1,184 @@
+//! What is accepted is on the disk, whatever the pool's settings.
+
+use std::{path::Path, process::Command, str::FromStr, sync::Arc};
+
+use leadhook_inbox::{Accepted, Error, Inbox, Postgres, Sqlite};
+use reqwest::{Client, StatusCode};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tempfile::TempDir;
+
+use crate::{
+    server::{Server, event},
+    support::{SOURCE, database, delivery, postgres, until},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_flushes_on_a_connection_that_is_set_not_to() {
+    let directory = TempDir::new().unwrap();
+    let inbox = sqlite(&directory.path().join("inbox.db"), SqliteJournalMode::Wal).await;
+    inbox.migrate().await.unwrap();
+    inbox.check().await.unwrap();
+    let synchronous = async || -> i64 {
+        let pragma = sqlx::query_scalar("PRAGMA synchronous");
+        pragma.fetch_one(inbox.pool()).await.unwrap()
+    };
+    assert_eq!(synchronous().await, 0);
+    assert_eq!(
+        inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
+        Accepted::New
+    );
+    assert_eq!(synchronous().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_without_a_journal_on_disk_is_rejected() {
+    let directory = TempDir::new().unwrap();
+    for mode in [SqliteJournalMode::Memory, SqliteJournalMode::Off] {
+        let inbox = sqlite(&directory.path().join("inbox.db"), mode).await;
+        inbox.migrate().await.unwrap();
+        let error = inbox.check().await.unwrap_err();
+        assert!(matches!(error, Error::NotDurable(_)), "{error}");
+        let error = inbox.accept(SOURCE, &delivery(1)).await.unwrap_err();
+        assert!(matches!(error, Error::NotDurable(_)), "{error}");
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM leadhook_inbox")
+            .fetch_one(inbox.pool())
+            .await
+            .unwrap();
+        assert_eq!(rows, 0);
+    }
+    let memory = Inbox::<Sqlite>::open(":memory:").await.unwrap_err();
+    assert!(matches!(memory, Error::NotDurable(_)), "{memory}");
+}
+
+/// A pool of one connection with weak settings.
+async fn sqlite(path: &Path, mode: SqliteJournalMode) -> Inbox<Sqlite> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(mode)
+        .synchronous(SqliteSynchronous::Off);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options);
+    Inbox::with_pool(pool.await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_flushes_before_each_response() {
+    const DELIVERIES: usize = 20;
+    let works = Command::new("strace")
+        .args(["--output=/dev/null", "true"])
+        .status();
+    if !works.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: strace is not found, or not allowed (Debian: apt-get install strace)");
+        return;
+    }
+    let database = database::sqlite().await;
+    let directory = TempDir::new().unwrap();
+    let trace = directory.path().join("trace");
+    let mut strace = Command::new("strace");
+    let calls = "--trace=fdatasync,fsync,sendto,writev";
+    strace
+        .args(["--daemonize", "--follow-forks", calls, "--output"])
+        .arg(&trace);
+    strace.arg(std::env::current_exe().unwrap());
+    let mut command = Server::command_of(strace, &database.url);
+    // Its workers write nothing.
+    command.env("SERVE_HANDLER_OF", "another source");
+    let mut server = Server::start_as(command);
+    let client = Client::new();
+    for id in 0..DELIVERIES {
+        let status = server.post(&client, &event(id, "", 0)).await.unwrap();
+        assert_eq!(status, StatusCode::OK);
+    }
+    server.signal("-TERM");
+    assert!(server.wait().success());
+    let calls = || std::fs::read_to_string(&trace).unwrap();
+    until("strace has written all", async || {
+        calls().contains("+++ exited with 0 +++")
+    })
+    .await;
+
+    let mut is_flushed = false;
+    let mut responses = 0;
+    for call in calls().lines() {
+        if call.contains("sync(") {
+            is_flushed = true;
+        } else if call.contains("HTTP/1.1 200") {
+            assert!(is_flushed, "a response without a flush before it");
+            is_flushed = false;
+            responses += 1;
+        }
+    }
+    assert_eq!(responses, DELIVERIES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_flushes_for_a_role_that_is_set_not_to() {
+    // The background writer would flush soon after, so that nothing could be seen.
+    let Some(server) = postgres::Server::start(&["wal_writer_delay = 10s", "autovacuum = off"])
+    else {
+        return;
+    };
+    let url = server.create_database().await;
+    let weak = PgConnectOptions::from_str(&url)
+        .unwrap()
+        .options([("synchronous_commit", "off")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(weak)
+        .await
+        .unwrap();
+    let inbox = Inbox::<Postgres>::with_pool(pool.clone());
+    inbox.migrate().await.unwrap();
+    inbox.check().await.unwrap();
+
+    assert!(unflushed(&pool).await > 0, "this test sees nothing");
+    assert_eq!(
+        inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
+        Accepted::New
+    );
+    assert_eq!(unflushed(&pool).await, 0);
+    // The transaction's setting ends with it.
+    let setting: String = sqlx::query_scalar("SHOW synchronous_commit")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(setting, "off");
+    assert_eq!(
+        inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
+        Accepted::Duplicate
+    );
+    assert_eq!(unflushed(&pool).await, 0);
+    pool.close().await;
+}
+
+async fn unflushed(pool: &PgPool) -> i64 {
+    let lag =
+        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn())::bigint";
+    sqlx::query_scalar(lag).fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_without_fsync_is_rejected() {
+    let Some(server) = postgres::Server::start(&["fsync = off"]) else {
+        return;
+    };
+    let server = Arc::new(server);
+    let url = server.create_database().await;
+    let error = Inbox::<Postgres>::open(&url).await.unwrap_err();
+    assert!(matches!(error, Error::NotDurable(_)), "{error}");
+    let inbox = Inbox::<Postgres>::with_pool(PgPool::connect(&url).await.unwrap());
+    let error = inbox.accept(SOURCE, &delivery(1)).await.unwrap_err();
+    assert!(matches!(error, Error::NotDurable(_)), "{error}");
+    let error = inbox.workers().on(
+        SOURCE,
+        async |job: leadhook_inbox::Job<leadhook::graphoid::GraphoidEvent, _>| Ok(job.done()),
+    );
+    let error = error.start().await.unwrap_err();
+    assert!(matches!(error, Error::NotDurable(_)), "{error}");
+}

@@ -1,0 +1,118 @@
+//! What is stored is handled.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use leadhook::graphoid::GraphoidEvent;
+use leadhook_inbox::{Backoff, Failure, Inbox, Job, Key, Reason, Select, State, Workers};
+
+use crate::support::{
+    SOURCE,
+    database::{Database, Db},
+    delivery, on_both, until,
+};
+
+on_both![
+    an_event_is_handled_with_its_effects_once,
+    a_failed_job_is_retried_until_it_is_dead,
+    a_panic_is_a_failure,
+];
+
+/// Workers that record an effect for each event.
+fn recording<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
+    inbox
+        .workers()
+        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
+            let mut transaction = job.begin().await?;
+            B::record(&mut transaction, job.key()).await?;
+            job.commit(transaction).await
+        })
+}
+
+async fn an_event_is_handled_with_its_effects_once<B: Db>(database: Database<B>) {
+    let inbox = &database.inbox;
+    for id in 0..20 {
+        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+    }
+    let workers = recording(inbox).start().await.unwrap();
+    for id in 10..40 {
+        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+    }
+    until("all are done", async || {
+        database.count("state = 'done'").await == 40
+    })
+    .await;
+    assert_eq!(database.effects().await, 40);
+    assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
+}
+
+async fn a_failed_job_is_retried_until_it_is_dead<B: Db>(database: Database<B>) {
+    let inbox = &database.inbox;
+    inbox.accept(SOURCE, &delivery(1)).await.unwrap();
+    let failing = inbox
+        .workers()
+        .on(SOURCE, async |_: Job<GraphoidEvent, B>| {
+            Err(Failure::retry("crm"))
+        })
+        .backoff(Backoff::default().with_give_up_after(Duration::from_hours(1)));
+    let report = failing.run_until_idle().await.unwrap();
+    assert!(report.waited >= Duration::from_hours(1), "{report:?}");
+    assert!((9..=14).contains(&report.tries), "{report:?}");
+
+    let dead = inbox.rows(&Select::dead(), 10).await.unwrap();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(
+        (dead[0].state, dead[0].reason),
+        (State::Dead, Some(Reason::Failed))
+    );
+    assert_eq!(dead[0].error.as_deref(), Some("crm"));
+
+    assert_eq!(
+        inbox.replay(&Select::dead().source(SOURCE)).await.unwrap(),
+        1
+    );
+    let report = recording(inbox).run_until_idle().await.unwrap();
+    assert_eq!(report.tries, 1);
+    let row = inbox
+        .rows(&Select::key(Key::of(&delivery(1))), 1)
+        .await
+        .unwrap();
+    assert_eq!((row[0].state, &row[0].error), (State::Done, &None));
+}
+
+async fn a_panic_is_a_failure<B: Db>(database: Database<B>) {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let inbox = &database.inbox;
+    inbox.accept(SOURCE, &delivery(1)).await.unwrap();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = tries.clone();
+    let workers = inbox
+        .workers()
+        .on(SOURCE, move |job: Job<GraphoidEvent, B>| {
+            let tries = counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match tries {
+                    0 => panic!("in the handler"),
+                    1 => {
+                        let _bomb = Bomb;
+                        std::future::ready(()).await;
+                        Ok(job.done())
+                    }
+                    _ => Ok(job.done()),
+                }
+            }
+        });
+    let report = workers.run_until_idle().await.unwrap();
+    assert_eq!(report.tries, 3);
+    assert_eq!(database.count("state = 'done' AND tries = 3").await, 1);
+}

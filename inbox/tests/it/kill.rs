@@ -1,0 +1,204 @@
+//! Processes that die lose nothing and do nothing twice.
+
+use std::{
+    env,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, StatusCode};
+use tokio::{task::JoinSet, time};
+
+use crate::{
+    server::{LEASE, POLL, Server, event, post},
+    support::{
+        database::{Database, Db},
+        on_both, until,
+    },
+};
+
+on_both![
+    nothing_is_lost_in_any_window,
+    a_row_that_kills_the_process_dies_alone,
+    killed_servers_lose_nothing,
+    an_abandoned_row_is_taken_within_lease_and_poll,
+    a_worker_that_was_paused_past_its_lease_settles_nothing,
+];
+
+async fn nothing_is_lost_in_any_window<B: Db>(database: Database<B>) {
+    let client = Client::new();
+    let windows = [
+        "kill before the work",
+        "kill in the transaction",
+        "kill after the commit",
+    ];
+    for (id, window) in windows.into_iter().enumerate() {
+        let mut server = Server::start(&database);
+        // The process may be gone before it responds.
+        let _ = server.post(&client, &event(id, window, 1)).await;
+        until(window, async || server.has_ended()).await;
+    }
+    let _server = Server::start(&database);
+    until("all are done", async || {
+        database.count("state = 'done'").await == 3
+    })
+    .await;
+    assert_eq!(database.count("TRUE").await, 3);
+    assert_eq!(database.effects().await, 3);
+    assert_eq!(database.count("abandoned = 1").await, 2); // the last one was settled
+}
+
+async fn a_row_that_kills_the_process_dies_alone<B: Db>(database: Database<B>) {
+    let client = Client::new();
+    let mut server = Server::start(&database);
+    let mut deaths = 0;
+    for id in 0..100 {
+        let act = if id == 42 { "abort" } else { "" };
+        while !server
+            .post(&client, &event(id, act, i64::MAX))
+            .await
+            .is_ok_and(|s| s == StatusCode::OK)
+        {
+            if server.has_ended() {
+                deaths += 1;
+                server = Server::start(&database);
+            }
+        }
+    }
+    let settled = "state IN ('done', 'dead')";
+    until("all are settled", async || {
+        if server.has_ended() {
+            deaths += 1;
+            server = Server::start(&database);
+        }
+        database.count(settled).await == 100
+    })
+    .await;
+    assert_eq!(
+        database
+            .count("state = 'dead' AND reason = 'abandoned'")
+            .await,
+        1
+    );
+    assert_eq!(database.count("state = 'done'").await, 99);
+    assert_eq!(database.effects().await, 99);
+    assert_eq!(deaths, 3);
+}
+
+async fn an_abandoned_row_is_taken_within_lease_and_poll<B: Db>(database: Database<B>) {
+    let client = Client::new();
+    let mut server = Server::start(&database);
+    let response = server.post(&client, &event(1, "pend", 1)).await.unwrap();
+    assert_eq!(response, StatusCode::OK);
+    until("it is taken", async || {
+        database.count("lease IS NOT NULL").await == 1
+    })
+    .await;
+    let _other = Server::start(&database);
+    server.kill();
+    let killed = Instant::now();
+    until("it is done", async || {
+        database.count("state = 'done'").await == 1
+    })
+    .await;
+    let taken = killed.elapsed();
+    // Other tests run beside this one.
+    let slack = Duration::from_secs(2);
+    assert!(taken < LEASE + 2 * POLL + slack, "{taken:?}");
+}
+
+async fn a_worker_that_was_paused_past_its_lease_settles_nothing<B: Db>(database: Database<B>) {
+    let client = Client::new();
+    let mut paused = Server::start(&database);
+    let response = paused.post(&client, &event(1, "pause", 1)).await.unwrap();
+    assert_eq!(response, StatusCode::OK);
+    paused.line_with("paused");
+    paused.signal("-STOP");
+
+    let _other = Server::start(&database);
+    until("the other has handled it", async || {
+        database.effects().await == 1
+    })
+    .await;
+    paused.signal("-CONT");
+    // It has tried to commit when it has handled something that came later.
+    let response = paused.post(&client, &event(2, "", 0)).await.unwrap();
+    assert_eq!(response, StatusCode::OK);
+    until("all are done", async || {
+        database.count("state = 'done'").await == 2
+    })
+    .await;
+    paused.signal("-TERM");
+    assert!(paused.wait().success());
+    assert_eq!(database.effects().await, 2);
+    assert_eq!(database.count("tries = 2 AND abandoned = 1").await, 1);
+}
+
+/// Two servers, of which one is killed again and again.
+async fn killed_servers_lose_nothing<B: Db>(database: Database<B>) {
+    const PROVIDERS: usize = 16;
+    const KILLS: usize = 20;
+    let deliveries = env::var("LEADHOOK_INBOX_DELIVERIES")
+        .map_or(1000, |deliveries| deliveries.parse().unwrap());
+
+    let mut servers = [Server::start(&database), Server::start(&database)];
+    let addresses = Arc::new(Mutex::new(
+        servers.each_ref().map(|server| server.address.clone()),
+    ));
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut providers = JoinSet::new();
+    for provider in 0..PROVIDERS {
+        let (addresses, next) = (addresses.clone(), next.clone());
+        providers.spawn(async move {
+            let client = Client::new();
+            loop {
+                let id = next.fetch_add(1, Ordering::Relaxed);
+                if id >= deliveries {
+                    break;
+                }
+                let body = event(id, "", 0);
+                // It retries until it gets its 200, as providers do.
+                for retry in 0.. {
+                    let address = addresses.lock().unwrap()[(provider + retry) % 2].clone();
+                    if post(&client, &address, &body)
+                        .await
+                        .is_ok_and(|status| status == StatusCode::OK)
+                    {
+                        break;
+                    }
+                    time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        });
+    }
+    for kill in 0..KILLS {
+        let threshold = deliveries * (kill + 1) / (KILLS + 1);
+        until("deliveries go on", async || {
+            next.load(Ordering::Relaxed) >= threshold
+        })
+        .await;
+        let victim = &mut servers[kill % 2];
+        victim.kill();
+        *victim = Server::start(&database);
+        addresses.lock().unwrap()[kill % 2].clone_from(&victim.address);
+    }
+    providers.join_all().await;
+    let total = i64::try_from(deliveries).unwrap();
+    assert_eq!(database.count("TRUE").await, total);
+    let settled = "state IN ('done', 'dead')";
+    until("all are settled", async || {
+        database.count(settled).await == total
+    })
+    .await;
+    // Who was in progress at three of the kills is taken for poison, and not lost.
+    let dead = database
+        .count("state = 'dead' AND reason = 'abandoned' AND abandoned = 3")
+        .await;
+    assert_eq!(database.count("state = 'done'").await + dead, total);
+    assert_eq!(database.effects().await, total - dead);
+    let keys = database.count("key IN (SELECT key FROM effects)").await;
+    assert_eq!(keys, total - dead);
+}

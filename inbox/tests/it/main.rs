@@ -1,0 +1,30 @@
+//! The inbox's guarantees, on SQLite and on PostgreSQL.
+#![allow(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::format_push_string,
+    clippy::items_after_statements,
+    reason = "tests fail and report so"
+)]
+
+mod support;
+
+mod accept;
+mod clocks;
+mod durability;
+mod examples;
+mod handle;
+mod kill;
+mod logging;
+mod operate;
+mod outage;
+mod routes;
+mod schema;
+mod secrecy;
+mod server;
+mod shutdown;
+mod time_limits;

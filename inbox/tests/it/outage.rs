@@ -1,0 +1,264 @@
+//! Databases that are stopped, frozen, locked, full or exhausted.
+
+use std::{
+    fs,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use leadhook::{Delivery, Grader, ScoreApp};
+use leadhook_inbox::{Accepted, Error, Inbox, Sqlite};
+use reqwest::{Client, StatusCode};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use tempfile::TempDir;
+use tokio::{task::JoinSet, time};
+
+use crate::{
+    server::{Server, event, post},
+    support::{
+        SOURCE,
+        database::{self, Db},
+        delivery, postgres, until,
+    },
+};
+
+/// Graphoid's limit, and some time for the request itself.
+const LIMIT: Duration = Duration::from_millis(9_500);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_or_frozen_postgres_gets_503_in_time() {
+    let Some(server) = postgres::Server::start(&[]) else {
+        return;
+    };
+    let postgres = Arc::new(server);
+    let database = database::on(postgres.clone()).await;
+    let client = Client::new();
+    let server = Server::start(&database);
+
+    for (id, fault) in ["frozen", "crashed", "stopped"].into_iter().enumerate() {
+        let body = event(id, "", 0);
+        match fault {
+            "frozen" => postgres.signal("-STOP"),
+            "crashed" => postgres.stop("immediate"),
+            _ => postgres.stop("fast"),
+        }
+        let asked = Instant::now();
+        assert_eq!(
+            server.post(&client, &body).await.unwrap(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert!(asked.elapsed() < LIMIT, "{fault}: {:?}", asked.elapsed());
+        if fault == "frozen" {
+            postgres.signal("-CONT");
+        } else {
+            postgres.launch();
+        }
+        // The provider retries; the frozen server may have stored the first delivery.
+        until("the retry is accepted", async || {
+            server.post(&client, &body).await.unwrap() == StatusCode::OK
+        })
+        .await;
+    }
+    until("all are done", async || {
+        database.count("state = 'done'").await == 3
+    })
+    .await;
+    assert_eq!(database.count("TRUE").await, 3);
+    assert_eq!(database.effects().await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_survive_restarts_of_postgres_under_load() {
+    const EVENTS: usize = 300;
+    const RESTARTS: usize = 5;
+    let Some(server) = postgres::Server::start(&[]) else {
+        return;
+    };
+    let postgres = Arc::new(server);
+    let database = database::on(postgres.clone()).await;
+    let servers = [Server::start(&database), Server::start(&database)];
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut providers = JoinSet::new();
+    for provider in 0..8 {
+        let addresses = servers.each_ref().map(|server| server.address.clone());
+        let next = next.clone();
+        providers.spawn(async move {
+            let client = Client::new();
+            loop {
+                let id = next.fetch_add(1, Ordering::Relaxed);
+                if id >= EVENTS {
+                    break;
+                }
+                let body = event(id, "", 0);
+                while post(&client, &addresses[provider % 2], &body)
+                    .await
+                    .unwrap()
+                    != StatusCode::OK
+                {
+                    time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        });
+    }
+    for restart in 0..RESTARTS {
+        let threshold = EVENTS * (restart + 1) / (RESTARTS + 1);
+        until("deliveries go on", async || {
+            next.load(Ordering::Relaxed) >= threshold
+        })
+        .await;
+        if restart % 2 == 0 {
+            postgres.stop("immediate");
+        } else {
+            postgres.stop("fast");
+        }
+        postgres.launch();
+    }
+    providers.join_all().await;
+    let total = i64::try_from(EVENTS).unwrap();
+    until("all are done", async || {
+        let done = sqlx::query_scalar::<_, i64>(
+            "SELECT count(*) FROM leadhook_inbox WHERE state = 'done'",
+        );
+        done.fetch_one(database.inbox.pool())
+            .await
+            .is_ok_and(|done| done == total)
+    })
+    .await;
+    assert_eq!(database.effects().await, total);
+
+    // Connections that the server closes are replaced.
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                     WHERE pid <> pg_backend_pid() AND datname = current_database()";
+    sqlx::raw_sql(terminate)
+        .execute(database.inbox.pool())
+        .await
+        .unwrap();
+    let client = Client::new();
+    until("it is accepted", async || {
+        servers[0]
+            .post(&client, &event(EVENTS, "", 0))
+            .await
+            .unwrap()
+            == StatusCode::OK
+    })
+    .await;
+    until("it is done", async || {
+        let done = sqlx::query_scalar::<_, i64>(
+            "SELECT count(*) FROM leadhook_inbox WHERE state = 'done'",
+        );
+        done.fetch_one(database.inbox.pool())
+            .await
+            .is_ok_and(|done| done == total + 1)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_sqlite_gets_503_in_time_and_workers_return() {
+    let database = database::sqlite().await;
+    let client = Client::new();
+    let server = Server::start(&database);
+    let mut lock = database
+        .inbox
+        .pool()
+        .begin_with("BEGIN EXCLUSIVE")
+        .await
+        .unwrap();
+    let asked = Instant::now();
+    let status = server.post(&client, &event(1, "", 0)).await.unwrap();
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(asked.elapsed() < LIMIT, "{:?}", asked.elapsed());
+    // The workers are shut out, too.
+    time::sleep(Duration::from_secs(4)).await;
+    sqlx::raw_sql("SELECT 1").execute(&mut *lock).await.unwrap();
+    lock.rollback().await.unwrap();
+
+    let status = server.post(&client, &event(1, "", 0)).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    until("it is done", async || {
+        database.count("state = 'done'").await == 1
+    })
+    .await;
+    assert_eq!(database.effects().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exhausted_pool_gets_an_error_in_time() {
+    let directory = TempDir::new().unwrap();
+    let file = SqliteConnectOptions::new()
+        .filename(directory.path().join("inbox.db"))
+        .create_if_missing(true);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(file)
+        .await
+        .unwrap();
+    let inbox = Inbox::<Sqlite>::with_pool(pool.clone());
+    inbox.migrate().await.unwrap();
+    let _only = pool.acquire().await.unwrap();
+
+    let asked = Instant::now();
+    let scoreapp = Delivery::<ScoreApp>::from_storage("{}");
+    let grader = Delivery::<Grader>::from_storage("{}");
+    let (scoreapp, grader) = tokio::join!(
+        async { (inbox.accept("scoreapp", &scoreapp).await, asked.elapsed()) },
+        async { (inbox.accept("grader", &grader).await, asked.elapsed()) },
+    );
+    for ((result, elapsed), seconds) in [(scoreapp, 8), (grader, 4)] {
+        assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
+        assert!(
+            (seconds..=seconds + 1).contains(&elapsed.as_secs()),
+            "{elapsed:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_gets_an_error_and_space_heals_it() {
+    let disk = TempDir::new().unwrap();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]);
+    if !mount
+        .arg(disk.path())
+        .output()
+        .is_ok_and(|mount| mount.status.success())
+    {
+        eprintln!("SKIPPED: mounting a tmpfs needs root");
+        return;
+    }
+    let _mounted = Mounted(&disk);
+    let inbox = Sqlite::open(&disk.path().join("inbox.db").display().to_string()).await;
+    let filler = disk.path().join("filler");
+    let mut accepted = 0;
+    assert!(fs::write(&filler, vec![0; 1 << 20]).is_err()); // it holds all the space that was left
+    let refused = loop {
+        match inbox.accept(SOURCE, &delivery(accepted)).await {
+            Ok(Accepted::New) => accepted += 1, // into pages that were allocated before
+            other => break other,
+        }
+    };
+    assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
+    fs::remove_file(&filler).unwrap();
+    assert_eq!(
+        inbox.accept(SOURCE, &delivery(accepted)).await.unwrap(),
+        Accepted::New
+    );
+    let rows = Sqlite::count(inbox.pool(), "SELECT count(*) FROM leadhook_inbox").await;
+    assert_eq!(rows, i64::try_from(accepted).unwrap() + 1);
+    inbox.close().await;
+}
+
+struct Mounted<'a>(&'a TempDir);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount")
+            .arg("--lazy")
+            .arg(self.0.path())
+            .status();
+    }
+}

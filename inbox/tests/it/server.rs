@@ -1,0 +1,269 @@
+//! A server as its users have one, in a process of its own that can be killed. Its handler does what the
+//! event says.
+//!
+//! The process is this test binary, which runs the ignored test below.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{self, Child, ChildStdout, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use leadhook::{
+    Graphoid, Provider, Receiver, Secret, graphoid::GraphoidEvent, samples::SampleRequest,
+};
+use leadhook_inbox::{Backoff, Done, Failure, Job, Postgres, Sqlite};
+use reqwest::{Client, StatusCode};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time,
+};
+
+use crate::support::{
+    SOURCE,
+    database::{Database, Db},
+};
+
+const SECRET: &str = "a secret of the tests";
+
+/// Short, so that the tests are.
+pub const LEASE: Duration = Duration::from_secs(2);
+pub const POLL: Duration = Duration::from_millis(200);
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// The two limits of a shutdown.
+pub const CONNECTIONS_END: Duration = Duration::from_secs(2);
+pub const HANDLERS_END: Duration = Duration::from_secs(2);
+
+/// The body of an event on which the handler does something special in its first `tries`.
+pub fn event(id: usize, act: &str, tries: i64) -> String {
+    format!(
+        r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}","name":"{act}@{tries}"}}}}}}"#
+    )
+}
+
+async fn handle<B: Db>(job: Job<GraphoidEvent, B>) -> Result<Done, Failure> {
+    let GraphoidEvent::LeadWon(won) = job.event() else {
+        return Ok(job.done());
+    };
+    let name = won.lead.name.clone().unwrap_or_default();
+    let (act, tries) = name.split_once('@').unwrap_or(("", "0"));
+    let act = if job.tries() <= tries.parse().unwrap() {
+        act
+    } else {
+        ""
+    };
+    match act {
+        "abort" => process::abort(),
+        "kill before the work" => kill_self(),
+        "panic" => panic!("as the event says"),
+        "fail" => return Err(Failure::retry("as the event says")),
+        "pend" => std::future::pending().await,
+        "sleep" => time::sleep(2 * LEASE).await,
+        "block" => std::thread::sleep(2 * LEASE),
+        "block for ever" => loop {
+            std::thread::park();
+        },
+        "pause" => {
+            println!("paused");
+            // The test stops the process in here, until the lease has run out.
+            time::sleep(Duration::from_millis(500)).await;
+        }
+        _ => {}
+    }
+    let key = job.key();
+    let mut transaction = job.begin().await?;
+    B::record(&mut transaction, key).await?;
+    if act == "kill in the transaction" {
+        kill_self();
+    }
+    let done = job.commit(transaction).await;
+    if act == "kill after the commit" {
+        kill_self();
+    }
+    done
+}
+
+fn kill_self() {
+    let id = process::id().to_string();
+    Command::new("kill").args(["-9", &id]).status().unwrap();
+    std::thread::park();
+}
+
+/// The process of [`Server`].
+#[test]
+#[ignore = "a process of other tests"]
+fn serve() {
+    let Ok(url) = env::var("SERVE") else {
+        return;
+    };
+    let writer = std::io::stderr;
+    tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_ansi(false)
+        .init();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if url.starts_with("postgres:") {
+        runtime.block_on(run::<Postgres>(&url));
+    } else {
+        runtime.block_on(run::<Sqlite>(&url));
+    }
+    // A handler that blocks its thread would hold up the runtime's end.
+    process::exit(0);
+}
+
+async fn run<B: Db>(url: &str) {
+    let inbox = B::open(url).await;
+    let source = env::var("SERVE_HANDLER_OF").unwrap_or(SOURCE.into());
+    let workers = inbox
+        .workers()
+        .on(&source, handle::<B>)
+        .lease(LEASE)
+        .poll_interval(POLL)
+        .deadline(DEADLINE)
+        .backoff(Backoff::default().with_first(Duration::from_millis(200)))
+        .start()
+        .await
+        .unwrap();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new(SECRET).unwrap());
+    let app = axum::Router::new()
+        .route("/webhooks/graphoid", inbox.axum(SOURCE, receiver))
+        .route("/ready", leadhook_inbox::axum::ready(workers.health()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("listening on http://{}", listener.local_addr().unwrap());
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    let stop = async move {
+        terminate.recv().await;
+    };
+    leadhook_inbox::axum::serve(listener, app, stop, CONNECTIONS_END).await;
+    let given_back = workers.shutdown(HANDLERS_END).await;
+    println!("gave back {given_back}");
+}
+
+/// A running server. It is killed when it is dropped.
+pub struct Server {
+    process: Child,
+    lines: BufReader<ChildStdout>,
+    pub address: String,
+}
+
+impl Server {
+    pub fn start<B: Db>(database: &Database<B>) -> Self {
+        Self::start_as(Self::command(&database.url))
+    }
+
+    /// The server's command, to be changed and started.
+    pub fn command(url: &str) -> Command {
+        Self::command_of(Command::new(env::current_exe().unwrap()), url)
+    }
+
+    pub fn command_of(mut command: Command, url: &str) -> Command {
+        command
+            .args(["server::serve", "--exact", "--ignored", "--nocapture"])
+            .env("SERVE", url)
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if env::var_os("LEADHOOK_INBOX_LOG").is_none() {
+            command.stderr(Stdio::null());
+        }
+        command
+    }
+
+    pub fn start_as(mut command: Command) -> Self {
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let address = read_until(&mut lines, "listening on ");
+        Self {
+            process,
+            lines,
+            address,
+        }
+    }
+
+    /// Waits for a line of the server's and returns what follows the text.
+    pub fn line_with(&mut self, text: &str) -> String {
+        read_until(&mut self.lines, text)
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait().unwrap()
+    }
+
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
+    pub async fn post(&self, client: &Client, body: &str) -> reqwest::Result<StatusCode> {
+        post(client, &self.address, body).await
+    }
+
+    pub async fn is_ready(&self, client: &Client) -> bool {
+        let response = client.get(format!("{}/ready", self.address)).send().await;
+        response.is_ok_and(|response| response.status() == StatusCode::OK)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn read_until(lines: &mut BufReader<ChildStdout>, text: &str) -> String {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert_ne!(
+            lines.read_line(&mut line).unwrap(),
+            0,
+            "never printed: {text}"
+        );
+        if let Some((_, rest)) = line.split_once(text) {
+            return rest.trim_end().to_owned();
+        }
+    }
+}
+
+/// A signed request.
+pub fn signed(body: &str) -> SampleRequest<Graphoid> {
+    SampleRequest::new(body.to_owned())
+        .with_path("/webhooks/graphoid")
+        .sign(&Secret::new(SECRET).unwrap())
+}
+
+pub async fn post(client: &Client, address: &str, body: &str) -> reqwest::Result<StatusCode> {
+    send(client, address, &signed(body)).await
+}
+
+pub async fn send<P: Provider>(
+    client: &Client,
+    address: &str,
+    sample: &SampleRequest<P>,
+) -> reqwest::Result<StatusCode> {
+    let mut request = client.post(format!("{address}{}", sample.uri()));
+    for (name, value) in sample.headers() {
+        request = request.header(name, value);
+    }
+    let response = request.body(sample.body().clone()).send().await?;
+    Ok(response.status())
+}

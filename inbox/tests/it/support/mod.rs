@@ -1,0 +1,56 @@
+//! What the tests share.
+
+pub mod database;
+pub mod postgres;
+
+use std::time::Duration;
+
+use leadhook::{Delivery, Graphoid};
+use tokio::time;
+
+/// After this long something will never happen.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub const SOURCE: &str = "graphoid";
+
+/// The delivery of an event with an id of its own.
+pub fn delivery(id: usize) -> Delivery<Graphoid> {
+    let body =
+        format!(r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}"}}}}}}"#);
+    Delivery::from_storage(body)
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(
+        time::timeout(PATIENCE, asking).await.is_ok(),
+        "never happened: {what}"
+    );
+}
+
+/// Makes each test one for SQLite and one for PostgreSQL.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::support::database::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(database) = $crate::support::database::postgres().await {
+                    super::$test(database).await;
+                }
+            })*
+        }
+    };
+}
+
+pub(crate) use on_both;

@@ -1,0 +1,10 @@
+//! One whose state has it does.
+
+use axum_core::extract::FromRequest;
+use leadhook::{Graphoid, Receiver, axum::Webhook};
+
+fn is_extractor_with<S, T: FromRequest<S>>() {}
+
+fn main() {
+    is_extractor_with::<Receiver<Graphoid>, Webhook<Graphoid>>();
+}

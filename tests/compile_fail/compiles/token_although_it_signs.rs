@@ -1,0 +1,8 @@
+//! A provider that signs nothing has a token.
+
+use leadhook::{Receiver, Secret, Tomba};
+
+fn main() {
+    let token = Secret::new("whsec_5d41402abc4b").unwrap();
+    let _ = Receiver::<Tomba>::header_token("x-token", &token);
+}

@@ -1,0 +1,9 @@
+//! A delivery of one provider is not a delivery of another.
+
+use leadhook::{Delivery, Graphoid, ScoreApp};
+
+fn handle(_: Delivery<Graphoid>) {}
+
+fn main() {
+    handle(Delivery::<ScoreApp>::from_storage("{}"));
+}

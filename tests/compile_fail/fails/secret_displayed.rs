@@ -1,0 +1,8 @@
+//! A secret can't get into a message.
+
+use leadhook::Secret;
+
+fn main() {
+    let secret = Secret::new("whsec_5d41402abc4b").unwrap();
+    println!("{secret}");
+}

@@ -1,0 +1,8 @@
+//! A token can't take the place of a signature.
+
+use leadhook::{Receiver, ScoreApp, Secret};
+
+fn main() {
+    let token = Secret::new("whsec_5d41402abc4b").unwrap();
+    let _ = Receiver::<ScoreApp>::header_token("x-token", &token);
+}

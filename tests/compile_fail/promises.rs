@@ -1,0 +1,29 @@
+//! Each file in `fails/` does not compile, with exactly the error beside it, and the file of the same
+//! name in `compiles/` shows that nothing else is wrong with it.
+//!
+//! The errors are those of the stable compiler. After an update of it, look through the changes that
+//! `TRYBUILD=overwrite cargo test --manifest-path tests/compile_fail/Cargo.toml` makes.
+
+use std::{collections::BTreeSet, fs};
+
+#[test]
+fn promises_are_kept_by_the_compiler() {
+    let names = |folder: &str| -> BTreeSet<String> {
+        fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|file| file.unwrap().file_name().into_string().ok())
+            .filter(|name| name.ends_with(".rs"))
+            .collect()
+    };
+    let fails = names("fails");
+    assert!(fails.len() >= 12);
+    assert_eq!(
+        fails,
+        names("compiles"),
+        "each case has a twin that compiles"
+    );
+
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("fails/*.rs");
+    cases.pass("compiles/*.rs");
+}

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Builds and runs the samples in every build that another crate could cause, and compares what they
+# print with the plain build.
+set -eu
+cd "$(dirname "$0")"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/../../target/hostile_builds}"
+mkdir -p "$CARGO_TARGET_DIR"
+plain=$CARGO_TARGET_DIR/plain.txt
+other=$CARGO_TARGET_DIR/other.txt
+
+echo "== plain"
+cargo run --quiet --locked > "$plain"
+grep -q 'lead.won' "$plain"
+
+compare() {
+    echo "== $1"
+    shift
+    "$@" > "$other"
+    diff "$plain" "$other"
+}
+
+for feature in arbitrary_precision float_roundtrip preserve_order raw_value unbounded_depth; do
+    compare "serde_json/$feature" cargo run --quiet --locked --features "$feature"
+done
+compare "chrono, bytes and http" cargo run --quiet --locked --features chrono,bytes,http
+compare "all of them" cargo run --quiet --locked --all-features
+compare "panic = abort" cargo run --quiet --locked --profile abort
+
+# The oldest versions that `Cargo.toml` allows, in a copy without dev-dependencies, which need newer ones.
+oldest=$CARGO_TARGET_DIR/oldest
+rm -rf "$oldest"
+mkdir -p "$oldest/tests/hostile_builds"
+cp -R ../../src ../../README.md "$oldest"
+cp -R src "$oldest/tests/hostile_builds"
+awk '/^\[/ { skip = /dev-dependencies|example|bench|test/ } !skip' ../../Cargo.toml > "$oldest/Cargo.toml"
+printf '\n[workspace]\nmembers = ["tests/hostile_builds"]\n' >> "$oldest/Cargo.toml"
+awk '/^\[workspace\]/ { exit } 1' Cargo.toml > "$oldest/tests/hostile_builds/Cargo.toml"
+RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions --manifest-path "$oldest/Cargo.toml"
+compare "the oldest versions" cargo run --quiet --manifest-path "$oldest/tests/hostile_builds/Cargo.toml"
+
+echo "== no_std"
+cargo run --quiet --locked --manifest-path no_std/Cargo.toml
+if rustup target list --installed 2> /dev/null | grep -q '^wasm32-unknown-unknown$'; then
+    echo "== wasm32-unknown-unknown"
+    cargo build --quiet --locked --lib --manifest-path ../../Cargo.toml --target wasm32-unknown-unknown
+    cargo build --quiet --locked --lib --manifest-path ../../Cargo.toml --target wasm32-unknown-unknown --no-default-features
+fi
+echo "All builds read the same."

@@ -1,0 +1,223 @@
+//! The import rules of `ARCHITECTURE.md`, checked against the files under `src`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn every_import_keeps_to_the_rules() {
+    let rules = rules();
+    let mut broken = Vec::new();
+    for (file, imports) in &imports() {
+        let (room, inner) = file.split_once("::").unwrap_or((file, ""));
+        let allowed = rules
+            .get(room)
+            .unwrap_or_else(|| panic!("no rule for {room}"));
+        for import in imports {
+            let same_room = import == room || import.starts_with(&format!("{room}::"));
+            let permitted = if room == "providers" && same_room {
+                shares_provider(inner, import)
+            } else {
+                same_room
+                    || allowed
+                        .iter()
+                        .any(|rule| import == rule || import.starts_with(&format!("{rule}::")))
+            };
+            if !permitted {
+                broken.push(format!("{file} imports {import}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// A provider may import its own parts and what lies beside all providers.
+fn shares_provider(inner: &str, import: &str) -> bool {
+    let provider = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
+    let other = import
+        .trim_start_matches("providers")
+        .trim_start_matches("::");
+    other.is_empty() || other == "macros" || inner.is_empty() || provider(other) == provider(inner)
+}
+
+#[test]
+fn no_imports_form_a_circle() {
+    let imports = imports();
+    let mut done = BTreeSet::new();
+    for file in imports.keys() {
+        visit(file, &imports, &mut Vec::new(), &mut done);
+    }
+}
+
+fn visit(file: &str, imports: &Imports, path: &mut Vec<String>, done: &mut BTreeSet<String>) {
+    assert!(
+        !path.iter().any(|visited| visited == file),
+        "{} -> {file}",
+        path.join(" -> ")
+    );
+    if done.contains(file) {
+        return;
+    }
+    path.push(file.into());
+    for import in imports.get(file).into_iter().flatten() {
+        visit(import, imports, path, done);
+    }
+    path.pop();
+    done.insert(file.into());
+}
+
+#[test]
+fn nothing_is_imported_through_the_root_of_the_crate() {
+    for (file, code) in &sources() {
+        let through_root = code.match_indices("crate::").any(|(index, found)| {
+            let next = code[index + found.len()..].chars().next();
+            !code[..index].ends_with('$')
+                && next.is_none_or(|next| next == '{' || next.is_uppercase())
+        });
+        assert!(!through_root, "{file} imports through the crate's root");
+    }
+}
+
+/// The list in `ARCHITECTURE.md`: a room, and what it may import.
+fn rules() -> BTreeMap<String, Vec<String>> {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, list) = text.split_once("## Who may import what").unwrap();
+    let rules: BTreeMap<_, _> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("- `")?.split_once("`: "))
+        .map(|(room, allowed)| {
+            let allowed = allowed.split('`').skip(1).step_by(2).map(String::from);
+            (room.into(), allowed.collect())
+        })
+        .collect();
+    assert!(rules.len() >= 10, "the list was not found");
+    rules
+}
+
+/// What each file imports, as the paths of the files that define it.
+fn imports() -> Imports {
+    let sources = sources();
+    let files: BTreeSet<&String> = sources.keys().collect();
+    sources
+        .iter()
+        .filter(|(file, _)| *file != "lib")
+        .map(|(file, code)| {
+            let imports = paths(code)
+                .filter_map(|path| {
+                    let absolute = absolute(file, &path, &files)?;
+                    // The deepest file of the path defines the name.
+                    let mut prefix = absolute.as_str();
+                    loop {
+                        if files.iter().any(|file| *file == prefix) {
+                            return Some(prefix.to_owned());
+                        }
+                        prefix = prefix.rsplit_once("::")?.0;
+                    }
+                })
+                .filter(|import| import != file)
+                .collect();
+            (file.clone(), imports)
+        })
+        .collect()
+}
+
+/// The path from the crate's root, if it is one within the crate.
+fn absolute(file: &str, path: &str, files: &BTreeSet<&String>) -> Option<String> {
+    let parent = file.rsplit_once("::").map_or("", |(parent, _)| parent);
+    let join = |base: &str, rest: &str| match base {
+        "" => rest.to_owned(),
+        base => format!("{base}::{rest}"),
+    };
+    if let Some(rest) = path.strip_prefix("crate::") {
+        Some(rest.into())
+    } else if let Some(rest) = path.strip_prefix("super::") {
+        Some(join(parent, rest))
+    } else {
+        let path = path.strip_prefix("self::").unwrap_or(path);
+        let child = join(file, path.split("::").next()?);
+        files
+            .iter()
+            .any(|file| **file == child)
+            .then(|| join(file, path))
+    }
+}
+
+/// All paths of a file: those of its `use` statements one by one, and those within its code.
+fn paths(code: &str) -> impl Iterator<Item = String> {
+    let mut paths = Vec::new();
+    for statement in code.split("use ").skip(1) {
+        let tree = statement.split(';').next().unwrap_or_default();
+        expand("", tree, &mut paths);
+    }
+    for root in ["crate::", "super::"] {
+        for (index, _) in code.match_indices(root) {
+            let path = code[index..]
+                .split(|next: char| !next.is_alphanumeric() && next != '_' && next != ':')
+                .next();
+            paths.extend(path.map(String::from));
+        }
+    }
+    paths.into_iter()
+}
+
+/// Takes a tree such as `a::{b, c::d}` apart.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let tree = tree.trim();
+    let Some((head, group)) = tree.split_once('{') else {
+        paths.push(format!("{prefix}{tree}"));
+        return;
+    };
+    let prefix = format!("{prefix}{head}");
+    let (mut depth, mut start) = (0, 0);
+    let group = group.trim_end().strip_suffix('}').unwrap_or(group);
+    for (index, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                expand(&prefix, &group[start..index], paths);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    if !group[start..].trim().is_empty() {
+        expand(&prefix, &group[start..], paths);
+    }
+}
+
+/// The code of each file under `src`, without comments and unit tests.
+fn sources() -> BTreeMap<String, String> {
+    let mut sources = BTreeMap::new();
+    read_folder(&root().join("src"), "", &mut sources);
+    assert!(sources.len() > 30, "the sources were not found");
+    sources
+}
+
+fn read_folder(folder: &Path, module: &str, sources: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let module = if module.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{module}::{name}")
+        };
+        if path.is_dir() {
+            read_folder(&path, &module, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let lines = code.lines().map(|line| line.split("//").next().unwrap());
+            sources.insert(module, lines.collect::<Vec<_>>().join("\n"));
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

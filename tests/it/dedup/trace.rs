@@ -1,0 +1,165 @@
+//! The events that `once` writes for the operator. Their fields are part of the API.
+
+use std::{
+    collections::BTreeMap,
+    future::{Future, pending},
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use leadhook::dedup::{ClaimStatus, Dedup, Key, MemoryStore, Store, StoreError};
+
+use super::support::{LONG, TestClock, key};
+use crate::events::Events;
+
+type Work = Result<(), &'static str>;
+
+/// The fields of the events that are written while `run` runs.
+fn written(run: impl FnOnce()) -> Vec<BTreeMap<&'static str, String>> {
+    let events = Events::default();
+    tracing::subscriber::with_default(events.clone(), run);
+    let events = events.0.lock().unwrap();
+    events.clone()
+}
+
+fn event(
+    level: &str,
+    message: &str,
+    fields: &[(&'static str, &str)],
+) -> BTreeMap<&'static str, String> {
+    let key = key(1).to_string();
+    let always = [("level", level), ("message", message), ("key", &key)];
+    let fields = always.iter().chain(fields);
+    fields
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect()
+}
+
+fn poll<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn each_outcome_has_its_event() {
+    let dedup = Dedup::default();
+    let once = |work: Work| poll(dedup.once(key(1), async move { work })).is_ready();
+
+    let failed = written(|| assert!(once(Err("ann.lee@example.com is not a customer"))));
+    assert_eq!(
+        failed,
+        [event(
+            "DEBUG",
+            "the work failed, and the key was released",
+            &[("outcome", "failed")]
+        )]
+    );
+    let handled = written(|| assert!(once(Ok(()))));
+    assert_eq!(
+        handled,
+        [event(
+            "DEBUG",
+            "the event was handled",
+            &[("outcome", "handled")]
+        )]
+    );
+    let duplicate = written(|| assert!(once(Ok(()))));
+    assert_eq!(
+        duplicate,
+        [event(
+            "DEBUG",
+            "the delivery is a duplicate",
+            &[("outcome", "already_handled")]
+        )]
+    );
+}
+
+#[test]
+fn an_event_in_progress_and_an_expired_lease_have_their_events() {
+    let clock = TestClock::new();
+    let store = MemoryStore::default().with_clock(clock.read());
+    let dedup = Dedup::new(store).with_clock(clock.read());
+    let mut first = pin!(dedup.once(key(1), pending::<Work>()));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+
+    clock.advance(Duration::from_millis(500));
+    let in_progress = written(|| assert!(poll(dedup.once(key(1), pending::<Work>())).is_ready()));
+    assert_eq!(
+        in_progress,
+        [event(
+            "DEBUG",
+            "the event is in progress elsewhere",
+            &[("outcome", "in_progress"), ("remaining_ms", "59500")]
+        )]
+    );
+    clock.advance(LONG);
+    let expired = written(|| assert!(first.poll(&mut context).is_ready()));
+    assert_eq!(
+        expired,
+        [event(
+            "WARN",
+            "the lease ended before the work did",
+            &[("outcome", "lease_expired")]
+        )]
+    );
+}
+
+/// A store that fails in one of its calls.
+struct Fails(&'static str);
+
+impl Fails {
+    fn call(&self, operation: &str) -> Result<(), StoreError> {
+        if self.0 == operation {
+            Err(StoreError::unavailable("no route to the store"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Store for Fails {
+    type Claim = ();
+
+    async fn claim(&self, _: Key, _: Duration) -> Result<ClaimStatus<()>, StoreError> {
+        self.call("claim").map(ClaimStatus::Acquired)
+    }
+
+    async fn complete(&self, (): (), _: Duration) -> Result<(), StoreError> {
+        self.call("complete")
+    }
+
+    async fn release(&self, (): ()) -> Result<(), StoreError> {
+        self.call("release")
+    }
+}
+
+#[test]
+fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
+    let failed = |operation| {
+        let fields = [
+            ("operation", operation),
+            ("reason", "the store is unavailable"),
+            ("cause", "no route to the store"),
+        ];
+        event("WARN", "the deduplication store failed", &fields)
+    };
+    let run = |operation, work: Work| {
+        let dedup = Dedup::new(Fails(operation));
+        written(|| assert!(poll(dedup.once(key(1), async move { work })).is_ready()))
+    };
+    assert_eq!(run("claim", Ok(())), [failed("claim")]);
+    assert_eq!(run("complete", Ok(())), [failed("complete")]);
+    let events = run("release", Err("failed"));
+    assert_eq!(events[0], failed("release"));
+    assert_eq!(events[1]["outcome"], "failed");
+
+    let full = Dedup::new(MemoryStore::with_capacity(0));
+    let events = written(|| assert!(poll(full.once(key(1), async { Work::Ok(()) })).is_ready()));
+    let reason = "the store is full of live claims; raise its capacity";
+    let fields = [("operation", "claim"), ("reason", reason)];
+    assert_eq!(
+        events,
+        [event("WARN", "the deduplication store failed", &fields)]
+    );
+}

@@ -1,0 +1,249 @@
+//! Sample requests for users' own tests.
+#![cfg(feature = "samples")]
+
+use leadhook::{
+    Delivery, Grader, Graphoid, ReadError, Receiver, ScoreApp, Secret, Tomba, VerifyError,
+    samples::{SampleRequest, grader, graphoid, scoreapp, tomba},
+    tomba::{EmailVerifier, SaveLead},
+};
+
+fn secret() -> Secret {
+    Secret::new("a secret for tests").unwrap()
+}
+
+fn graphoid(request: &SampleRequest<Graphoid>) -> Result<Delivery<Graphoid>, VerifyError> {
+    let values = request.header("x-graphoid-signature");
+    Receiver::<Graphoid>::new(&secret()).authenticate(values, request.body().clone())
+}
+
+fn tomba(request: &SampleRequest<Tomba>) -> Result<Delivery<Tomba>, VerifyError> {
+    let values = request.header("x-webhook-token");
+    let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &secret());
+    receiver.authenticate(values, request.body().clone())
+}
+
+#[test]
+fn a_changed_sample_is_signed_whatever_the_order() {
+    let changed_first = graphoid::LEAD_WON
+        .request()
+        .set("data.lead.name", "Acme")
+        .sign(&secret());
+    let signed_first = graphoid::LEAD_WON
+        .request()
+        .sign(&secret())
+        .set("data.lead.name", "Acme");
+    assert!(changed_first.headers().eq(signed_first.headers()));
+
+    let envelope = graphoid(&signed_first).unwrap().read().unwrap();
+    assert_eq!(envelope.lead().unwrap().company.as_deref(), Some("Acme"));
+}
+
+#[test]
+fn the_body_of_every_provider_can_be_changed() {
+    let request = grader::SUBMISSION_SCORED
+        .request()
+        .set("data.submission.form_data.jobTitle", "Owner")
+        .set("data.submission.form_data.budget", "10k");
+    let delivery = Delivery::<Grader>::from_storage(request.body().clone());
+    assert_eq!(
+        delivery
+            .read()
+            .unwrap()
+            .lead()
+            .unwrap()
+            .job_title
+            .as_deref(),
+        Some("Owner")
+    );
+    assert!(
+        delivery
+            .body()
+            .windows(14)
+            .any(|part| part == b"\"budget\":\"10k\"")
+    );
+
+    let request = scoreapp::QUIZ_FINISHED
+        .request()
+        .set("data.total_score.percent", 90)
+        .set("data.quiz_questions[0].answers[0].answer", "Perhaps")
+        .set(
+            "data.quiz_questions[0].answers[1]",
+            serde_json::json!({"answer": "Never"}),
+        );
+    let delivery = Delivery::<ScoreApp>::from_storage(request.body().clone());
+    let leadhook::scoreapp::ScoreAppEvent::QuizFinished(quiz) = delivery.read().unwrap().event
+    else {
+        panic!("the event changed")
+    };
+    let answers: Vec<_> = quiz.answers_to("Question 1").collect();
+    assert_eq!(answers, ["Perhaps", "Never"]);
+    assert_eq!(quiz.total_score.unwrap().percent, Some(90.0));
+
+    let request = tomba::SAVE_LEAD
+        .request()
+        .with_header_token("X-Webhook-Token", &secret())
+        .set("data.email", "ann@example.com")
+        .set("data.notes", ());
+    let lead = tomba(&request)
+        .unwrap()
+        .read_as::<SaveLead>()
+        .unwrap()
+        .event;
+    assert_eq!(lead.email.as_deref(), Some("ann@example.com"));
+    assert_eq!(lead.notes, None);
+}
+
+#[test]
+fn every_sample_survives_a_change() {
+    fn unchanged<P: leadhook::Provider>(samples: &[leadhook::samples::Sample<P>]) {
+        for sample in samples {
+            let request = sample.request().set("added", 1).remove("added");
+            let sent: serde_json::Value = serde_json::from_str(sample.body()).unwrap();
+            let kept: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(sent, kept, "{sample:?}");
+        }
+    }
+    unchanged(grader::ALL);
+    unchanged(graphoid::ALL);
+    unchanged(scoreapp::ALL);
+    unchanged(tomba::ALL);
+}
+
+#[test]
+fn another_event_has_the_same_data() {
+    let request = graphoid::LEAD_WON
+        .request()
+        .with_event("lead.lost")
+        .sign(&secret());
+    let envelope = graphoid(&request).unwrap().read().unwrap();
+    assert_eq!(envelope.name(), "lead.lost");
+
+    let request = scoreapp::QUIZ_FINISHED.request().with_event("QUIZ_PAUSED");
+    let delivery = Delivery::<ScoreApp>::from_storage(request.body().clone());
+    assert_eq!(delivery.read().unwrap().name(), "QUIZ_PAUSED");
+}
+
+#[test]
+fn a_removed_identity_is_an_unexpected_shape() {
+    let request = graphoid::LEAD_WON
+        .request()
+        .remove("data.lead.id")
+        .sign(&secret());
+    let error = graphoid(&request).unwrap().read().unwrap_err();
+    assert!(
+        matches!(error, ReadError::UnexpectedShape { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn forged_and_unsigned_requests_are_rejected_in_any_order() {
+    let request = graphoid::LEAD_WON.request();
+    for forged in [
+        request.clone().sign(&secret()).forged(),
+        request.clone().forged().sign(&secret()),
+    ] {
+        assert_eq!(
+            graphoid(&forged).unwrap_err(),
+            VerifyError::SignatureMismatch
+        );
+        let unsigned = forged.unsigned();
+        assert_eq!(
+            graphoid(&unsigned).unwrap_err(),
+            VerifyError::MissingSignature
+        );
+    }
+    assert_eq!(
+        graphoid(&request).unwrap_err(),
+        VerifyError::MissingSignature
+    );
+
+    let request = tomba::SAVE_LEAD
+        .request()
+        .with_header_token("x-webhook-token", &secret());
+    assert!(tomba(&request).is_ok());
+    let forged = request.forged();
+    assert_eq!(tomba(&forged).unwrap_err(), VerifyError::TokenMismatch);
+    assert_eq!(
+        tomba(&forged.unsigned()).unwrap_err(),
+        VerifyError::MissingToken
+    );
+}
+
+#[test]
+fn headers_are_found_in_any_case_and_secrets_stay_unprinted() {
+    let request = graphoid::LEAD_WON
+        .request()
+        .with_header("User-Agent", "a test")
+        .sign(&secret());
+    assert_eq!(
+        request.header("USER-AGENT").as_deref(),
+        Some(b"a test".as_slice())
+    );
+    assert_eq!(
+        request.header("X-Graphoid-Signature"),
+        request.header("x-graphoid-signature")
+    );
+    assert_eq!(request.header("x-grader-signature"), None);
+
+    let request = tomba::EMAIL_VERIFIER
+        .request()
+        .with_query_token("token", &secret());
+    assert!(!format!("{request:?}").contains("secret"));
+}
+
+#[test]
+fn a_query_token_is_added_to_the_path() {
+    let request = tomba::EMAIL_VERIFIER
+        .request()
+        .with_query_token("token", &secret());
+    assert_eq!(request.uri(), "/?token=a+secret+for+tests");
+    let request = request.with_path("/hook?account=1");
+    assert_eq!(request.uri(), "/hook?account=1&token=a+secret+for+tests");
+    assert!(
+        request
+            .clone()
+            .forged()
+            .uri()
+            .starts_with("/hook?account=1&token=a+secret+for+tests")
+    );
+    assert_ne!(request.clone().forged().uri(), request.uri());
+    assert_eq!(request.unsigned().uri(), "/hook?account=1");
+
+    let delivery = Delivery::<Tomba>::from_storage(tomba::EMAIL_VERIFIER.body());
+    assert!(delivery.read_as::<EmailVerifier>().is_ok());
+}
+
+#[test]
+#[should_panic(expected = "can't change `data.laed.name`")]
+fn a_misspelled_path_fails_the_test() {
+    let _ = graphoid::LEAD_WON.request().set("data.laed.name", "Acme");
+}
+
+#[test]
+#[should_panic(expected = "can't change `data.lead.surname`")]
+fn what_is_not_there_can_not_be_removed() {
+    let _ = graphoid::LEAD_WON.request().remove("data.lead.surname");
+}
+
+#[cfg(any(feature = "axum", feature = "tower"))]
+#[test]
+fn it_converts_into_requests_with_any_body() {
+    let sample = graphoid::LEAD_WON
+        .request()
+        .sign(&secret())
+        .with_path("/hook");
+    let bytes: http::Request<Vec<u8>> = sample.clone().try_into().unwrap();
+    assert_eq!(bytes.method(), "POST");
+    assert_eq!(bytes.uri(), "/hook");
+    assert_eq!(bytes.headers()["content-type"], "application/json");
+    assert_eq!(bytes.body(), sample.body());
+    assert!(bytes.headers().contains_key("x-graphoid-signature"));
+
+    let _: http::Request<axum::body::Body> = sample.clone().try_into().unwrap();
+    let _: http::Request<http_body_util::Full<bytes::Bytes>> = sample.clone().try_into().unwrap();
+    let _: http::Request<reqwest::Body> = sample.clone().try_into().unwrap();
+
+    let nowhere = sample.with_path("no path");
+    assert!(http::Request::<Vec<u8>>::try_from(nowhere).is_err());
+}
