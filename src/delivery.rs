@@ -113,6 +113,9 @@ impl<P: Provider> Delivery<P> {
 
     /// Reads the event and its envelope, and checks the age limit against the system's clock.
     ///
+    /// Only an event whose name or identity can't be read is an error. Any other value in an unexpected
+    /// form is left out of the event, and [`unread`](Self::unread) lists it.
+    ///
     /// Needs the `std` feature.
     ///
     /// # Errors
@@ -169,7 +172,7 @@ impl<P: Provider> Delivery<P> {
         Ok(envelope)
     }
 
-    /// Tells the operator that values of a body were left out. The paths have documented keys only.
+    /// Logs that values of the body were left out. The paths contain documented keys only.
     #[cfg(feature = "tracing")]
     fn trace_left_out<E: Event>(envelope: &Envelope<E>, left_out: &LeftOut) {
         if left_out.count > 0 {
@@ -186,12 +189,13 @@ impl<P: Provider> Delivery<P> {
     #[cfg(not(feature = "tracing"))]
     fn trace_left_out<E: Event>(_: &Envelope<E>, _: &LeftOut) {}
 
-    /// Lists what the body has and an envelope that was read from it does not: undocumented keys,
-    /// values that were left out because they have an unexpected form, and all but the first of
-    /// several members with the same key.
+    /// Lists the parts of the body that an envelope read from it does not hold.
     ///
-    /// A renamed field shows here on the day it is renamed. The list is empty for all documented
-    /// bodies. It is computed by this call, which reads the body and writes the envelope once more.
+    /// These are undocumented keys, values in an unexpected form, and all but the first of several
+    /// members with the same key. A field that the provider renames appears here on the same day. The
+    /// list is empty for every documented body. Each call scans the body and serializes the envelope.
+    ///
+    /// The paths contain keys of the body, which may be personal data.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -207,7 +211,7 @@ impl<P: Provider> Delivery<P> {
         Unread::of(&self.body, envelope)
     }
 
-    /// Tells the operator how much of a body was not read, if the log has a place for it.
+    /// Logs how many parts of the body were not read, if the log takes debug events.
     #[cfg(all(feature = "tracing", any(feature = "axum", feature = "actix")))]
     pub(crate) fn trace_unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) {
         if tracing::enabled!(tracing::Level::DEBUG) {

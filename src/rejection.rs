@@ -28,7 +28,7 @@ use crate::read::error::ReadError;
 /// assert_eq!(rejection.status(), 422);
 /// assert_eq!(
 ///     rejection.to_string(),
-///     "unknown shape of lead.won at `data.lead` (line 1, column 38)",
+///     "unexpected shape of lead.won at `data.lead` (line 1, column 36)",
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ pub enum RejectionKind {
     /// status is 400.
     #[error("the body could not be read to its end")]
     BodyIncomplete,
-    /// The body can't be read as an event. The status is 422 for a known event in an unknown shape,
+    /// The body can't be read as an event. The status is 422 for a documented event in an unexpected shape,
     /// and 400 for all else.
     #[error(transparent)]
     Read(#[from] ReadError),

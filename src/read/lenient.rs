@@ -1,7 +1,8 @@
-//! Reads what senders really send: numbers as text, text as numbers, null for nothing.
+//! Lenient deserialization: accepts numbers as strings, strings as numbers, and null for missing
+//! values.
 //!
-//! One rule for each type of field, whoever the sender is. [`payload!`] declares a payload type
-//! whose fields follow them.
+//! Each type of field has one rule for all providers. [`payload!`] declares payload types whose fields
+//! follow these rules.
 
 use alloc::{
     borrow::Cow,
@@ -81,7 +82,7 @@ pub(crate) trait Lenient: Sized + Serialize {
         Serialize::serialize(self, serializer)
     }
 
-    /// Whether the field can be left out when it is written.
+    /// Whether the field has no value and is not written.
     fn is_absent(&self) -> bool {
         false
     }
@@ -121,7 +122,7 @@ pub(crate) trait Payload: DeserializeOwned + Serialize {
     fn is_documented_key(key: &str) -> bool;
 }
 
-/// A large object, which is kept on the heap so that moving what holds it costs little.
+/// A large object on the heap, so that moving the event costs little.
 impl<T: Payload> Payload for Box<T> {
     const ELEMENT_SIZES: ElementSizes = T::ELEMENT_SIZES;
 
@@ -145,7 +146,7 @@ enum Scalar<'a> {
     Text(&'a str),
 }
 
-/// Reads a scalar; `read` says what it means, or that it is not what is `expected`.
+/// Reads a scalar. `read` returns its meaning, or `None` if it has an unexpected form.
 fn scalar<'de, D, T, F>(deserializer: D, expected: &'static str, read: F) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -217,7 +218,7 @@ where
     deserializer.deserialize_any(Reader(expected, read, PhantomData))
 }
 
-/// Text, or a number or a boolean where text is documented. Null is none.
+/// A string, or a number or boolean as a string. Null is `None`.
 impl Lenient for Option<String> {
     const LEFT_OUT: Option<Self> = Some(None);
 
@@ -239,17 +240,17 @@ impl Lenient for Option<String> {
     }
 }
 
-/// Text that must be there.
+/// A required string.
 impl Lenient for String {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         present(deserializer, &"text")
     }
 }
 
-/// A number, or a numeric text. Null and the empty text are none.
+/// A number, or a numeric string. Null and the empty string are `None`.
 ///
-/// From 2^53 on, where an `f64` can't hold every whole number, it is refused, not rounded. A whole
-/// number is written without a fraction.
+/// From 2^53 on, an `f64` can't hold every whole number, so larger numbers are rejected instead of
+/// rounded. A whole number is written without a fraction.
 impl Lenient for Option<f64> {
     const LEFT_OUT: Option<Self> = Some(None);
 
@@ -269,7 +270,7 @@ impl Lenient for Option<f64> {
     }
 }
 
-/// A whole number that isn't negative, or a numeric text. Null and the empty text are none.
+/// A whole number that isn't negative, or a numeric string. Null and the empty string are `None`.
 impl Lenient for Option<u64> {
     const LEFT_OUT: Option<Self> = Some(None);
 
@@ -288,7 +289,7 @@ impl Lenient for Option<u64> {
     }
 }
 
-/// A boolean, or 0 or 1, or the text of one. Null and the empty text are none.
+/// A boolean, 0 or 1, or one of them as a string. Null and the empty string are `None`.
 impl Lenient for Option<bool> {
     const LEFT_OUT: Option<Self> = Some(None);
 
@@ -307,7 +308,7 @@ impl Lenient for Option<bool> {
     }
 }
 
-/// A time in RFC 3339, with any offset and fraction. Any other scalar is none, as in the envelope.
+/// A time in RFC 3339, with any offset and fraction. Any other scalar is `None`, as in the envelope.
 impl Lenient for Option<DateTime<Utc>> {
     const LEFT_OUT: Option<Self> = Some(None);
 
@@ -323,7 +324,7 @@ impl Lenient for Option<DateTime<Utc>> {
     }
 }
 
-/// A list. Null is an empty one, one text a list of one; elements that are null are left out.
+/// A list. Null is the empty list, a string is a list of one element, and null elements are skipped.
 impl<T> Lenient for Vec<T>
 where
     Option<T>: Lenient,
@@ -393,7 +394,7 @@ where
     }
 }
 
-/// An object. Null is none, and so is `[]`, which PHP writes for an object without members.
+/// An object. Null is `None`, and so is `[]`, because PHP writes that for an object without members.
 impl<T: Payload> Lenient for Option<T> {
     const LEFT_OUT: Option<Self> = Some(None);
     const ELEMENT_SIZES: ElementSizes = T::ELEMENT_SIZES;
@@ -437,7 +438,7 @@ impl<T: Payload> Lenient for Option<T> {
     }
 }
 
-/// An object that must be there.
+/// A required object.
 impl<T: Payload> Lenient for T {
     const ELEMENT_SIZES: ElementSizes = <T as Payload>::ELEMENT_SIZES;
 
@@ -456,7 +457,7 @@ impl Lenient for RawJson {
     }
 }
 
-/// Reads what must be there.
+/// Reads a required value.
 pub(crate) fn present<'de, D, T>(deserializer: D, expected: &dyn Expected) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -472,7 +473,7 @@ pub(crate) fn with_capacity<T>(length: Option<usize>) -> Vec<T> {
     Vec::with_capacity(length.unwrap_or(0).min(cautious))
 }
 
-/// Reads a time as the senders write it.
+/// Reads a time in RFC 3339.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     (0..=9999).contains(&time.year()).then_some(time)
@@ -480,7 +481,10 @@ pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
 
 #[expect(clippy::option_option, reason = "no number, none sent, or one")]
 fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
-    #[expect(clippy::cast_precision_loss, reason = "what is not exact is refused")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number that is not exact is rejected"
+    )]
     let value = match *scalar {
         Scalar::Null => return Some(None),
         Scalar::Bool(_) => return None,
@@ -495,7 +499,7 @@ fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
     exact(value).map(Some)
 }
 
-/// Refuses whole numbers that may have been rounded, and what is not finite.
+/// Rejects whole numbers that may have been rounded, and numbers that are not finite.
 fn exact(value: f64) -> Option<f64> {
     /// 2^53: below it, each integer has an `f64` of its own.
     const LIMIT: f64 = 9_007_199_254_740_992.0;
@@ -507,7 +511,7 @@ fn exact(value: f64) -> Option<f64> {
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::float_cmp,
-    reason = "only what comes back the same is taken"
+    reason = "only a number that comes back the same is taken"
 )]
 fn whole(value: f64) -> Option<i64> {
     (exact(value)? as i64 as f64 == value).then_some(value as i64)

@@ -304,7 +304,7 @@ fn a_key_that_is_not_documented_is_a_star() {
     let error = delivery.json::<Own>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "unknown shape at `*.*` (line 1, column 39)"
+        "unexpected shape at `*.*` (line 1, column 39)"
     );
 }
 

