@@ -24,8 +24,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use serde_json::json;
@@ -84,12 +84,12 @@ fn configure(app: &mut ServiceConfig, settings: &Settings) {
         "/webhooks/tomba/save-lead",
         settings.tomba_leads.as_ref(),
     );
-    route::<EmailVerifier>(app, "/webhooks/tomba/email-verifier", results);
-    route::<EmailFinder>(app, "/webhooks/tomba/email-finder", results);
-    route::<DomainSearch>(app, "/webhooks/tomba/domain-search", results);
-    route::<AuthorFinder>(app, "/webhooks/tomba/author-finder", results);
-    route::<PhoneFinder>(app, "/webhooks/tomba/phone-finder", results);
-    route::<PhoneValidator>(app, "/webhooks/tomba/phone-validator", results);
+    route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", results);
+    route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", results);
+    route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", results);
+    route::<LookupResult<AuthorFinder>>(app, "/webhooks/tomba/author-finder", results);
+    route::<LookupResult<PhoneFinder>>(app, "/webhooks/tomba/phone-finder", results);
+    route::<LookupResult<PhoneValidator>>(app, "/webhooks/tomba/phone-validator", results);
 }
 
 /// The route of one sender's events, with a receiver of its own; none if the sender is not served.

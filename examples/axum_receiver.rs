@@ -29,8 +29,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use serde_json::json;
@@ -114,32 +114,32 @@ fn app(settings: Settings, dedup: Dedup) -> Router {
             settings.tomba_leads,
             &dedup,
         ))
-        .merge(route::<EmailVerifier>(
+        .merge(route::<LookupResult<EmailVerifier>>(
             "/webhooks/tomba/email-verifier",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<EmailFinder>(
+        .merge(route::<LookupResult<EmailFinder>>(
             "/webhooks/tomba/email-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<DomainSearch>(
+        .merge(route::<LookupResult<DomainSearch>>(
             "/webhooks/tomba/domain-search",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<AuthorFinder>(
+        .merge(route::<LookupResult<AuthorFinder>>(
             "/webhooks/tomba/author-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneFinder>(
+        .merge(route::<LookupResult<PhoneFinder>>(
             "/webhooks/tomba/phone-finder",
             results.clone(),
             &dedup,
         ))
-        .merge(route::<PhoneValidator>(
+        .merge(route::<LookupResult<PhoneValidator>>(
             "/webhooks/tomba/phone-validator",
             results,
             &dedup,

@@ -70,12 +70,12 @@ fn run() -> Result<(), Failure> {
             let inspect = match provider.as_str() {
                 "tomba" => inspect::<tomba::TombaEvent>,
                 "tomba/save-lead" => inspect::<tomba::SaveLead>,
-                "tomba/email-verifier" => inspect::<tomba::EmailVerifier>,
-                "tomba/email-finder" => inspect::<tomba::EmailFinder>,
-                "tomba/domain-search" => inspect::<tomba::DomainSearch>,
-                "tomba/author-finder" => inspect::<tomba::AuthorFinder>,
-                "tomba/phone-finder" => inspect::<tomba::PhoneFinder>,
-                "tomba/phone-validator" => inspect::<tomba::PhoneValidator>,
+                "tomba/email-verifier" => inspect::<tomba::LookupResult<tomba::EmailVerifier>>,
+                "tomba/email-finder" => inspect::<tomba::LookupResult<tomba::EmailFinder>>,
+                "tomba/domain-search" => inspect::<tomba::LookupResult<tomba::DomainSearch>>,
+                "tomba/author-finder" => inspect::<tomba::LookupResult<tomba::AuthorFinder>>,
+                "tomba/phone-finder" => inspect::<tomba::LookupResult<tomba::PhoneFinder>>,
+                "tomba/phone-validator" => inspect::<tomba::LookupResult<tomba::PhoneValidator>>,
                 _ => return Err(Failure::Usage("unknown provider".into())),
             };
             // Offline, a token is a token, wherever the request carried it.

@@ -3,8 +3,11 @@
 use std::error::Error;
 
 use leadhook::{
-    Delivery, Grader, Graphoid, Receiver, ScoreApp, Secret, Signer, Tomba, grader::GraderEvent,
-    graphoid::GraphoidEvent, scoreapp::ScoreAppEvent, tomba::EmailVerifier,
+    Delivery, Grader, Graphoid, Receiver, ScoreApp, Secret, Signer, Tomba,
+    grader::GraderEvent,
+    graphoid::GraphoidEvent,
+    scoreapp::ScoreAppEvent,
+    tomba::{EmailVerifier, LookupResult},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -77,7 +80,11 @@ fn finished(delivery: &Delivery<ScoreApp>) -> Result<(), Box<dyn Error>> {
 
 /// Tomba's bodies don't name the look-up, so the type is chosen by the route.
 fn looked_up(delivery: &Delivery<Tomba>) -> Result<(), Box<dyn Error>> {
-    let verified = delivery.read_as::<EmailVerifier>()?.event.email;
-    println!("tomba: {:?} is {:?}", verified.email, verified.result);
+    match delivery.read_as::<LookupResult<EmailVerifier>>()?.event {
+        LookupResult::Found(EmailVerifier { email, .. }) => {
+            println!("tomba: {:?} is {:?}", email.email, email.result);
+        }
+        other => println!("tomba: nothing to do for {other:?}"),
+    }
     Ok(())
 }

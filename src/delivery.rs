@@ -14,7 +14,6 @@ use crate::read::age_limit::AgeLimit;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
 use crate::read::json;
-use crate::read::tolerant::LeftOut;
 use crate::read::unread::Unread;
 
 /// A verified delivery from provider `P`, with its body.
@@ -166,28 +165,10 @@ impl<P: Provider> Delivery<P> {
         &self,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Result<Envelope<E>, ReadError> {
-        let (envelope, left_out) = read::event::<E>(&self.body)?;
-        Self::trace_left_out(&envelope, &left_out);
+        let envelope: Envelope<E> = read::event(&self.body)?;
         self.age_limit.check(envelope.timestamp, now)?;
         Ok(envelope)
     }
-
-    /// Logs that values of the body were left out. The paths contain documented keys only.
-    #[cfg(feature = "tracing")]
-    fn trace_left_out<E: Event>(envelope: &Envelope<E>, left_out: &LeftOut) {
-        if left_out.count > 0 {
-            tracing::warn!(
-                provider = P::NAME,
-                event = envelope.known_name(),
-                paths = left_out.paths.join(", "),
-                count = left_out.count,
-                "values in an unexpected form were left out"
-            );
-        }
-    }
-
-    #[cfg(not(feature = "tracing"))]
-    fn trace_left_out<E: Event>(_: &Envelope<E>, _: &LeftOut) {}
 
     /// Lists the parts of the body that an envelope read from it does not hold.
     ///
@@ -219,7 +200,7 @@ impl<P: Provider> Delivery<P> {
             if count > 0 {
                 tracing::debug!(
                     provider = P::NAME,
-                    event = envelope.known_name(),
+                    event = read::documented_name::<E>(envelope.name()),
                     count,
                     "parts of the body were not read"
                 );

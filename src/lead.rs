@@ -1,47 +1,72 @@
-//! One view of the person or company behind an event, whoever the sender is.
+//! One view of the person or company behind an event, for every provider.
 
 use alloc::{format, string::String};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The person or company that an event is about, in the same words for every provider.
+/// The person or company that an event is about, with the same fields for every provider.
 ///
-/// It serializes with all ten keys, null where nothing is known. A text that was sent empty is not
-/// known. Names are never split: `full_name` is as sent, or joined from its two parts.
+/// There is a lead only if an e-mail address, a name, a company, a job title, a phone number or a
+/// website is known. An empty text counts as unknown. It serializes with all eleven keys, and null for
+/// unknown values.
+///
+/// ```
+/// use leadhook::{Delivery, Graphoid};
+///
+/// let body = r#"{"event": "lead.won", "data": {"lead": {"id": "lead_4mNp", "name": "Acme Corp"}}}"#;
+/// let envelope = Delivery::<Graphoid>::from_storage(body).read()?;
+///
+/// let lead = envelope.lead().expect("the company is known");
+/// assert_eq!(lead.company.as_deref(), Some("Acme Corp"));
+/// assert_eq!(lead.id.as_deref(), Some("lead_4mNp"));
+/// assert_eq!(lead.email, None);
+/// # Ok::<(), leadhook::ReadError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct Lead {
-    /// The e-mail address.
+    /// The provider's id of the record, such as `sub_xyz789`.
+    ///
+    /// It identifies a submission for Grader.io, a lead for Graphoid, and one sitting of a quiz for
+    /// `ScoreApp`, so the same person can have several. Tomba sends none.
+    pub id: Option<String>,
+    /// The e-mail address, such as `john.doe@acme.com`.
     pub email: Option<String>,
-    /// The first name.
+    /// The first name, such as `John`.
     pub first_name: Option<String>,
-    /// The last name.
+    /// The last name, such as `Doe`.
     pub last_name: Option<String>,
-    /// The full name, as sent or joined from first and last name.
+    /// The full name as sent, or else joined from first and last name, such as `John Doe`. Names are
+    /// never split.
     pub full_name: Option<String>,
-    /// The company's name.
+    /// The company's name, such as `Acme Corporation`.
     pub company: Option<String>,
-    /// The title or position within the company.
+    /// The title or position within the company, such as `VP Marketing`.
     pub job_title: Option<String>,
-    /// The phone number, as it was sent.
+    /// The phone number as it was sent, such as `+1-555-0123`.
     pub phone: Option<String>,
-    /// The website or its domain, as it was sent.
+    /// The website or its domain as it was sent, such as `https://acme.com`.
     pub website: Option<String>,
-    /// How good the lead is as a number, on the provider's scale: `score` of Grader.io,
-    /// `total_score.percent` of `ScoreApp`, `score` of a lead saved at Tomba. None for look-ups, whose
-    /// score is how deliverable an address is.
+    /// The quality of the lead as a number on the provider's scale, such as `87`.
+    ///
+    /// It is `score` for Grader.io, `total_score.percent` for `ScoreApp`, and `score` for a lead that
+    /// was saved at Tomba. There is none for Graphoid, nor for Tomba's look-ups, whose score tells how
+    /// likely mail arrives.
     #[serde(serialize_with = "without_needless_fraction")]
     pub score: Option<f64>,
-    /// How good the lead is as a word of the provider or of its customer: `grade` of Grader.io, `tier`
-    /// of `ScoreApp`.
+    /// The quality of the lead in words, such as `hot`.
+    ///
+    /// It is `grade` for Grader.io, and for `ScoreApp` the label that its user gave to the score.
     pub rating: Option<String>,
 }
 
 impl Lead {
-    /// Clears what was sent empty, and joins the full name where it was not sent.
-    pub(crate) fn tidy(mut self) -> Self {
-        for text in [
+    /// Clears texts that were sent empty and joins the full name if only its parts were sent.
+    ///
+    /// Returns `None` if that leaves nothing that tells who the lead is.
+    pub(crate) fn tidy(mut self) -> Option<Self> {
+        let who = [
             &mut self.email,
             &mut self.first_name,
             &mut self.last_name,
@@ -50,19 +75,28 @@ impl Lead {
             &mut self.job_title,
             &mut self.phone,
             &mut self.website,
-            &mut self.rating,
-        ] {
-            if text.as_deref().is_some_and(|text| text.trim().is_empty()) {
-                *text = None;
-            }
+        ];
+        let mut is_known = false;
+        for text in who {
+            clear_if_empty(text);
+            is_known |= text.is_some();
         }
+        if !is_known {
+            return None;
+        }
+        clear_if_empty(&mut self.id);
+        clear_if_empty(&mut self.rating);
         if let (None, Some(first), Some(last)) =
             (&self.full_name, &self.first_name, &self.last_name)
         {
             self.full_name = Some(format!("{first} {last}"));
         }
-        self
+        Some(self)
     }
+}
+
+fn clear_if_empty(text: &mut Option<String>) {
+    text.take_if(|text| text.trim().is_empty());
 }
 
 /// Serializes a whole number without a fraction: 87, not 87.0.

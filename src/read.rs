@@ -17,23 +17,23 @@ pub(crate) mod lenient;
 pub(crate) mod parse;
 pub(crate) mod raw_json;
 mod scan;
-pub(crate) mod tolerant;
+mod tolerant;
 pub(crate) mod unread;
 
-/// Reads a body as an event, with the paths of the values that were left out.
-pub(crate) fn event<E: Event>(body: &[u8]) -> Result<(Envelope<E>, LeftOut), ReadError> {
+/// Reads a body as an event.
+pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Envelope<E>, ReadError> {
     let text = json::utf8(body)?;
     if tolerant::fits_in_memory(text, E::ELEMENT_SIZES)
         && let Ok(envelope) = parse::event(text)
     {
-        return Ok((envelope, LeftOut::default()));
+        return Ok(envelope);
     }
     event_tolerantly(text)
 }
 
 /// Reads a body that the strict pass could not read, or finds out why it can't be read.
 #[cold]
-fn event_tolerantly<E: Event>(text: &str) -> Result<(Envelope<E>, LeftOut), ReadError> {
+fn event_tolerantly<E: Event>(text: &str) -> Result<Envelope<E>, ReadError> {
     json::check_syntax(text)?;
     if !scan::is_object(text) {
         return Err(ReadError::NotAnObject);
@@ -54,8 +54,8 @@ fn event_tolerantly<E: Event>(text: &str) -> Result<(Envelope<E>, LeftOut), Read
                 .ok_or(ReadError::MissingEventName { key: keys.event })?;
             let data = head.data.map_or("null", RawValue::get);
             let place = root.of_key(keys.data);
-            let (event, left_out) = data_tolerantly(name, data, &place, findings)?;
-            Ok((head.around(event), left_out))
+            let event = data_tolerantly(name, data, &place, findings)?;
+            Ok(head.around(event))
         }
         Layout::Bare { .. } => {
             let body = Tolerant::new(text, &root, &findings);
@@ -63,8 +63,8 @@ fn event_tolerantly<E: Event>(text: &str) -> Result<(Envelope<E>, LeftOut), Read
                 return Err(findings.into_error(None));
             };
             let findings = Findings::new(text, &is_documented_key);
-            let (event, left_out) = data_tolerantly(name, text, &root, findings)?;
-            Ok((head.around(event), left_out))
+            let event = data_tolerantly(name, text, &root, findings)?;
+            Ok(head.around(event))
         }
     }
 }
@@ -74,16 +74,36 @@ fn data_tolerantly<E: Event>(
     data: &str,
     place: &Place<'_>,
     findings: Findings<'_>,
-) -> Result<(E, LeftOut), ReadError> {
+) -> Result<E, ReadError> {
     let value = Tolerant::new(data, place, &findings);
     if let Ok(event) = value.note(E::read(name, value)) {
-        return Ok((event, findings.into_left_out()));
+        trace(&event, &findings.into_left_out());
+        return Ok(event);
     }
     match E::read_unexpected(name, &mut serde_json::Deserializer::from_str(data)) {
-        Ok(Some(event)) => Ok((event, LeftOut::default())),
-        Ok(None) | Err(_) => {
-            let event = E::NAMES.iter().copied().find(|known| name == *known);
-            Err(findings.into_error(event))
-        }
+        Ok(Some(event)) => Ok(event),
+        Ok(None) | Err(_) => Err(findings.into_error(documented_name::<E>(name))),
     }
+}
+
+/// Logs that values were left out. The paths contain documented keys only.
+#[cfg(feature = "tracing")]
+fn trace<E: Event>(event: &E, left_out: &LeftOut) {
+    if left_out.count > 0 {
+        tracing::warn!(
+            provider = <E::Provider as Provider>::NAME,
+            event = documented_name::<E>(event.name()),
+            paths = left_out.paths.join(", "),
+            count = left_out.count,
+            "values in an unexpected form were left out"
+        );
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+fn trace<E: Event>(_: &E, _: &LeftOut) {}
+
+/// The event's name if it is a documented one, so that it can't be personal data.
+pub(crate) fn documented_name<E: Event>(name: &str) -> Option<&'static str> {
+    E::NAMES.iter().copied().find(|known| name == *known)
 }

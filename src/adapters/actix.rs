@@ -10,7 +10,7 @@
 //! use actix_web::{App, HttpResponse, web};
 //! use leadhook::{
 //!     Receiver, ScoreApp, Secret, Tomba, actix::Webhook, scoreapp::ScoreAppEvent,
-//!     tomba::EmailVerifier,
+//!     tomba::{EmailVerifier, LookupResult},
 //! };
 //!
 //! async fn scoreapp(webhook: Webhook<ScoreApp>) -> HttpResponse {
@@ -21,8 +21,10 @@
 //!     HttpResponse::Ok().finish()
 //! }
 //!
-//! async fn verified(webhook: Webhook<Tomba, EmailVerifier>) -> HttpResponse {
-//!     println!("{:?}", webhook.envelope.event.email.result);
+//! async fn verified(webhook: Webhook<Tomba, LookupResult<EmailVerifier>>) -> HttpResponse {
+//!     if let LookupResult::Found(verified) = webhook.envelope.event {
+//!         println!("{:?}", verified.email.result);
+//!     }
 //!     HttpResponse::Ok().finish()
 //! }
 //!

@@ -9,7 +9,7 @@
 //! use axum::{Router, extract::FromRef, routing::post};
 //! use leadhook::{
 //!     Receiver, ScoreApp, Secret, Tomba, axum::Webhook, scoreapp::ScoreAppEvent,
-//!     tomba::EmailVerifier,
+//!     tomba::{EmailVerifier, LookupResult},
 //! };
 //!
 //! #[derive(Clone)]
@@ -37,8 +37,10 @@
 //!     }
 //! }
 //!
-//! async fn verified(webhook: Webhook<Tomba, EmailVerifier>) {
-//!     println!("{:?}", webhook.envelope.event.email.result);
+//! async fn verified(webhook: Webhook<Tomba, LookupResult<EmailVerifier>>) {
+//!     if let LookupResult::Found(verified) = webhook.envelope.event {
+//!         println!("{:?}", verified.email.result);
+//!     }
 //! }
 //!
 //! let app: Router = Router::new()

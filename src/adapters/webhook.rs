@@ -9,7 +9,7 @@ use crate::rejection::Rejection;
 
 /// A delivery of the provider `P`, read as the event `E`. It is an extractor of axum and actix-web.
 ///
-/// `E` is the provider's own enum unless told otherwise: `Webhook<Tomba, EmailVerifier>` is what a
+/// `E` is the provider's own enum unless told otherwise: `Webhook<Tomba, LookupResult<EmailVerifier>>` is what a
 /// route for one look-up takes. [`Delivery<P>`](Delivery) alone is an extractor too, which accepts a
 /// body of any shape: take it to store what could not be read, and to answer 200.
 #[non_exhaustive]

@@ -1,22 +1,73 @@
-//! Grader.io, lead scoring: form submissions are scored and routed, graders change, integrations
-//! sync.
+//! Grader.io, which scores and routes the submissions of forms.
 //!
-//! Grader.io signs where its user set a secret (header `x-grader-signature`, bare hex), and retries
-//! what is not answered with 200. Source: Grader.io's webhook documentation. The delays of the retries
-//! and the time-out are not known.
+//! | event | variant of [`GraderEvent`] | payload |
+//! |---|---|---|
+//! | `submission.created` | `SubmissionCreated` | [`SubmissionEvent`], assumed |
+//! | `submission.scored` | `SubmissionScored` | [`SubmissionEvent`] |
+//! | `submission.routed` | `SubmissionRouted` | [`SubmissionEvent`], assumed |
+//! | `submission.updated` | `SubmissionUpdated` | [`SubmissionEvent`], assumed |
+//! | `grader.activated` | `GraderActivated` | [`RawJson`] |
+//! | `grader.paused` | `GraderPaused` | [`RawJson`] |
+//! | `grader.performance_alert` | `GraderPerformanceAlert` | [`RawJson`] |
+//! | `integration.connected` | `IntegrationConnected` | [`RawJson`] |
+//! | `integration.failed` | `IntegrationFailed` | [`RawJson`] |
+//! | `integration.sync_completed` | `IntegrationSyncCompleted` | [`RawJson`] |
+//!
+//! ```
+//! use leadhook::{Delivery, Grader, grader::GraderEvent};
+//!
+//! let body = r#"{
+//!     "event": "submission.scored",
+//!     "webhook_id": "wh_abc123",
+//!     "timestamp": "2023-10-15T14:30:00Z",
+//!     "data": {
+//!         "submission": {
+//!             "id": "sub_xyz789",
+//!             "score": 87,
+//!             "grade": "hot",
+//!             "form_data": {"email": "john.doe@acme.com", "firstName": "John", "lastName": "Doe"}
+//!         },
+//!         "grader": {"id": "grader_123", "name": "Enterprise Lead Grader", "version": "1.2"},
+//!         "routing": {"assigned_to": "rep_john_smith", "team": "enterprise_sales"}
+//!     }
+//! }"#;
+//! # let delivery = Delivery::<Grader>::from_storage(body);
+//! match delivery.read()?.event {
+//!     GraderEvent::SubmissionScored(scored) => {
+//!         assert_eq!(scored.submission.score, Some(87.0));
+//!         assert_eq!(scored.lead().and_then(|lead| lead.full_name).as_deref(), Some("John Doe"));
+//!     }
+//!     GraderEvent::Unknown { name, .. } => println!("{name} is not known yet"),
+//!     _ => {}
+//! }
+//! # Ok::<(), leadhook::ReadError>(())
+//! ```
+//!
+//! # Facts
+//!
+//! - Documented: if a secret is set, the header `x-grader-signature` carries the body's HMAC-SHA256
+//!   as hex digits. Grader.io expects status 200 and retries failed deliveries (Grader.io's webhook
+//!   documentation).
+//! - Not documented: the number and delays of retries, the time-out, whether endpoints are disabled,
+//!   and whether `webhook_id` belongs to the event, the delivery or the endpoint.
+//! - Only the body of `submission.scored` is documented, in two shapes. The dashboard's webhook tester
+//!   sends the flat shape, in which `data.submission_id` takes the place of `data.submission`. That
+//!   the other submission events have the same payload is assumed; if one has not, it is
+//!   [`GraderEvent::Unknown`].
+//! - Grader.io's API reference names an event `submission.graded`, which is not in the list of its
+//!   webhook documentation. It is [`GraderEvent::Unknown`], too.
 
 use alloc::string::String;
 use core::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{
     EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
-use crate::providers::EventData;
 use crate::read::lenient::{ElementSizes, Payload};
 use crate::read::raw_json::RawJson;
 
@@ -26,8 +77,7 @@ pub use form::FormData;
 
 /// The provider Grader.io.
 ///
-/// Its `webhook_id` may be one of the endpoint: repeats are recognised by the body. How long it
-/// retries is not known.
+/// Duplicates are detected by the body, because `webhook_id` may be the id of the endpoint.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Grader;
@@ -39,7 +89,7 @@ impl Provider for Grader {
             .with_id("webhook_id")
             .with_timestamp("timestamp"),
     );
-    /// An assumption: that its retries, whose delays are not known, end within a day.
+    /// Assumed: the delays of the retries are not documented.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
     type Authentication = Signed;
     type Event = GraderEvent;
@@ -54,161 +104,237 @@ impl TimestampedProvider for Grader {}
 
 events! {
     /// An event of Grader.io.
-    ///
-    /// Only the body of `submission.scored` is documented. That the other events of a submission
-    /// carry the same data is an assumption; the rest keeps raw JSON.
     pub enum GraderEvent of Grader {
         /// A form was submitted.
-        SubmissionCreated(SubmissionEvent) = "submission.created" (assumed),
+        SubmissionCreated(SubmissionEvent) or Unknown = "submission.created",
         /// A submission was scored.
         SubmissionScored(SubmissionEvent) = "submission.scored",
-        /// A submission was given to someone.
-        SubmissionRouted(SubmissionEvent) = "submission.routed" (assumed),
+        /// A submission was assigned to a person or team.
+        SubmissionRouted(SubmissionEvent) or Unknown = "submission.routed",
         /// A submission was changed.
-        SubmissionUpdated(SubmissionEvent) = "submission.updated" (assumed),
-        /// A grader was switched on.
+        SubmissionUpdated(SubmissionEvent) or Unknown = "submission.updated",
+        /// A grader was activated.
         GraderActivated(RawJson) = "grader.activated",
         /// A grader was paused.
         GraderPaused(RawJson) = "grader.paused",
-        /// A grader doesn't perform as it should.
+        /// A grader's conversion rate changed significantly.
         GraderPerformanceAlert(RawJson) = "grader.performance_alert",
         /// An integration was connected.
         IntegrationConnected(RawJson) = "integration.connected",
         /// An integration failed.
         IntegrationFailed(RawJson) = "integration.failed",
-        /// An integration has synced.
+        /// An integration finished a synchronization.
         IntegrationSyncCompleted(RawJson) = "integration.sync_completed",
     }
 }
 
-/// A submission, and what was done with it.
+impl GraderEvent {
+    /// Returns the payload that all submission events share.
+    #[must_use]
+    pub fn submission(&self) -> Option<&SubmissionEvent> {
+        match self {
+            Self::SubmissionCreated(data)
+            | Self::SubmissionScored(data)
+            | Self::SubmissionRouted(data)
+            | Self::SubmissionUpdated(data) => Some(data),
+            _ => None,
+        }
+    }
+}
+
+/// The payload of a submission event.
 ///
-/// Both documented shapes are read: the nested one, and the flat one of the dashboard's webhook
-/// tester. It is written in the nested one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// It is read from both documented shapes, and written in the shape from which it was read. If a body
+/// has both, the nested one is read.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SubmissionEvent {
     /// The submission.
     pub submission: Submission,
-    /// The grader that scored it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The grader that scored the submission.
     pub grader: Option<GraderInfo>,
-    /// To whom it was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The person or team that the submission was assigned to.
     pub routing: Option<Routing>,
+    is_flat: bool,
 }
 
 payload! {
-    /// What was submitted, and its score.
+    /// A submission of a form, with its score.
     pub struct Submission {
-        @required {
-            /// The submission's id.
-            id: String,
-        }
-        /// When it was submitted.
-        created_at: Option<DateTime<Utc>>,
-        /// The score, of 0 to 100.
-        score: Option<f64>,
-        /// `hot`, `warm`, `cold` or `disqualified`, as documented; any text.
-        grade: Option<String>,
-        /// Where it was submitted, such as `website_form`.
-        source: Option<String>,
+        /// The submission's id, such as `sub_xyz789`.
+        pub id: String,
+        /// When the form was submitted, such as `2023-10-15T14:29:30Z`.
+        pub created_at: Option<DateTime<Utc>>,
+        /// The score on a scale of 0 to 100, such as `87`.
+        pub score: Option<f64>,
+        /// The grade that goes with the score, such as `hot`. Documented are `hot` (80 to 100), `warm`
+        /// (50 to 79), `cold` (20 to 49) and `disqualified`; any text is possible.
+        pub grade: Option<String>,
+        /// Where the form was submitted, such as `website_form`.
+        pub source: Option<String>,
         /// The fields of the form.
-        form_data: FormData,
+        pub form_data: FormData,
     }
 }
 
 payload! {
-    /// A grader.
+    /// A grader, which is a set of scoring rules.
     pub struct GraderInfo {
-        /// The grader's id.
-        id: Option<String>,
-        /// The grader's name.
-        name: Option<String>,
+        /// The grader's id, such as `grader_123`.
+        pub id: Option<String>,
+        /// The grader's name, such as `Enterprise Lead Grader`.
+        pub name: Option<String>,
         /// The grader's version, such as `1.2`.
-        version: Option<String>,
+        pub version: Option<String>,
     }
 }
 
 payload! {
-    /// To whom a submission was given.
+    /// The person or team that a submission was assigned to.
     pub struct Routing {
-        /// The id of the person.
-        assigned_to: Option<String>,
-        /// The team.
-        team: Option<String>,
-        /// The territory.
-        territory: Option<String>,
+        /// The id of the person, such as `rep_john_smith`.
+        pub assigned_to: Option<String>,
+        /// The team, such as `enterprise_sales`.
+        pub team: Option<String>,
+        /// The territory, such as `west_coast`.
+        pub territory: Option<String>,
     }
 }
 
-payload! {
-    /// Both shapes at once.
-    struct EitherShape {
-        submission: Option<Submission>,
-        submission_id: Option<String>,
-        score: Option<f64>,
-        grade: Option<String>,
-        form_data: FormData,
-        grader: Option<GraderInfo>,
-        routing: Option<Routing>,
-    }
+/// The keys of both shapes. The first two are not optional in the way of a payload's, because they
+/// identify the event.
+#[derive(Deserialize)]
+struct EitherShape {
+    #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
+    submission: Option<Submission>,
+    #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
+    submission_id: Option<String>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    score: Option<f64>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    grade: Option<String>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    form_data: FormData,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    grader: Option<GraderInfo>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    routing: Option<Routing>,
+}
+
+/// Either shape, borrowed.
+#[derive(Default, Serialize)]
+struct ShapeRef<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission: Option<&'a Submission>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission_id: Option<&'a str>,
+    #[serde(
+        with = "crate::read::lenient::Lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
+    score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grade: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form_data: Option<&'a FormData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grader: Option<&'a GraderInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing: Option<&'a Routing>,
 }
 
 impl<'de> Deserialize<'de> for SubmissionEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let shape = EitherShape::deserialize(deserializer)?;
-        let submission = match (shape.submission, shape.submission_id) {
-            (Some(nested), _) => nested,
-            (None, Some(id)) => Submission {
-                id,
-                created_at: None,
-                score: shape.score,
-                grade: shape.grade,
-                source: None,
-                form_data: shape.form_data,
-            },
+        let (submission, is_flat) = match (shape.submission, shape.submission_id) {
+            (Some(nested), _) => (nested, false),
+            (None, Some(id)) => {
+                let flat = Submission {
+                    id,
+                    created_at: None,
+                    score: shape.score,
+                    grade: shape.grade,
+                    source: None,
+                    form_data: shape.form_data,
+                };
+                (flat, true)
+            }
             (None, None) => return Err(D::Error::missing_field("submission")),
         };
         Ok(Self {
             submission,
             grader: shape.grader,
             routing: shape.routing,
+            is_flat,
         })
     }
 }
 
+impl Serialize for SubmissionEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Submission {
+            id,
+            created_at,
+            score,
+            grade,
+            source,
+            form_data,
+        } = &self.submission;
+        // The flat shape has no place for the other two.
+        let is_flat = self.is_flat && created_at.is_none() && source.is_none();
+        let shape = if is_flat {
+            ShapeRef {
+                submission_id: Some(id),
+                score: *score,
+                grade: grade.as_deref(),
+                form_data: Some(form_data),
+                ..ShapeRef::default()
+            }
+        } else {
+            ShapeRef {
+                submission: Some(&self.submission),
+                ..ShapeRef::default()
+            }
+        };
+        ShapeRef {
+            grader: self.grader.as_ref(),
+            routing: self.routing.as_ref(),
+            ..shape
+        }
+        .serialize(serializer)
+    }
+}
+
 impl Payload for SubmissionEvent {
-    const ELEMENT_SIZES: ElementSizes = <EitherShape as Payload>::ELEMENT_SIZES;
+    const ELEMENT_SIZES: ElementSizes = <Submission as Payload>::ELEMENT_SIZES;
 
     fn is_documented_key(key: &str) -> bool {
-        <EitherShape as Payload>::is_documented_key(key)
+        matches!(key, "submission" | "submission_id" | "grader" | "routing")
+            || <Submission as Payload>::is_documented_key(key)
+            || <GraderInfo as Payload>::is_documented_key(key)
+            || <Routing as Payload>::is_documented_key(key)
     }
 }
 
 impl SubmissionEvent {
-    /// The person who submitted the form, as far as the form's fields tell.
+    /// Returns the person who submitted the form, as far as the fields of the form tell.
+    ///
+    /// The lead's id is the submission's id.
     #[must_use]
-    pub fn lead(&self) -> Lead {
-        let form = &self.submission.form_data;
+    pub fn lead(&self) -> Option<Lead> {
+        let Submission {
+            id,
+            score,
+            grade,
+            form_data,
+            ..
+        } = &self.submission;
         Lead {
-            email: form.email(),
-            first_name: form.first_name(),
-            last_name: form.last_name(),
-            full_name: form.full_name(),
-            company: form.company(),
-            job_title: form.job_title(),
-            phone: form.phone(),
-            website: form.website(),
-            score: self.submission.score,
-            rating: self.submission.grade.clone(),
+            id: Some(id.clone()),
+            score: *score,
+            rating: grade.clone(),
+            ..form_data.lead()
         }
         .tidy()
-    }
-}
-
-impl EventData for SubmissionEvent {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
     }
 }

@@ -1,9 +1,59 @@
-//! Graphoid, a CRM: leads that are won, lost and moved.
+//! Graphoid, a CRM for sales and support.
 //!
-//! Graphoid signs every request (header `X-Graphoid-Signature`, `sha256=` and hex), waits 10 s for
-//! any 2xx, and retries after 5 min, 30 min, 2 h and 8 h. An endpoint that fails more than 10 % of
-//! its requests is disabled. Source: Graphoid's webhook documentation. That a retry carries the same
-//! `id` as the first try is an assumption, after the id's prefix `evt_`.
+//! | event | variant of [`GraphoidEvent`] | payload |
+//! |---|---|---|
+//! | `lead.won` | `LeadWon` | [`LeadEvent`] |
+//! | `lead.created` | `LeadCreated` | [`LeadEvent`], assumed |
+//! | `lead.updated` | `LeadUpdated` | [`LeadEvent`], assumed |
+//! | `lead.lost` | `LeadLost` | [`LeadEvent`], assumed |
+//! | `lead.reassigned` | `LeadReassigned` | [`LeadEvent`], assumed |
+//! | `lead.stage_changed` | `LeadStageChanged` | [`LeadEvent`], assumed |
+//! | `ticket.escalated` | `TicketEscalated` | [`RawJson`] |
+//! | `ai.analysis.complete` | `AiAnalysisComplete` | [`RawJson`] |
+//!
+//! ```
+//! use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
+//!
+//! let body = r#"{
+//!     "id": "evt_9pQrXy2k",
+//!     "event": "lead.won",
+//!     "timestamp": "2026-04-03T14:22:00Z",
+//!     "workspace_id": "ws_7hGt",
+//!     "api_version": "v2",
+//!     "data": {
+//!         "lead": {
+//!             "id": "lead_4mNp",
+//!             "name": "Acme Corp",
+//!             "value": 45000,
+//!             "closed_by": "user_8x2k",
+//!             "closed_at": "2026-04-03T14:22:00Z"
+//!         }
+//!     }
+//! }"#;
+//! # let delivery = Delivery::<Graphoid>::from_storage(body);
+//! match delivery.read()?.event {
+//!     GraphoidEvent::LeadWon(won) => {
+//!         assert_eq!(won.lead.value, Some(45000.0));
+//!         assert_eq!(won.lead().and_then(|lead| lead.company).as_deref(), Some("Acme Corp"));
+//!     }
+//!     GraphoidEvent::Unknown { name, .. } => println!("{name} is not known yet"),
+//!     _ => {}
+//! }
+//! # Ok::<(), leadhook::ReadError>(())
+//! ```
+//!
+//! # Facts
+//!
+//! - Documented: every request has the header `X-Graphoid-Signature` with `sha256=` and the body's
+//!   HMAC-SHA256 as hex digits. Graphoid expects a 2xx status within 10 s, and retries after 5 min,
+//!   30 min, 2 h and 8 h. It disables an endpoint if more than 10 % of its deliveries fail, and may
+//!   disable one temporarily after repeated time-outs (Graphoid's webhook documentation).
+//! - That page contradicts itself on the number of attempts (four or five), and prints "about 10
+//!   hours" for the last retry, where the delays add up to 10 h 35 min.
+//! - It shows a body for `lead.won` only. That the other lead events have the same payload is assumed;
+//!   if one has not, it is [`GraphoidEvent::Unknown`].
+//! - Assumed: a retry has the `id` of the first delivery.
+//! - The names in the table are all that could be found. Graphoid may send others.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -15,7 +65,6 @@ use crate::lead::Lead;
 use crate::provider::{
     DedupBy, EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
-use crate::providers::EventData;
 use crate::read::raw_json::RawJson;
 
 /// The provider Graphoid.
@@ -33,7 +82,7 @@ impl Provider for Graphoid {
             .with_api_version("api_version"),
     );
     const DEDUP_BY: DedupBy = DedupBy::EventId;
-    /// The last retry comes 10 h 35 min after the first try; the rest is for delays on the way.
+    /// The documented delays add up to 10 h 35 min. The rest is for deliveries that are late.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
     type Authentication = Signed;
     type Event = GraphoidEvent;
@@ -48,72 +97,78 @@ impl TimestampedProvider for Graphoid {}
 
 events! {
     /// An event of Graphoid.
-    ///
-    /// Only the body of `lead.won` is documented. That the other events of a lead carry the same
-    /// object is an assumption; events of which nothing is documented but the name keep raw JSON.
     pub enum GraphoidEvent of Graphoid {
         /// A lead was won.
         LeadWon(LeadEvent) = "lead.won",
         /// A lead was created.
-        LeadCreated(LeadEvent) = "lead.created" (assumed),
+        LeadCreated(LeadEvent) or Unknown = "lead.created",
         /// A lead was changed.
-        LeadUpdated(LeadEvent) = "lead.updated" (assumed),
+        LeadUpdated(LeadEvent) or Unknown = "lead.updated",
         /// A lead was lost.
-        LeadLost(LeadEvent) = "lead.lost" (assumed),
-        /// A lead was given to another user.
-        LeadReassigned(LeadEvent) = "lead.reassigned" (assumed),
-        /// A lead moved to another stage.
-        LeadStageChanged(LeadEvent) = "lead.stage_changed" (assumed),
-        /// A ticket was escalated.
+        LeadLost(LeadEvent) or Unknown = "lead.lost",
+        /// A lead was assigned to another user.
+        LeadReassigned(LeadEvent) or Unknown = "lead.reassigned",
+        /// A lead was moved to another stage.
+        LeadStageChanged(LeadEvent) or Unknown = "lead.stage_changed",
+        /// A support ticket was escalated.
         TicketEscalated(RawJson) = "ticket.escalated",
-        /// An analysis is complete.
+        /// An AI analysis is complete.
         AiAnalysisComplete(RawJson) = "ai.analysis.complete",
     }
 }
 
-payload! {
-    /// The data of a lead's event.
-    pub struct LeadEvent {
-        @required {
-            /// The lead.
-            lead: SalesLead,
+impl GraphoidEvent {
+    /// Returns the payload that all lead events share.
+    #[must_use]
+    pub fn lead_event(&self) -> Option<&LeadEvent> {
+        match self {
+            Self::LeadWon(data)
+            | Self::LeadCreated(data)
+            | Self::LeadUpdated(data)
+            | Self::LeadLost(data)
+            | Self::LeadReassigned(data)
+            | Self::LeadStageChanged(data) => Some(data),
+            _ => None,
         }
     }
 }
 
 payload! {
-    /// A lead in the CRM.
+    /// The payload of a lead event.
+    pub struct LeadEvent {
+        /// The lead.
+        pub lead: SalesLead,
+    }
+}
+
+payload! {
+    /// A lead in Graphoid's CRM.
     pub struct SalesLead {
-        @required {
-            /// The lead's id.
-            id: String,
-        }
-        /// The lead's name: a company's in the documented sample.
-        name: Option<String>,
-        /// What the lead is worth. Currency and unit are not documented.
-        value: Option<f64>,
-        /// The id of the user who closed the lead.
-        closed_by: Option<String>,
-        /// When the lead was closed.
-        closed_at: Option<DateTime<Utc>>,
+        /// The lead's id, such as `lead_4mNp`.
+        pub id: String,
+        /// The lead's name, such as `Acme Corp`.
+        pub name: Option<String>,
+        /// The lead's value, such as `45000`. Its currency and unit are not documented.
+        pub value: Option<f64>,
+        /// The id of the user who closed the lead, such as `user_8x2k`.
+        pub closed_by: Option<String>,
+        /// When the lead was closed, such as `2026-04-03T14:22:00Z`.
+        pub closed_at: Option<DateTime<Utc>>,
     }
 }
 
 impl LeadEvent {
-    /// The company that the lead is: its name is assumed to be a company's, after the documented
-    /// sample.
+    /// Returns the company behind the lead.
+    ///
+    /// That the lead's name is a company's name is assumed, as in the documented sample. The id is the
+    /// id of the lead in Graphoid.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         Lead {
+            id: Some(self.lead.id.clone()),
             company: self.lead.name.clone(),
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl EventData for LeadEvent {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
     }
 }

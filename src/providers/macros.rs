@@ -1,86 +1,108 @@
-//! The macros that declare payload types and event enums.
+//! The two macros that declare a provider's types: `payload!` and `events!`.
 
-/// Declares a payload type: its documented fields, and which of them must be there.
+/// Declares a payload type, written as a struct.
 ///
-/// Fields in `@required` come first. A field that Rust would spell otherwise has its name on the wire
-/// after `=`.
+/// A field is required unless its type is an `Option`, a `Vec` or `FormData`. Every field is read and
+/// written by the rule of its type, [`Lenient`](crate::read::lenient::Lenient). The only attribute
+/// that a field may have is `#[serde(rename = "…")]`.
 macro_rules! payload {
-    (
-        $(#[$meta:meta])*
-        $vis:vis struct $name:ident {
-            $(@required { $($(#[$rmeta:meta])* $rfield:ident: $rtype:ty,)* })?
-            $($(#[$fmeta:meta])* $field:ident $(= $wire:literal)?: $type:ty,)*
-        }
-    ) => {
-        $(#[$meta])*
+    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident { $($fields:tt)* }) => {
+        payload! { @default [$(#[$($meta)*])* $vis struct $name] [] $($fields)* }
+    };
+
+    // Looks at one field after another, and marks those that may be missing with `default`.
+    (@default $head:tt [$($seen:tt)*]
+        $(#[$($meta:tt)*])* $vis:vis $field:ident: Option<$type:ty>, $($rest:tt)*) => {
+        payload! { @default $head
+            [$($seen)* [default] $(#[$($meta)*])* $vis $field: Option<$type>,] $($rest)* }
+    };
+    (@default $head:tt [$($seen:tt)*]
+        $(#[$($meta:tt)*])* $vis:vis $field:ident: Vec<$type:ty>, $($rest:tt)*) => {
+        payload! { @default $head
+            [$($seen)* [default] $(#[$($meta)*])* $vis $field: Vec<$type>,] $($rest)* }
+    };
+    (@default $head:tt [$($seen:tt)*]
+        $(#[$($meta:tt)*])* $vis:vis $field:ident: FormData, $($rest:tt)*) => {
+        payload! { @default $head
+            [$($seen)* [default] $(#[$($meta)*])* $vis $field: FormData,] $($rest)* }
+    };
+    (@default $head:tt [$($seen:tt)*]
+        $(#[$($meta:tt)*])* $vis:vis $field:ident: $type:ty, $($rest:tt)*) => {
+        payload! { @default $head
+            [$($seen)* [] $(#[$($meta)*])* $vis $field: $type,] $($rest)* }
+    };
+
+    // Declares the struct, once all of its fields have been looked at.
+    (@default [$(#[$($meta:tt)*])* $vis:vis struct $name:ident] [$(
+        [$($default:ident)?]
+        $(#[doc = $doc:literal])*
+        $(#[serde(rename = $key:literal)])?
+        $field_vis:vis $field:ident: $type:ty,
+    )*]) => {
+        $(#[$($meta)*])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[non_exhaustive]
         $vis struct $name {
-            $($(
-                $(#[$rmeta])*
-                #[serde(with = "crate::read::lenient::Lenient")]
-                $vis $rfield: $rtype,
-            )*)?
             $(
-                $(#[$fmeta])*
-                $(#[serde(rename = $wire)])?
+                $(#[doc = $doc])*
                 #[serde(
-                    default,
+                    $($default,)?
+                    $(rename = $key,)?
                     with = "crate::read::lenient::Lenient",
                     skip_serializing_if = "crate::read::lenient::Lenient::is_absent"
                 )]
-                $vis $field: $type,
+                $field_vis $field: $type,
             )*
         }
 
         impl crate::read::lenient::Payload for $name {
             const ELEMENT_SIZES: crate::read::lenient::ElementSizes = {
                 let sizes = (0, 0);
-                $($(let sizes = crate::read::lenient::larger(sizes, <$rtype as crate::read::lenient::Lenient>::ELEMENT_SIZES);)*)?
-                $(let sizes = crate::read::lenient::larger(sizes, <$type as crate::read::lenient::Lenient>::ELEMENT_SIZES);)*
+                $(let sizes = crate::read::lenient::larger(
+                    sizes,
+                    <$type as crate::read::lenient::Lenient>::ELEMENT_SIZES,
+                );)*
                 sizes
             };
 
             fn is_documented_key(key: &str) -> bool {
-                $($(key == stringify!($rfield) || <$rtype as crate::read::lenient::Lenient>::is_documented_key(key) ||)*)?
-                $(key == wire_name!($field $($wire)?) || <$type as crate::read::lenient::Lenient>::is_documented_key(key) ||)*
-                false
+                $(
+                    key == payload!(@key $field $($key)?)
+                        || <$type as crate::read::lenient::Lenient>::is_documented_key(key)
+                )||*
             }
         }
     };
+
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
 }
 
-macro_rules! wire_name {
-    ($field:ident) => {
-        stringify!($field)
-    };
-    ($field:ident $wire:literal) => {
-        $wire
-    };
-}
-/// Declares an event enum: each documented event by its name on the wire, and `Unknown`.
+/// Declares an event enum: each documented event with its name on the wire, and `Unknown`.
 ///
-/// `(assumed)` after the name says that the provider documents no body for the event, so that it is
-/// `Unknown` if its data does not have the assumed shape.
+/// `or Unknown` after a variant says that the provider documents the event's name but not its body,
+/// so that data of another shape makes it an unknown event and not an error.
 macro_rules! events {
     (
         $(#[$meta:meta])*
         pub enum $enum:ident of $provider:ident {
-            $($(#[$vmeta:meta])* $variant:ident($data:ty) = $name:literal $(($assumed:tt))?,)*
+            $($(#[$variant_meta:meta])* $variant:ident($data:ty) $(or $fallback:ident)? = $name:literal,)*
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum $enum {
-            $($(#[$vmeta])* $variant($data),)*
-            /// An event that this version of the crate doesn't know. It is no error: answer with
-            /// success, or the provider counts a failure.
+            $($(#[$variant_meta])* $variant($data),)*
+            /// An event that this version of the crate has no type for.
+            ///
+            /// It is not an error. Respond with success, because the provider counts everything else
+            /// as a failure.
             #[non_exhaustive]
             Unknown {
                 /// The event's name.
                 name: String,
-                /// The event's data, null where there is none.
+                /// The event's data, null if there is none.
                 data: RawJson,
             },
         }
@@ -92,7 +114,10 @@ macro_rules! events {
 
             const ELEMENT_SIZES: (usize, usize) = {
                 let sizes = (0, 0);
-                $(let sizes = crate::read::lenient::larger(sizes, <$data as crate::read::lenient::Lenient>::ELEMENT_SIZES);)*
+                $(let sizes = crate::read::lenient::larger(
+                    sizes,
+                    <$data as crate::read::lenient::Lenient>::ELEMENT_SIZES,
+                );)*
                 sizes
             };
 
@@ -106,14 +131,20 @@ macro_rules! events {
                 }
             }
 
-            fn read_unexpected<'de, D: serde::Deserializer<'de>>(name: &str, data: D) -> Result<Option<Self>, D::Error> {
-                const ASSUMED: &[(&str, &str)] = &[$($((stringify!($assumed), $name),)?)*];
-
-                if !ASSUMED.iter().any(|(_, assumed)| name == *assumed) {
-                    return Ok(None);
+            fn read_unexpected<'de, D: serde::Deserializer<'de>>(
+                name: &str,
+                data: D,
+            ) -> Result<Option<Self>, D::Error> {
+                match name {
+                    $($($name => {
+                        let data = serde::Deserialize::deserialize(data)?;
+                        Ok(Some(Self::$fallback { name: name.into(), data }))
+                    })?)*
+                    _ => {
+                        let _ = data;
+                        Ok(None)
+                    }
                 }
-                let data = serde::Deserialize::deserialize(data)?;
-                Ok(Some(Self::Unknown { name: name.into(), data }))
             }
 
             fn name(&self) -> &str {
@@ -128,8 +159,11 @@ macro_rules! events {
             }
 
             fn lead(&self) -> Option<crate::lead::Lead> {
+                #[allow(unused_imports, reason = "not every provider has events without a lead")]
+                use crate::providers::EventData;
+
                 match self {
-                    $(Self::$variant(data) => crate::providers::EventData::lead(data),)*
+                    $(Self::$variant(data) => data.lead(),)*
                     Self::Unknown { .. } => None,
                 }
             }

@@ -1,11 +1,56 @@
-//! ScoreApp, quizzes and scorecards: quizzes that are started and finished, leads that sign up.
+//! ScoreApp, which hosts quizzes and scorecards that collect leads.
 //!
-//! ScoreApp signs where its user set a secret (header `Scoreapp-Signature`, bare hex), waits 10 s
-//! for any 2xx, and resends up to 5 times. It sends no id and no time of its own. Source: ScoreApp's
-//! webhook documentation. That the attempts lie 10, 100, 1,000 and 10,000 s apart and have the same
-//! bytes is an assumption, after the package that ScoreApp appears to send with.
+//! | event | variant of [`ScoreAppEvent`] | payload |
+//! |---|---|---|
+//! | `QUIZ_STARTED` | `QuizStarted` | [`QuizSubmission`] |
+//! | `QUIZ_FINISHED` | `QuizFinished` | [`QuizSubmission`] |
+//! | `LEAD_SIGNED_UP` | `LeadSignedUp` | [`QuizSubmission`] |
+//! | `LEAD_DETAILS_UPDATED` | `LeadDetailsUpdated` | [`QuizSubmission`] |
+//!
+//! ```
+//! use leadhook::{Delivery, ScoreApp, scoreapp::ScoreAppEvent};
+//!
+//! let body = r#"{
+//!     "event_name": "QUIZ_FINISHED",
+//!     "data": {
+//!         "id": "1e11c712-c4f7-48e9-8bc7-7d86ea273a6f",
+//!         "status": "Finished",
+//!         "email": "ann.lee@example.com",
+//!         "started_at": "2023-07-06T08:25:25.000Z",
+//!         "lead_form_questions": [
+//!             {"question": "Company name", "answers": [{"answer": "Acme Corporation"}]}
+//!         ],
+//!         "quiz_questions": [{"question": "Question 1", "answers": [{"answer": "No"}]}],
+//!         "total_score": {"actual": "67.00", "percent": 54, "denominator10": 5.36, "tier": "medium"}
+//!     }
+//! }"#;
+//! # let delivery = Delivery::<ScoreApp>::from_storage(body);
+//! match delivery.read()?.event {
+//!     ScoreAppEvent::QuizFinished(quiz) => {
+//!         let lead = quiz.lead().expect("the e-mail address is known");
+//!         assert_eq!(lead.company.as_deref(), Some("Acme Corporation"));
+//!         assert_eq!(lead.score, Some(54.0));
+//!         assert!(quiz.answers_to("Question 1").eq(["No"]));
+//!     }
+//!     ScoreAppEvent::Unknown { name, .. } => println!("{name} is not known yet"),
+//!     _ => {}
+//! }
+//! # Ok::<(), leadhook::ReadError>(())
+//! ```
+//!
+//! # Facts
+//!
+//! - Documented: if a secret is set, the header `Scoreapp-Signature` carries the body's HMAC-SHA256 as
+//!   hex digits. ScoreApp expects a 2xx status within 10 s and resends up to 5 times (ScoreApp's
+//!   webhook documentation). Its bodies have no id of the event and no time of the event.
+//! - All events of one sitting of a quiz have the same `data.id`. The order in which they arrive is
+//!   not promised.
+//! - Name and e-mail address are known only once the lead form was sent. It can come before or after
+//!   the quiz.
+//! - Assumed: attempts are 10, 100, 1,000 and 10,000 s apart and carry the same bytes, as in the
+//!   package that ScoreApp appears to send with.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +58,7 @@ use chrono::{DateTime, Utc};
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{EnvelopeKeys, Layout, Provider, Signed, SignedProvider};
-use crate::providers::EventData;
+use crate::providers::contact;
 use crate::read::raw_json::RawJson;
 
 /// The provider `ScoreApp`.
@@ -24,7 +69,8 @@ pub struct ScoreApp;
 impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
-    /// The last attempt is assumed to come 3 h 5 min after the first.
+    /// Assumed: the last attempt comes 3 h 5 min after the first. The rest is for deliveries that are
+    /// late.
     const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
     type Authentication = Signed;
     type Event = ScoreAppEvent;
@@ -36,174 +82,207 @@ impl SignedProvider for ScoreApp {
 }
 
 events! {
-    /// An event of `ScoreApp`. All four carry the state of one sitting of a quiz.
-    ///
-    /// Their order is not promised.
+    /// An event of `ScoreApp`.
     pub enum ScoreAppEvent of ScoreApp {
-        /// The first question was answered. There is lead data only if the lead form comes first.
+        /// The first question was answered. There is contact data only if the lead form came first.
         QuizStarted(Box<QuizSubmission>) = "QUIZ_STARTED",
-        /// The last question was answered. There is lead data only if the lead form comes first.
+        /// The last question was answered. There is contact data only if the lead form came first.
         QuizFinished(Box<QuizSubmission>) = "QUIZ_FINISHED",
-        /// The lead form was sent. There are answers and scores only if it comes last.
+        /// The lead form was sent. There are answers and scores only if it came after the quiz.
         LeadSignedUp(Box<QuizSubmission>) = "LEAD_SIGNED_UP",
         /// The lead's details were changed after the results were shown.
         LeadDetailsUpdated(Box<QuizSubmission>) = "LEAD_DETAILS_UPDATED",
     }
 }
 
-payload! {
-    /// One sitting of a quiz: who took it, the answers, and the scores once it is finished.
-    pub struct QuizSubmission {
-        @required {
-            /// The id of the sitting, the same for all of its events.
-            id: String,
+impl ScoreAppEvent {
+    /// Returns the payload that all known events share.
+    #[must_use]
+    pub fn quiz(&self) -> Option<&QuizSubmission> {
+        match self {
+            Self::QuizStarted(quiz)
+            | Self::QuizFinished(quiz)
+            | Self::LeadSignedUp(quiz)
+            | Self::LeadDetailsUpdated(quiz) => Some(quiz),
+            Self::Unknown { .. } => None,
         }
-        /// `Started` or `Finished`, as documented.
-        status: Option<String>,
-        /// The key of the results page. It can be guessed: it is no secret.
-        key: Option<String>,
-        /// The lead's first name.
-        first_name: Option<String>,
-        /// The lead's last name.
-        last_name: Option<String>,
-        /// The lead's e-mail address.
-        email: Option<String>,
-        /// The lead's phone number. Not documented; public receivers read it.
-        phone: Option<String>,
-        /// When the quiz was started.
-        started_at: Option<DateTime<Utc>>,
-        /// When the quiz was finished.
-        finished_at: Option<DateTime<Utc>>,
-        /// Whether the lead agreed to be contacted.
-        opt_in: Option<bool>,
-        /// How the lead agreed: `Implied` in the documented samples.
-        opt_in_detail: Option<String>,
-        /// The campaign's source.
-        utm_source: Option<String>,
-        /// The campaign's name.
-        utm_campaign: Option<String>,
-        /// The campaign's medium.
-        utm_medium: Option<String>,
-        /// The campaign's term.
-        utm_term: Option<String>,
-        /// The campaign's content.
-        utm_content: Option<String>,
-        /// The lead's IP address.
-        ip_address: Option<String>,
-        /// The questions of the lead form, custom fields among them.
-        lead_form_questions: Vec<Question>,
-        /// The questions of the quiz.
-        quiz_questions: Vec<Question>,
-        /// Where the lead can go on with a quiz that was not finished.
-        abandon_email_url: Option<String>,
-        /// The URL of the report as a PDF.
-        report: Option<String>,
-        /// The URL of the results page.
-        result_url: Option<String>,
-        /// The category with the lowest score.
-        lowest_category: Option<Category>,
-        /// The category with the highest score.
-        highest_category: Option<Category>,
-        /// The score over all categories.
-        total_score: Option<Score>,
-        /// The score of each category.
-        category_scores: Vec<CategoryScore>,
-        /// The audiences that the lead belongs to.
-        audiences: Vec<Audience>,
     }
 }
 
 payload! {
-    /// A question, and what was answered.
+    /// One sitting of a quiz, as far as it is known at the time of the event.
+    pub struct QuizSubmission {
+        /// The id of the sitting, such as `1e11c712-c4f7-48e9-8bc7-7d86ea273a6f`. It is the same for
+        /// all events of the sitting.
+        pub id: String,
+        /// The state of the quiz. Documented are `Started` and `Finished`; any text is possible.
+        pub status: Option<String>,
+        /// Not explained by `ScoreApp`. In the documented sample it is `64b00a39ce128979457258` and
+        /// looks like the key in the URL of the results. It can be guessed, so it is not a secret.
+        pub key: Option<String>,
+        /// The lead's first name, such as `Ann`.
+        pub first_name: Option<String>,
+        /// The lead's last name, such as `Lee`.
+        pub last_name: Option<String>,
+        /// The lead's e-mail address, such as `ann.lee@example.com`.
+        pub email: Option<String>,
+        /// The lead's phone number, such as `+1-555-0123`. Not documented; assumed from public
+        /// receivers that read it.
+        pub phone: Option<String>,
+        /// When the quiz was started, such as `2023-07-06T08:25:25Z`.
+        pub started_at: Option<DateTime<Utc>>,
+        /// When the quiz was finished, such as `2023-07-06T08:25:29Z`.
+        pub finished_at: Option<DateTime<Utc>>,
+        /// Whether the lead agreed to be contacted, such as `true`.
+        pub opt_in: Option<bool>,
+        /// How the lead agreed, such as `Implied`, which is the only value in the documented samples.
+        pub opt_in_detail: Option<String>,
+        /// The source of the campaign, such as `newsletter`.
+        pub utm_source: Option<String>,
+        /// The name of the campaign, such as `spring_sale`.
+        pub utm_campaign: Option<String>,
+        /// The medium of the campaign, such as `email`.
+        pub utm_medium: Option<String>,
+        /// The search term of the campaign, such as `lead scoring`.
+        pub utm_term: Option<String>,
+        /// The content of the campaign, such as `banner`.
+        pub utm_content: Option<String>,
+        /// The lead's IP address, such as `172.23.0.1`.
+        pub ip_address: Option<String>,
+        /// The questions of the lead form with their answers, custom fields included.
+        pub lead_form_questions: Vec<Question>,
+        /// The questions of the quiz with their answers.
+        pub quiz_questions: Vec<Question>,
+        /// The URL at which an unfinished quiz can be continued, such as
+        /// `https://example.scoreapp.com/continue/64a6775915bf6092267456`.
+        pub abandon_email_url: Option<String>,
+        /// The URL of the report, such as
+        /// `https://example.scoreapp.com/results/64a67a753fbb6186785302/pdf`.
+        pub report: Option<String>,
+        /// The URL of the results, such as
+        /// `https://example.scoreapp.com/results/64a67a753fbb6186785302`.
+        pub result_url: Option<String>,
+        /// The category with the lowest score.
+        pub lowest_category: Option<Category>,
+        /// The category with the highest score.
+        pub highest_category: Option<Category>,
+        /// The score over all categories.
+        pub total_score: Option<Score>,
+        /// The scores of the categories.
+        pub category_scores: Vec<CategoryScore>,
+        /// The audiences that the lead belongs to. Only some of `ScoreApp`'s plans have audiences.
+        pub audiences: Vec<Audience>,
+    }
+}
+
+payload! {
+    /// A question with its answers.
     pub struct Question {
-        /// The question's id.
-        id: Option<String>,
-        /// The question's text.
-        question: Option<String>,
-        /// The answers: several where the question allows it.
-        answers: Vec<Answer>,
+        /// The question's id, such as `0f9d99a8-1835-46d7-bb1f-86b579195797`.
+        pub id: Option<String>,
+        /// The question's text, such as `How many employees do you have?`.
+        pub question: Option<String>,
+        /// The answers. There can be several if the question allows it.
+        pub answers: Vec<Answer>,
     }
 }
 
 payload! {
     /// An answer to a question.
     pub struct Answer {
-        /// The answer's text.
-        answer: Option<String>,
+        /// The answer's text, such as `No`.
+        pub answer: Option<String>,
     }
 }
 
 payload! {
     /// A category of a quiz.
     pub struct Category {
-        /// The category's id. In the documented samples those of the lowest and the highest category
-        /// don't occur among the scores: compare titles.
-        id: Option<String>,
-        /// The category's title.
-        title: Option<String>,
+        /// The category's id, such as `433cad86-ce58-4755-9b97-16cbbea42b15`. In the documented samples
+        /// a category has another id in `category_scores`, so compare titles.
+        pub id: Option<String>,
+        /// The category's title, such as `Category 2`.
+        pub title: Option<String>,
     }
 }
 
 payload! {
     /// A score on three scales.
     pub struct Score {
-        /// The points.
-        actual: Option<f64>,
-        /// The score in percent, rounded.
-        percent: Option<f64>,
-        /// The score on a scale of 0 to 10.
-        denominator10: Option<f64>,
-        /// The customer's own label for the score, any text.
-        tier: Option<String>,
+        /// The points, such as `67`.
+        pub actual: Option<f64>,
+        /// The score in percent, rounded, such as `54`.
+        pub percent: Option<f64>,
+        /// The score on a scale of 0 to 10, such as `5.36`.
+        pub denominator10: Option<f64>,
+        /// The label that the quiz's owner gave to the score, such as `medium`. Any text is possible.
+        pub tier: Option<String>,
     }
 }
 
 payload! {
     /// The score of one category, on three scales.
     pub struct CategoryScore {
-        /// The points.
-        actual: Option<f64>,
-        /// The score in percent, rounded.
-        percent: Option<f64>,
-        /// The score on a scale of 0 to 10.
-        denominator10: Option<f64>,
-        /// The customer's own label for the score, any text.
-        tier: Option<String>,
+        /// The points, such as `56`.
+        pub actual: Option<f64>,
+        /// The score in percent, rounded, such as `50`.
+        pub percent: Option<f64>,
+        /// The score on a scale of 0 to 10, such as `4.96`.
+        pub denominator10: Option<f64>,
+        /// The label that the quiz's owner gave to the score, such as `medium`. Any text is possible.
+        pub tier: Option<String>,
         /// The category.
-        category: Option<Category>,
+        pub category: Option<Category>,
     }
 }
 
 payload! {
-    /// An audience, which ScoreApp offers on some plans only.
+    /// An audience, which is a group of leads.
     pub struct Audience {
-        /// The audience's id.
-        id: Option<String>,
-        /// The audience's name.
-        name: Option<String>,
+        /// The audience's id, such as `30672ea7-8515-46bd-bde1-09b8e0986873`.
+        pub id: Option<String>,
+        /// The audience's name, such as `Audience 1`.
+        pub name: Option<String>,
     }
 }
 
 impl QuizSubmission {
-    /// The lead who took the quiz: everything but the contact data may still be unknown.
+    /// Returns the person who took the quiz, or `None` as long as no contact data is known.
+    ///
+    /// Company, job title, phone number and website, and names that are missing elsewhere, are taken
+    /// from the lead form, whatever spelling its questions have. The lead's id is the id of the
+    /// sitting.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
+        let form = contact::lead_of(
+            self.lead_form_questions
+                .iter()
+                .filter_map(|asked| Some((asked.question.as_deref()?, asked))),
+            |asked| {
+                asked
+                    .answers
+                    .iter()
+                    .find_map(|answer| answer.answer.as_deref().map(Cow::Borrowed))
+            },
+        );
         let score = self.total_score.as_ref();
         Lead {
-            email: self.email.clone(),
-            first_name: self.first_name.clone(),
-            last_name: self.last_name.clone(),
-            phone: self.phone.clone(),
+            id: Some(self.id.clone()),
+            email: self.email.clone().or(form.email),
+            first_name: self.first_name.clone().or(form.first_name),
+            last_name: self.last_name.clone().or(form.last_name),
+            phone: self.phone.clone().or(form.phone),
             score: score.and_then(|score| score.percent),
             rating: score.and_then(|score| score.tier.clone()),
-            ..Lead::default()
+            ..form
         }
         .tidy()
     }
 
-    /// The answers to the question with this text, of the quiz or else of the lead form.
+    /// Returns the answers to the question with this text, in the quiz or else in the lead form.
     ///
-    /// Case and white space around the text don't matter. There are none where it was not asked.
+    /// Case and surrounding white space are ignored. There are no answers if the question was not
+    /// asked.
     pub fn answers_to(&self, question: &str) -> impl Iterator<Item = &str> {
         self.quiz_questions
             .iter()
@@ -214,7 +293,7 @@ impl QuizSubmission {
             .filter_map(|answer| answer.answer.as_deref())
     }
 
-    /// The score of the category with this title. Case and white space around it don't matter.
+    /// Returns the score of the category with this title. Case and surrounding white space are ignored.
     #[must_use]
     pub fn category_score(&self, title: &str) -> Option<&CategoryScore> {
         self.category_scores.iter().find(|score| {
@@ -229,10 +308,4 @@ impl QuizSubmission {
 
 fn is_titled(title: Option<&str>, wanted: &str) -> bool {
     title.is_some_and(|title| title.trim().to_lowercase() == wanted.trim().to_lowercase())
-}
-
-impl EventData for QuizSubmission {
-    fn lead(&self) -> Option<Lead> {
-        Some(self.lead())
-    }
 }

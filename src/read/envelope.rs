@@ -44,13 +44,6 @@ impl<E: Event> Envelope<E> {
         self.event.name()
     }
 
-    /// Returns the event's name if it is a documented one, so that it can't be personal data.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn known_name(&self) -> Option<&'static str> {
-        let name = self.name();
-        E::NAMES.iter().copied().find(|known| name == *known)
-    }
-
     /// Returns the person or company that the event is about, if it is about one.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {

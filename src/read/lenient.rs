@@ -26,12 +26,15 @@ use crate::read::scan;
 
 /// The name under which an optional value is read, as if it were a newtype.
 ///
-/// A deserializer that knows nothing of it reads the value strictly. The tolerant one calls `visit_some`
-/// instead, and the value may be left out.
+/// A deserializer that doesn't know the name reads the value strictly. The tolerant one calls
+/// `visit_some` instead, and then the value may be left out.
 pub(crate) const OPTIONAL: &str = "leadhook::optional";
 
-/// The name under which an optional value tells the tolerant deserializer the size of its elements, as
-/// if it were a tuple of that many fields.
+/// The name under which a required value is read, as if it were a newtype.
+pub(crate) const REQUIRED: &str = "leadhook::required";
+
+/// The name under which a value tells the tolerant deserializer the size of its elements, as if it were
+/// a tuple of that many fields.
 pub(crate) const ELEMENTS: &str = "leadhook::elements";
 
 /// The key of the map that `serde_json` makes of a fraction with its feature `arbitrary_precision`,
@@ -72,10 +75,12 @@ pub(crate) trait Lenient: Sized + Serialize {
 
     /// Reads a field. The tolerant deserializer can leave it out if it is optional.
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Self::LEFT_OUT {
-            None => Self::read(deserializer),
-            Some(_) => deserializer.deserialize_newtype_struct(OPTIONAL, Optional(PhantomData)),
-        }
+        let name = if Self::LEFT_OUT.is_some() {
+            OPTIONAL
+        } else {
+            REQUIRED
+        };
+        deserializer.deserialize_newtype_struct(name, Field(PhantomData))
     }
 
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -94,13 +99,13 @@ pub(crate) trait Lenient: Sized + Serialize {
     }
 }
 
-struct Optional<T>(PhantomData<T>);
+struct Field<T>(PhantomData<T>);
 
-impl<'de, T: Lenient> Visitor<'de> for Optional<T> {
+impl<'de, T: Lenient> Visitor<'de> for Field<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an optional value")
+        f.write_str("a field")
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
@@ -131,9 +136,14 @@ impl<T: Payload> Payload for Box<T> {
     }
 }
 
+/// The first element of a list.
+pub(crate) fn first_element(json: &str) -> Option<&str> {
+    scan::elements(json).next()
+}
+
 /// Whether a value means the same as null: PHP writes `[]` for an object without members.
 pub(crate) fn is_none(json: &str) -> bool {
-    json == "null" || (scan::is_list(json) && scan::elements(json).next().is_none())
+    json == "null" || (scan::is_list(json) && first_element(json).is_none())
 }
 
 /// A JSON value that is neither an object nor a list.

@@ -50,7 +50,7 @@ impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
         let keys = self.keys;
         let mut head = Head::default();
         let mut event = None;
-        while let Some(Text(key)) = map.next_key()? {
+        while let Some(Scalar::Text(key)) = map.next_key()? {
             match head.part(keys, &key) {
                 Some((key, Part::Scalar(slot))) => {
                     once(slot.is_none(), key)?;

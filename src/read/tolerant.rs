@@ -26,7 +26,7 @@ use serde::{
 };
 
 use crate::read::error::ReadError;
-use crate::read::lenient::{CAUTIOUS, ELEMENTS, ElementSizes, OPTIONAL};
+use crate::read::lenient::{CAUTIOUS, ELEMENTS, ElementSizes, OPTIONAL, REQUIRED};
 use crate::read::scan;
 
 /// How deep typed values can be nested. `serde_json` has the same limit.
@@ -101,13 +101,7 @@ pub(super) struct Findings<'a> {
     budget: Cell<usize>,
     /// The value that made the pass fail, unless that was left out.
     failure: RefCell<Option<Failure>>,
-    left_out: RefCell<Vec<Omission>>,
-    left_out_count: Cell<usize>,
-}
-
-struct Omission {
-    path: String,
-    cause: Failure,
+    left_out: RefCell<LeftOut>,
 }
 
 struct Failure {
@@ -123,7 +117,6 @@ impl<'a> Findings<'a> {
             budget: Cell::new(list_budget(body.len())),
             failure: RefCell::new(None),
             left_out: RefCell::default(),
-            left_out_count: Cell::new(0),
         }
     }
 
@@ -145,15 +138,7 @@ impl<'a> Findings<'a> {
 
     /// The values that a pass left out.
     pub(super) fn into_left_out(self) -> LeftOut {
-        LeftOut {
-            paths: self
-                .left_out
-                .take()
-                .into_iter()
-                .map(|left| left.path)
-                .collect(),
-            count: self.left_out_count.get(),
-        }
+        self.left_out.into_inner()
     }
 
     /// Notes the first value that can't be read.
@@ -161,8 +146,8 @@ impl<'a> Findings<'a> {
         if self.failure.borrow().is_some() {
             return;
         }
-        // Nobody reads the path of a value that will be left out, but for the first of them.
-        let path = if value.place.is_within_optional() && !self.keeps_more() {
+        // Nobody reads the path of a value within one that will be left out.
+        let path = if value.place.is_within_optional() {
             String::new()
         } else {
             self.path_of(value.place)
@@ -173,12 +158,7 @@ impl<'a> Findings<'a> {
             Fault::Missing(field) => {
                 let separator = if path.is_empty() { "" } else { "." };
                 let path = format!("{path}{separator}{field}");
-                // It may be missing because it was left out.
-                let mut left_out = self.left_out.borrow_mut();
-                match left_out.iter().position(|left| left.path == path) {
-                    Some(index) => left_out.swap_remove(index).cause,
-                    None => Failure { path, offset },
-                }
+                Failure { path, offset }
             }
         };
         self.failure.replace(Some(failure));
@@ -186,19 +166,14 @@ impl<'a> Findings<'a> {
 
     /// Notes that a value was left out if reading it failed.
     fn leave_out(&self, place: &Place<'_>) {
-        let Some(cause) = self.failure.take() else {
+        if self.failure.take().is_none() {
             return;
-        };
-        if self.keeps_more() {
-            let path = self.path_of(place);
-            self.left_out.borrow_mut().push(Omission { path, cause });
         }
-        let count = self.left_out_count.get();
-        self.left_out_count.set(count.saturating_add(1));
-    }
-
-    fn keeps_more(&self) -> bool {
-        self.left_out.borrow().len() < MAX_PATHS
+        let mut left_out = self.left_out.borrow_mut();
+        if left_out.paths.len() < MAX_PATHS {
+            left_out.paths.push(self.path_of(place));
+        }
+        left_out.count = left_out.count.saturating_add(1);
     }
 
     fn path_of(&self, place: &Place<'_>) -> String {
@@ -439,10 +414,11 @@ impl<'de> Deserializer<'de> for Tolerant<'_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        if name == OPTIONAL {
-            self.place.is_optional.set(true);
+        if name == OPTIONAL || name == REQUIRED {
+            let is_optional = name == OPTIONAL;
+            self.place.is_optional.set(is_optional);
             let result = visitor.visit_some(self);
-            if result.is_ok() {
+            if is_optional && result.is_ok() {
                 self.findings.leave_out(self.place);
             }
             result

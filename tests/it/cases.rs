@@ -11,7 +11,7 @@ use leadhook::{
     grader::GraderEvent,
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
-    tomba::{EmailVerifier, SaveLead, TombaEvent},
+    tomba::{EmailVerifier, LookupResult, SaveLead, TombaEvent},
 };
 use sha2::Sha256;
 
@@ -110,7 +110,7 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
         Receiver::header_token("X-Webhook-Token", &secret(TOKEN))
             .with_previous(&secret("the previous token")),
     );
-    endpoints.add::<Tomba, EmailVerifier>(
+    endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/email-verifier",
         Receiver::query_token("token", &secret(TOKEN)).with_previous(&secret("the previous token")),
     );
@@ -212,7 +212,7 @@ fn tomba(path: &'static str, id: &str, reason: &'static str) -> Case {
         body: if is_save_lead { SAVE_LEAD } else { VERIFIED }.into(),
         at: Where::Everywhere,
         expected: Expected::Accepted(if is_save_lead {
-            "save-lead"
+            "save_lead"
         } else {
             "email-verifier"
         }),
@@ -636,7 +636,7 @@ fn header_token() -> Vec<Case> {
         case("gzip", "what is in the body is not known", &[good]).header("content-encoding", "gzip").encoded(),
         case("not-json", "a token says nothing about the body", &[good]).body("{").unreadable(ReadError::NotJson { line: 1, column: 1 }),
         case("not-json-unauthentic", "nothing is parsed before it is authentic", &[]).body("{").unauthentic(MissingToken),
-        case("other-type", "no value of a lead is required", &[good]).body(VERIFIED).accepted("save-lead"),
+        case("other-type", "no value of a lead is required", &[good]).body(VERIFIED).accepted("save_lead"),
     ]
 }
 
@@ -687,7 +687,7 @@ fn query_token() -> Vec<Case> {
 fn unauthenticated() -> Vec<Case> {
     let case = |id, reason, body| tomba("/tomba/open", id, reason).body(body);
     vec![
-        case("save-lead", "the body is recognised by its shape", SAVE_LEAD).accepted("save-lead"),
+        case("save-lead", "the body is recognised by its shape", SAVE_LEAD).accepted("save_lead"),
         case("email-verifier", "the body is recognised by its shape", VERIFIED),
         case("nothing", "an unknown shape is no error here", r#"{"data":null}"#).accepted("unknown"),
         case("signed", "a signature is not asked for", VERIFIED).header("scoreapp-signature", "0"),

@@ -4,7 +4,7 @@
 use leadhook::{
     Delivery, Grader, Graphoid, ReadError, Receiver, ScoreApp, Secret, Tomba, VerifyError,
     samples::{SampleRequest, grader, graphoid, scoreapp, tomba},
-    tomba::{EmailVerifier, SaveLead},
+    tomba::{EmailVerifier, LookupResult, SaveLead},
 };
 
 fn secret() -> Secret {
@@ -211,7 +211,7 @@ fn a_query_token_is_added_to_the_path() {
     assert_eq!(request.unsigned().uri(), "/hook?account=1");
 
     let delivery = Delivery::<Tomba>::from_storage(tomba::EMAIL_VERIFIER.body());
-    assert!(delivery.read_as::<EmailVerifier>().is_ok());
+    assert!(delivery.read_as::<LookupResult<EmailVerifier>>().is_ok());
 }
 
 #[test]

@@ -13,8 +13,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
-        PhoneValidator, SaveLead, TombaEvent,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, LookupResult,
+        PhoneFinder, PhoneValidator, SaveLead, TombaEvent,
     },
 };
 use serde_json::{Value, json};
@@ -287,9 +287,9 @@ fn errors_of_reading_tell_nothing_of_the_body() {
             .filter(|sample| sample.path.contains(name))
             .collect()
     };
-    assert!(tell_nothing_of::<EmailVerifier>(&of("email_verifier_2025")) > 0);
+    assert!(tell_nothing_of::<LookupResult<EmailVerifier>>(&of("email_verifier_2025")) > 0);
     assert!(tell_nothing_of::<SaveLead>(&of("save_lead")) > 0);
-    assert!(tell_nothing_of::<PhoneFinder>(&of("phone_finder_2025")) > 0);
+    assert!(tell_nothing_of::<LookupResult<PhoneFinder>>(&of("phone_finder_2025")) > 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use leadhook::{
     Delivery, Envelope, Event, MalformedSignature, Provider, ReadError, SignatureFormat,
+    tomba::LookupResult,
 };
 
 /// Reads a body as the provider's own event.
@@ -18,6 +19,15 @@ pub(crate) fn read<P: Provider>(body: impl Into<Bytes>) -> Result<Envelope<P::Ev
 /// Reads a body as an event of one's choice.
 pub(crate) fn read_as<E: Event>(body: impl Into<Bytes>) -> Result<Envelope<E>, ReadError> {
     Delivery::<E::Provider>::from_storage(body).read_as()
+}
+
+/// Reads a body as the result of a look-up, and takes what was found.
+pub(crate) fn found<T>(body: impl Into<Bytes>) -> T
+where
+    LookupResult<T>: Event,
+{
+    let envelope = read_as::<LookupResult<T>>(body).unwrap();
+    envelope.event.found().unwrap()
 }
 
 /// A sample: its path below `src/samples` or `tests/payloads`, and its bytes.

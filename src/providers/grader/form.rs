@@ -1,6 +1,6 @@
 //! The fields of a form, whatever its owner called them.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
 
 use serde::{
@@ -8,14 +8,16 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
 };
 
+use crate::lead::Lead;
+use crate::providers::contact::{self, Contact};
 use crate::read::lenient::{ElementSizes, Lenient, with_capacity};
 use crate::read::raw_json::RawJson;
 
-/// The fields of a submitted form, in the order in which they were sent. Of several fields with the
-/// same name it has the first.
+/// The fields of a submitted form, in the order in which they were sent.
 ///
-/// The owner of the form chooses the names and what the values are. Look-ups for the usual fields
-/// know their usual names in any spelling: `jobTitle`, `job_title` and `Job Title` are one.
+/// The owner of the form chooses the names, and the values can be any JSON. The methods for contact
+/// data know the usual names in any spelling, so `jobTitle`, `job_title` and `Job Title` are the same.
+/// If several fields have the same name, only the first one is kept.
 ///
 /// ```
 /// use leadhook::grader::FormData;
@@ -32,7 +34,7 @@ use crate::read::raw_json::RawJson;
 pub struct FormData(Vec<(String, RawJson)>);
 
 impl FormData {
-    /// The value of the field with exactly this name.
+    /// Returns the value of the field with exactly this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&RawJson> {
         self.0
@@ -41,99 +43,97 @@ impl FormData {
             .map(|(_, value)| value)
     }
 
-    /// The fields, names and values.
+    /// Returns the names and values of the fields.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are no fields.
+    /// Returns whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The e-mail address.
+    /// Returns the e-mail address, such as `john.doe@acme.com`.
     #[must_use]
     pub fn email(&self) -> Option<String> {
-        self.text_of(&["email", "emailaddress", "workemail", "businessemail"])
+        self.text_of(Contact::Email)
     }
 
-    /// The first name.
+    /// Returns the first name, such as `John`.
     #[must_use]
     pub fn first_name(&self) -> Option<String> {
-        self.text_of(&["firstname", "givenname", "fname"])
+        self.text_of(Contact::FirstName)
     }
 
-    /// The last name.
+    /// Returns the last name, such as `Doe`.
     #[must_use]
     pub fn last_name(&self) -> Option<String> {
-        self.text_of(&["lastname", "familyname", "surname", "lname"])
+        self.text_of(Contact::LastName)
     }
 
-    /// The full name.
+    /// Returns the full name, such as `John Doe`, if the form has a field for it.
     #[must_use]
     pub fn full_name(&self) -> Option<String> {
-        self.text_of(&["fullname", "name", "yourname"])
+        self.text_of(Contact::FullName)
     }
 
-    /// The company's name.
+    /// Returns the company's name, such as `Acme Corporation`.
     #[must_use]
     pub fn company(&self) -> Option<String> {
-        self.text_of(&["company", "companyname", "organization", "organisation"])
+        self.text_of(Contact::Company)
     }
 
-    /// The title or position within the company.
+    /// Returns the title or position within the company, such as `VP Marketing`.
     #[must_use]
     pub fn job_title(&self) -> Option<String> {
-        self.text_of(&["jobtitle", "position", "role"])
+        self.text_of(Contact::JobTitle)
     }
 
-    /// The phone number.
+    /// Returns the phone number, such as `+1-555-0123`.
     #[must_use]
     pub fn phone(&self) -> Option<String> {
-        self.text_of(&["phone", "phonenumber", "telephone", "mobile", "mobilephone"])
+        self.text_of(Contact::Phone)
     }
 
-    /// The website.
+    /// Returns the website, such as `https://acme.com`.
     #[must_use]
     pub fn website(&self) -> Option<String> {
-        self.text_of(&["website", "websiteurl", "companywebsite", "url"])
+        self.text_of(Contact::Website)
     }
 
-    /// The first text among the fields with these names, in the order of the names.
-    fn text_of(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| {
-            self.0
-                .iter()
-                .filter(|(field, _)| is_spelling_of(field, name))
-                .find_map(|(_, value)| text(value))
-        })
+    /// Returns all contact data in the form.
+    pub(super) fn lead(&self) -> Lead {
+        contact::lead_of(self.iter(), text)
+    }
+
+    fn text_of(&self, wanted: Contact) -> Option<String> {
+        contact::text_of(wanted, self.iter(), text)
     }
 }
 
-/// Whether letters and digits of a field's name are those of `name`, whatever the case.
-fn is_spelling_of(field: &str, name: &str) -> bool {
-    field
-        .chars()
-        .filter(|character| character.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .eq(name.chars())
-}
-
-/// A value as text that isn't empty, if it is a text or a number.
-fn text(value: &RawJson) -> Option<String> {
-    if matches!(value.as_str(), "true" | "false") {
-        return None;
+/// Returns a value as text if it is a text or a number.
+fn text(value: &RawJson) -> Option<Cow<'_, str>> {
+    let json = value.as_str();
+    match json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'))
+    {
+        // Most texts have no escapes, so there is nothing to parse.
+        Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
+        None if matches!(json, "true" | "false") => None,
+        _ => {
+            let mut json = serde_json::Deserializer::from_str(json);
+            let text: Option<String> = Lenient::read(&mut json).ok()?;
+            text.map(Cow::Owned)
+        }
     }
-    let mut json = serde_json::Deserializer::from_str(value.as_str());
-    let text: Option<String> = Lenient::read(&mut json).ok()?;
-    text.filter(|text| !text.trim().is_empty())
 }
 
 impl Lenient for FormData {

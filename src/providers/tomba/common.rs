@@ -1,4 +1,4 @@
-//! What several look-ups share.
+//! Payload types that several look-ups share.
 
 use alloc::string::String;
 
@@ -7,62 +7,69 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::read::lenient::Lenient;
 
 payload! {
-    /// A page on which an address was found. Tomba writes dates in several forms: they stay text.
+    /// A page on which an e-mail address was found.
+    ///
+    /// Dates are text, because Tomba's samples have them in several forms.
     pub struct Source {
-        /// The page's URL.
-        uri: Option<String>,
-        /// The page's domain.
-        website_url: Option<String>,
-        /// When it was found first.
-        extracted_on: Option<String>,
-        /// When it was seen last.
-        last_seen_on: Option<String>,
-        /// Whether it is still there.
-        still_on_page: Option<bool>,
+        /// The page's URL, such as `https://example.org/team`.
+        pub uri: Option<String>,
+        /// The page's domain, such as `example.org`.
+        pub website_url: Option<String>,
+        /// When the address was first seen, such as `2021-02-08T20:09:54+01:00`.
+        pub extracted_on: Option<String>,
+        /// When the address was last seen, such as `2021-02-08T22:43:40+01:00`.
+        pub last_seen_on: Option<String>,
+        /// Whether the address is still on the page.
+        pub still_on_page: Option<bool>,
     }
 }
 
 payload! {
-    /// The last verification of an address.
+    /// The last verification of an e-mail address.
     pub struct Verification {
-        /// When it was.
-        date: Option<String>,
-        /// Its result, such as `valid`.
-        status: Option<String>,
+        /// The date of the verification, such as `2021-05-25T00:00:00+02:00`.
+        pub date: Option<String>,
+        /// The result of the verification, such as `valid`.
+        pub status: Option<String>,
     }
 }
 
 payload! {
     /// The registration of a domain.
     pub struct Whois {
-        /// The registrar's name.
-        registrar_name: Option<String>,
-        /// When the domain was registered.
-        created_date: Option<String>,
-        /// The registrar's URL.
-        referral_url: Option<String>,
+        /// The registrar's name, such as `Example Registrar Ltd.`.
+        pub registrar_name: Option<String>,
+        /// When the domain was registered, such as `2020-07-07T20:54:07+02:00`.
+        pub created_date: Option<String>,
+        /// The registrar's URL, such as `https://registrar.example/`.
+        pub referral_url: Option<String>,
     }
 }
 
-/// What Tomba says of a person's phone number: the number, or only whether there is one.
+/// A person's phone number, or only whether Tomba knows one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum PhoneNumber {
-    /// Whether a number is known. It is not part of the answer.
+    /// Whether Tomba knows a number, which the body does not contain.
     IsKnown(bool),
     /// The number.
     Number(String),
 }
 
 impl PhoneNumber {
-    /// The number, where it was sent.
+    /// Returns the number, if it was sent.
     #[must_use]
     pub fn number(&self) -> Option<&str> {
         match self {
             Self::IsKnown(_) => None,
             Self::Number(number) => Some(number),
         }
+    }
+
+    /// Returns a copy of the number, if it was sent.
+    pub(super) fn of(number: Option<&Self>) -> Option<String> {
+        number.and_then(Self::number).map(String::from)
     }
 }
 

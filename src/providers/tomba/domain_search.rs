@@ -2,189 +2,246 @@
 
 use alloc::{string::String, vec::Vec};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+
+use super::body::Data;
 use super::{PhoneNumber, Source, Verification, Whois};
 use crate::lead::Lead;
+use crate::read::lenient::Lenient;
 
 payload! {
-    /// The organization behind a domain, and addresses at it.
+    /// The organization behind a domain and the e-mail addresses at it.
     pub struct DomainSearch {
-        @required {
-            /// The organization.
-            organization: Organization,
-        }
-        /// One page of the addresses.
-        emails: Vec<FoundEmail>,
-        /// Which page it is, and of what. In the body it stands beside the data.
-        meta: Option<Meta>,
+        /// The organization behind the domain.
+        pub organization: Option<Organization>,
+        /// One page of the e-mail addresses at the domain.
+        pub emails: Vec<FoundEmail>,
+        /// The position of the page among all pages. In the body it stands beside the data.
+        pub meta: Option<Meta>,
     }
 }
 
 payload! {
     /// An organization.
     pub struct Organization {
-        /// The name.
-        organization: Option<String>,
-        /// The domain.
-        website_url: Option<String>,
-        /// The description.
-        description: Option<String>,
-        /// The address.
-        location: Option<Location>,
-        /// The profiles in social networks.
-        social_links: Option<SocialLinks>,
-        /// The phone number.
-        phone_number: Option<String>,
-        /// The industry.
-        industries: Option<String>,
-        /// The year of the foundation.
-        founded: Option<String>,
+        /// The organization's name, such as `Example`.
+        pub organization: Option<String>,
+        /// The organization's domain, such as `example.com`.
+        pub website_url: Option<String>,
+        /// What the organization does, in a sentence or more.
+        pub description: Option<String>,
+        /// The organization's postal address.
+        pub location: Option<Location>,
+        /// The organization's profiles in social networks.
+        pub social_links: Option<SocialLinks>,
+        /// The phone number, such as `+1 555 0100`.
+        pub phone_number: Option<String>,
+        /// The industry, such as `internet`.
+        pub industries: Option<String>,
+        /// The year in which the organization was founded, such as `2010`.
+        pub founded: Option<String>,
         /// The number of employees as a range, such as `1001-5000`.
-        company_size: Option<String>,
+        pub company_size: Option<String>,
         /// The legal form, such as `privately held`.
-        company_type: Option<String>,
-        /// The revenue as a range.
-        revenue: Option<String>,
-        /// The pattern of addresses, such as `{first}.{last}`.
-        pattern: Option<String>,
-        /// Whether the domain takes mail for every address.
-        accept_all: Option<bool>,
-        /// Whether the domain gives out throw-away addresses.
-        disposable: Option<bool>,
-        /// Whether the domain is a web mailer's.
-        webmail: Option<bool>,
-        /// What the organization is about.
-        keywords: Vec<String>,
-        /// The domain's rank.
-        ranking: Option<u64>,
-        /// How many organizations are similar.
-        total_similar: Option<u64>,
+        pub company_type: Option<String>,
+        /// The revenue. No public sample has a value.
+        pub revenue: Option<String>,
+        /// The pattern of the addresses, such as `{first}.{last}`.
+        pub pattern: Option<String>,
+        /// Whether the domain accepts mail to every address.
+        pub accept_all: Option<bool>,
+        /// Whether the domain gives out disposable addresses.
+        pub disposable: Option<bool>,
+        /// Whether the domain belongs to a webmail service.
+        pub webmail: Option<bool>,
+        /// Keywords about the organization, such as `payments`.
+        pub keywords: Vec<String>,
+        /// The rank of the domain, such as `1500`. The ranking is not documented.
+        pub ranking: Option<u64>,
+        /// The number of similar organizations, such as `10`.
+        pub total_similar: Option<u64>,
         /// The domain's registration.
-        whois: Option<Whois>,
-        /// When this was brought up to date.
-        last_updated: Option<String>,
-        /// The postal code. Since 2023 it is part of the location.
-        postal_code: Option<String>,
-        /// The number of employees. Sent until 2021.
-        employee_count: Option<u64>,
-        /// The domain's score. Sent until 2021.
-        domain_score: Option<f64>,
+        pub whois: Option<Whois>,
+        /// When the data was updated, such as `2023-10-14T15:02:33+02:00`.
+        pub last_updated: Option<String>,
+        /// The postal code, such as `94107`, in older samples. Newer ones have it in `location`.
+        pub postal_code: Option<String>,
+        /// The number of employees, such as `4000`, in older samples.
+        pub employee_count: Option<u64>,
+        /// The domain's score, such as `90`, in older samples.
+        pub domain_score: Option<f64>,
     }
 }
 
 payload! {
-    /// A postal address. Wrong values occur.
+    /// A postal address. Tomba's data is sometimes wrong here.
     pub struct Location {
-        /// The country's code.
-        country: Option<String>,
-        /// The city.
-        city: Option<String>,
-        /// The state.
-        state: Option<String>,
-        /// The street and number.
-        street_address: Option<String>,
-        /// The postal code.
-        postal_code: Option<String>,
+        /// The country as a code, such as `US`.
+        pub country: Option<String>,
+        /// The city, such as `San Francisco`.
+        pub city: Option<String>,
+        /// The state, such as `California`.
+        pub state: Option<String>,
+        /// The street and number, such as `510 Townsend Street`.
+        pub street_address: Option<String>,
+        /// The postal code, such as `94107`.
+        pub postal_code: Option<String>,
     }
 }
 
 payload! {
     /// Profiles in social networks.
     pub struct SocialLinks {
-        /// The Twitter profile.
-        twitter_url: Option<String>,
-        /// The Facebook profile.
-        facebook_url: Option<String>,
-        /// The LinkedIn profile.
-        linkedin_url: Option<String>,
+        /// The Twitter profile, such as `https://twitter.com/example`.
+        pub twitter_url: Option<String>,
+        /// The Facebook profile, such as `https://www.facebook.com/example`.
+        pub facebook_url: Option<String>,
+        /// The LinkedIn profile, such as `https://www.linkedin.com/company/example`.
+        pub linkedin_url: Option<String>,
     }
 }
 
 payload! {
-    /// An address at a domain.
+    /// An e-mail address at a domain, with the person behind it.
     pub struct FoundEmail {
-        /// The address.
-        email: Option<String>,
-        /// The first name.
-        first_name: Option<String>,
-        /// The last name.
-        last_name: Option<String>,
-        /// The full name.
-        full_name: Option<String>,
-        /// The gender.
-        gender: Option<String>,
-        /// The phone number, or whether one is known.
-        phone_number: Option<PhoneNumber>,
-        /// `generic` or `personal`, as documented; any text.
-        kind = "type": Option<String>,
-        /// The country's code.
-        country: Option<String>,
-        /// The position within the organization.
-        position: Option<String>,
-        /// The department.
-        department: Option<String>,
-        /// The seniority.
-        seniority: Option<String>,
-        /// The Twitter profile.
-        twitter: Option<String>,
-        /// The LinkedIn profile.
-        linkedin: Option<String>,
-        /// How deliverable the address is, of 0 to 100.
-        score: Option<f64>,
+        /// The e-mail address, such as `ann.lee@example.com`.
+        pub email: Option<String>,
+        /// The person's first name, such as `Ann`.
+        pub first_name: Option<String>,
+        /// The person's last name, such as `Lee`.
+        pub last_name: Option<String>,
+        /// The person's full name, such as `Ann Lee`.
+        pub full_name: Option<String>,
+        /// The person's gender, such as `female`.
+        pub gender: Option<String>,
+        /// The person's phone number, or whether Tomba knows one.
+        pub phone_number: Option<PhoneNumber>,
+        /// The kind of address. Documented are `generic` and `personal`; any text is possible.
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
+        /// The person's country as a code, such as `US`.
+        pub country: Option<String>,
+        /// The person's position, such as `Financial Crimes Analyst`.
+        pub position: Option<String>,
+        /// The person's department, such as `finance`.
+        pub department: Option<String>,
+        /// The person's seniority, such as `senior`.
+        pub seniority: Option<String>,
+        /// The person's Twitter profile, such as `https://twitter.com/annlee`.
+        pub twitter: Option<String>,
+        /// The person's LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
+        pub linkedin: Option<String>,
+        /// How likely mail to the address arrives, such as `55` of 100.
+        pub score: Option<f64>,
         /// The last verification of the address.
-        verification: Option<Verification>,
-        /// Where the address was found.
-        sources: Vec<Source>,
-        /// Whether the domain takes mail for every address. Sent until 2021.
-        accept_all: Option<bool>,
-        /// The pattern of the address. Sent until 2021.
-        pattern: Option<String>,
-        /// When this was brought up to date. Sent until 2021.
-        last_updated: Option<String>,
+        pub verification: Option<Verification>,
+        /// The pages on which the address was found.
+        pub sources: Vec<Source>,
+        /// Whether the domain accepts mail to every address, in older samples.
+        pub accept_all: Option<bool>,
+        /// The pattern of the address, such as `{first}`, in older samples.
+        pub pattern: Option<String>,
+        /// When the data was updated, such as `2021-03-27 19:37:03`, in older samples.
+        pub last_updated: Option<String>,
     }
 }
 
 payload! {
-    /// Which page of a search it is.
+    /// The position of a page among all pages of a search.
     pub struct Meta {
-        /// How many addresses there are.
-        total: Option<u64>,
-        /// How many a page holds.
-        page_size = "pageSize": Option<u64>,
-        /// The page's number, counted from 0 or from 1.
-        current: Option<u64>,
-        /// How many pages there are.
-        total_pages: Option<u64>,
-        /// What was searched for.
-        params: Option<SearchParams>,
+        /// The number of addresses, such as `2079`.
+        pub total: Option<u64>,
+        /// The number of addresses on a page, such as `10`.
+        #[serde(rename = "pageSize")]
+        pub page_size: Option<u64>,
+        /// The number of the page, such as `1`. Both 0 and 1 occur for the first page.
+        pub current: Option<u64>,
+        /// The number of pages, such as `207`.
+        pub total_pages: Option<u64>,
+        /// The parameters of the search.
+        pub params: Option<SearchParams>,
     }
 }
 
 payload! {
-    /// What was searched for.
+    /// The parameters of a search.
     pub struct SearchParams {
-        /// The domain.
-        domain: Option<String>,
-        /// The page's number.
-        page: Option<u64>,
-        /// How many a page holds.
-        limit: Option<u64>,
-        /// The department.
-        department: Option<String>,
-        /// The kind of address, such as `all`.
-        kind = "type": Option<String>,
+        /// The domain that was searched, such as `example.com`.
+        pub domain: Option<String>,
+        /// The number of the page, such as `1`.
+        pub page: Option<u64>,
+        /// The number of addresses on a page, such as `10`.
+        pub limit: Option<u64>,
+        /// The department that was searched for, such as `finance`.
+        pub department: Option<String>,
+        /// The kind of address that was searched for, such as `all`.
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
     }
 }
 
 impl DomainSearch {
-    /// The organization.
+    /// Returns the organization.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
+        let organization = self.organization.as_ref()?;
         Lead {
-            company: self.organization.organization.clone(),
-            phone: self.organization.phone_number.clone(),
-            website: self.organization.website_url.clone(),
+            company: organization.organization.clone(),
+            phone: organization.phone_number.clone(),
+            website: organization.website_url.clone(),
             ..Lead::default()
         }
         .tidy()
     }
+}
+
+impl Data for DomainSearch {
+    const NAME: &'static str = "domain-search";
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+
+    fn read_body<'de, D: Deserializer<'de>>(body: D) -> Result<Self, D::Error> {
+        let SearchBody { data, meta, .. } = SearchBody::deserialize(body)?;
+        Ok(Self { meta, ..data })
+    }
+
+    fn write_body<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SearchBodyRef {
+            data: SearchDataRef {
+                organization: self.organization.as_ref(),
+                emails: &self.emails,
+            },
+            meta: self.meta.as_ref(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The body of a search, which has the page beside the data.
+#[derive(Deserialize)]
+struct SearchBody {
+    #[serde(with = "Lenient")]
+    data: DomainSearch,
+    #[serde(default, with = "Lenient")]
+    meta: Option<Meta>,
+    #[serde(default, rename = "errors")]
+    _errors: IgnoredAny,
+}
+
+/// The body of a search, borrowed.
+#[derive(Serialize)]
+struct SearchBodyRef<'a> {
+    data: SearchDataRef<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a Meta>,
+}
+
+/// A search without its page.
+#[derive(Serialize)]
+struct SearchDataRef<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a Organization>,
+    emails: &'a [FoundEmail],
 }

@@ -2,80 +2,87 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::body::Data;
 use super::{Source, Whois};
 use crate::lead::Lead;
 
 payload! {
-    /// Whether mail to an address arrives.
+    /// The verification of an e-mail address.
     pub struct EmailVerifier {
-        @required {
-            /// The address, and what was found out about it.
-            email: VerifiedEmail,
-        }
-        /// Where the address was found.
-        sources: Vec<Source>,
+        /// The address with the result of its verification.
+        pub email: VerifiedEmail,
+        /// The pages on which the address was found.
+        pub sources: Vec<Source>,
     }
 }
 
 payload! {
-    /// An address, and what was found out about it.
+    /// An e-mail address with the result of its verification.
     pub struct VerifiedEmail {
-        /// The address.
-        email: Option<String>,
-        /// `deliverable`, `undeliverable` or `risky`, as documented; any text.
-        result: Option<String>,
-        /// `valid`, `invalid`, `accept_all`, `webmail`, `disposable` or `unknown`, as documented; any
-        /// text.
-        status: Option<String>,
-        /// How deliverable the address is, of 0 to 100.
-        score: Option<f64>,
-        /// Whether the domain has MX records. Sent until 2024.
-        mx_records: Option<bool>,
-        /// The domain's MX records. Sent since 2025.
-        mx: Option<MxRecords>,
-        /// Whether the MX records are right. Sent since 2025.
-        mx_check: Option<bool>,
-        /// Who runs the mail server. Sent since 2025.
-        smtp_provider: Option<String>,
-        /// Whether the mail server answers.
-        smtp_server: Option<bool>,
-        /// Whether the mail server takes mail for the address.
-        smtp_check: Option<bool>,
-        /// Whether the mail server takes mail for every address.
-        accept_all: Option<bool>,
-        /// Whether the mail server delays unknown senders. Sent since 2025.
-        greylisted: Option<bool>,
-        /// Whether the mail server blocks.
-        block: Option<bool>,
-        /// Whether the address looks made up.
-        gibberish: Option<bool>,
-        /// Whether the domain gives out throw-away addresses.
-        disposable: Option<bool>,
-        /// Whether the domain is a web mailer's.
-        webmail: Option<bool>,
+        /// The e-mail address, such as `ann.lee@example.com`.
+        pub email: Option<String>,
+        /// The result. Documented are `deliverable`, `undeliverable` and `risky`; any text is possible.
+        pub result: Option<String>,
+        /// The status. Documented are `valid`, `invalid`, `accept_all`, `webmail`, `disposable` and
+        /// `unknown`; any text is possible.
+        pub status: Option<String>,
+        /// How likely mail to the address arrives, such as `99` of 100.
+        pub score: Option<f64>,
+        /// Whether the domain has MX records, in older samples.
+        pub mx_records: Option<bool>,
+        /// The domain's MX records, in newer samples.
+        pub mx: Option<MxRecords>,
+        /// Whether the MX records are valid, in newer samples.
+        pub mx_check: Option<bool>,
+        /// The operator of the mail server, such as `Google Workspace`, in newer samples.
+        pub smtp_provider: Option<String>,
+        /// Whether the mail server responds.
+        pub smtp_server: Option<bool>,
+        /// Whether the mail server accepts mail to the address.
+        pub smtp_check: Option<bool>,
+        /// Whether the mail server accepts mail to every address.
+        pub accept_all: Option<bool>,
+        /// Whether the mail server delays mail from unknown senders, in newer samples.
+        pub greylisted: Option<bool>,
+        /// Not explained by Tomba. The documented sample of a deliverable address has `true`.
+        pub block: Option<bool>,
+        /// Whether the address looks like random letters.
+        pub gibberish: Option<bool>,
+        /// Whether the domain gives out disposable addresses.
+        pub disposable: Option<bool>,
+        /// Whether the domain belongs to a webmail service.
+        pub webmail: Option<bool>,
         /// Whether the address is well-formed.
-        regex: Option<bool>,
+        pub regex: Option<bool>,
         /// The domain's registration.
-        whois: Option<Whois>,
+        pub whois: Option<Whois>,
     }
 }
 
 payload! {
     /// The MX records of a domain.
     pub struct MxRecords {
-        /// The names of the mail servers.
-        records: Vec<String>,
+        /// The names of the mail servers, such as `mx1.example.net`.
+        pub records: Vec<String>,
     }
 }
 
 impl EmailVerifier {
-    /// The person behind the address.
+    /// Returns the person behind the address, of whom nothing else is known.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         Lead {
             email: self.email.email.clone(),
             ..Lead::default()
         }
         .tidy()
+    }
+}
+
+impl Data for EmailVerifier {
+    const NAME: &'static str = "email-verifier";
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
     }
 }

@@ -1,43 +1,47 @@
-//! A lead that was saved.
+//! The event `save_lead`.
 
 use alloc::string::String;
 
+use serde::{Deserializer, Serializer};
+
+use super::Tomba;
+use super::body::Data;
 use crate::lead::Lead;
+use crate::provider::Event;
+use crate::read::lenient;
 
 payload! {
-    /// A lead that a user saved or changed: the data of Tomba's `save_lead`.
+    /// A lead that a user of Tomba saved or changed, which is the event `save_lead`.
     pub struct SaveLead {
-        @required {
-            /// The e-mail address. The key must be there; its value may be empty or null.
-            email: Option<String>,
-        }
-        /// The company's name.
-        company: Option<String>,
-        /// The first name.
-        first_name: Option<String>,
-        /// The last name.
-        last_name: Option<String>,
-        /// The phone number.
-        phone: Option<String>,
-        /// The website.
-        website: Option<String>,
-        /// The position within the company.
-        position: Option<String>,
-        /// The Twitter profile.
-        twitter: Option<String>,
-        /// The LinkedIn profile.
-        linkedin: Option<String>,
+        /// The e-mail address, such as `ann.lee@example.com`.
+        pub email: Option<String>,
+        /// The company's name, such as `Example`.
+        pub company: Option<String>,
+        /// The first name, such as `Ann`.
+        pub first_name: Option<String>,
+        /// The last name, such as `Lee`.
+        pub last_name: Option<String>,
+        /// The phone number, such as `+1-555-0123`.
+        pub phone: Option<String>,
+        /// The website, such as `example.com`.
+        pub website: Option<String>,
+        /// The position within the company, such as `founder`.
+        pub position: Option<String>,
+        /// The Twitter profile, such as `https://twitter.com/annlee`.
+        pub twitter: Option<String>,
+        /// The LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
+        pub linkedin: Option<String>,
         /// The user's notes.
-        notes: Option<String>,
-        /// The score.
-        score: Option<f64>,
+        pub notes: Option<String>,
+        /// Tomba's score of the lead, such as `71`.
+        pub score: Option<f64>,
     }
 }
 
 impl SaveLead {
-    /// The person.
+    /// Returns the person who was saved.
     #[must_use]
-    pub fn lead(&self) -> Lead {
+    pub fn lead(&self) -> Option<Lead> {
         Lead {
             email: self.email.clone(),
             first_name: self.first_name.clone(),
@@ -50,5 +54,39 @@ impl SaveLead {
             ..Lead::default()
         }
         .tidy()
+    }
+}
+
+impl Data for SaveLead {
+    const NAME: &'static str = "save_lead";
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+}
+
+impl Event for SaveLead {
+    type Provider = Tomba;
+
+    const NAMES: &'static [&'static str] = &[<Self as Data>::NAME];
+
+    fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
+        Data::read_body(body)
+    }
+
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.write_body(serializer)
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        <Self as lenient::Lenient>::is_documented_key(key)
     }
 }

@@ -1,161 +1,97 @@
-//! Recognises a body by its shape, where the route doesn't tell.
+//! The shape of a body, by which its event is recognized.
 
 use alloc::{collections::BTreeMap, string::String};
+use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
+use super::body::Data;
 use super::{
-    AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
-    PhoneValidator, SaveLead, Tomba,
+    AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator, SaveLead,
 };
-use crate::lead::Lead;
-use crate::provider::Event;
-use crate::read::lenient::{is_none, larger};
-use crate::read::raw_json::RawJson;
+use crate::read::lenient::{first_element, is_none};
+
+/// The name of a look-up's body that has an error.
+pub(super) const FAILED: &str = "error";
+
+/// The name of a look-up's body that has no data.
+pub(super) const NOT_FOUND: &str = "not-found";
 
 /// The name of a body that has the shape of no event.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
-macro_rules! shapes {
-    ($($(#[$meta:meta])* $variant:ident($payload:ident),)*) => {
-        /// A body of Tomba's, recognised by its shape.
-        ///
-        /// It is a fallback, and guesses: phone-finder and phone-validator look alike where the
-        /// former leaves out what was looked up, and so do email-finder and author-finder without
-        /// an article. Where each look-up has a route of its own, read its type with
-        /// [`Delivery::read_as`](crate::Delivery::read_as).
-        #[derive(Clone, Debug, PartialEq)]
-        #[non_exhaustive]
-        pub enum TombaEvent {
-            $($(#[$meta])* $variant($payload),)*
-            /// A body of another shape, such as that of a look-up that found nothing.
-            Unknown(RawJson),
-        }
-
-        impl Event for TombaEvent {
-            type Provider = Tomba;
-
-            const NAMES: &'static [&'static str] = &[$($payload::NAME),*];
-
-            const ELEMENT_SIZES: (usize, usize) = {
-                let sizes = (0, 0);
-                $(let sizes = larger(sizes, <$payload as Event>::ELEMENT_SIZES);)*
-                sizes
-            };
-
-            fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
-                match name {
-                    $($payload::NAME => Event::read(name, body).map(Self::$variant),)*
-                    _ => RawJson::deserialize(body).map(Self::Unknown),
-                }
-            }
-
-            fn name(&self) -> &str {
-                match self {
-                    $(Self::$variant(_) => $payload::NAME,)*
-                    Self::Unknown(_) => UNKNOWN,
-                }
-            }
-
-            fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
-                Shape::deserialize(body).map(|shape| shape.name())
-            }
-
-            fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(Self::$variant(event) => event.write(serializer),)*
-                    Self::Unknown(body) => body.serialize(serializer),
-                }
-            }
-
-            fn lead(&self) -> Option<Lead> {
-                match self {
-                    $(Self::$variant(event) => Event::lead(event),)*
-                    Self::Unknown(_) => None,
-                }
-            }
-
-            fn is_documented_key(key: &str) -> bool {
-                $(<$payload as Event>::is_documented_key(key))||*
-            }
-        }
-
-        /// Writes the event's data, without the body around it.
-        impl Serialize for TombaEvent {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(Self::$variant(event) => event.serialize(serializer),)*
-                    Self::Unknown(body) => body.serialize(serializer),
-                }
-            }
-        }
-    };
-}
-
-shapes! {
-    /// A lead was saved or changed.
-    SaveLead(SaveLead),
-    /// The result of email-verifier.
-    EmailVerifier(EmailVerifier),
-    /// The result of email-finder.
-    EmailFinder(EmailFinder),
-    /// The result of domain-search.
-    DomainSearch(DomainSearch),
-    /// The result of author-finder.
-    AuthorFinder(AuthorFinder),
-    /// The result of phone-finder.
-    PhoneFinder(PhoneFinder),
-    /// The result of phone-validator.
-    PhoneValidator(PhoneValidator),
-    /// The error of a look-up.
-    Error(LookupError),
-}
-
-/// What of a body tells the shapes apart.
+/// The parts of a body that tell the events apart.
 #[derive(Deserialize)]
-struct Shape<'a> {
-    #[serde(default, with = "crate::read::lenient::Lenient")]
-    errors: Option<LookupError>,
-    #[serde(borrow)]
+pub(super) struct Shape<'a> {
+    #[serde(borrow, default, deserialize_with = "raw")]
+    errors: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "raw")]
     data: Option<&'a RawValue>,
-    /// Here only so that a second one is refused.
+    /// Is here only so that a duplicate is rejected.
     #[serde(default, rename = "meta")]
     _meta: IgnoredAny,
 }
 
+/// Keeps a value, null included, so that null and missing differ.
+fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
+
 impl Shape<'_> {
-    /// The name of the event that has this shape. The order matters: the first that fits is it.
-    fn name(&self) -> &'static str {
-        if self.errors.is_some() {
-            return LookupError::NAME;
+    /// Returns whether the body has an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors.is_some_and(has_value)
+    }
+
+    /// Returns whether there is a value in the body's data.
+    pub(super) fn has_data(&self) -> bool {
+        self.data.is_some_and(has_value)
+    }
+
+    /// Returns the name of the event that has this shape. The first test that holds decides.
+    pub(super) fn name(&self) -> &'static str {
+        if self.has_errors() {
+            return FAILED;
         }
-        let Some(data) = self.data.and_then(fields) else {
+        let Some(data) = self.data else {
             return UNKNOWN;
         };
-        let has = |keys: &[&str]| keys.iter().any(|key| data.contains_key(*key));
-        let is = |key, opening| {
-            data.get(key)
-                .is_some_and(|value| value.get().starts_with(opening))
+        if !has_value(data) {
+            return NOT_FOUND;
+        }
+        let is_list = data.get().starts_with('[');
+        let Some(data) = Fields::of(data) else {
+            return UNKNOWN;
         };
 
-        if has(&["organization"]) || is("emails", '[') {
+        if is_list {
+            // The option `full` of linkedin, which has no type here, makes a list, too.
+            if data.is_phone() {
+                PhoneFinder::NAME
+            } else {
+                UNKNOWN
+            }
+        } else if data.has("organization") || data.starts_with("emails", '[') {
             DomainSearch::NAME
-        } else if is("email", '{') {
+        } else if data.starts_with("email", '{') {
             EmailVerifier::NAME
-        } else if has(&["e164_format", "rfc3966_format"]) {
-            if has(&["email", "domain", "linkedin"]) {
+        } else if data.is_phone() {
+            if data.has("email") || data.has("domain") || data.has("linkedin") {
                 PhoneFinder::NAME
             } else {
                 PhoneValidator::NAME
             }
-        } else if has(&["website_url", "verification"]) {
-            if has(&["info"]) {
+        } else if data.has("website_url") || data.has("verification") {
+            if data.has("info") {
                 AuthorFinder::NAME
             } else {
                 EmailFinder::NAME
             }
-        } else if has(&["website", "notes"]) {
+        } else if data.has("website") || data.has("notes") {
             SaveLead::NAME
         } else {
             UNKNOWN
@@ -163,9 +99,97 @@ impl Shape<'_> {
     }
 }
 
-/// The members of an object but those that read as none; none if it is none.
-fn fields(json: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
-    fields.retain(|_, value| !is_none(value.get()));
-    Some(fields)
+/// The members of an object, without those that are null or PHP's `[]`.
+struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    /// Reads an object, or the first object of a list.
+    fn of(json: &'a RawValue) -> Option<Self> {
+        let json = if json.get().starts_with('[') {
+            first_element(json.get())?
+        } else {
+            json.get()
+        };
+        let mut fields: BTreeMap<_, &RawValue> = serde_json::from_str(json).ok()?;
+        fields.retain(|_, value| !is_none(value.get()));
+        Some(Self(fields))
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn starts_with(&self, key: &str, opening: char) -> bool {
+        let value = self.0.get(key);
+        value.is_some_and(|value| value.get().starts_with(opening))
+    }
+
+    fn is_phone(&self) -> bool {
+        self.has("e164_format") || self.has("rfc3966_format")
+    }
+}
+
+/// Returns whether JSON has a value in it: anything but null, empty texts, and lists and objects of
+/// nothing else.
+fn has_value(json: &RawValue) -> bool {
+    // What nests too deep to be looked through is a value.
+    serde_json::from_str(json.get()).map_or(true, |HasValue(has_value)| has_value)
+}
+
+struct HasValue(bool);
+
+impl<'de> Deserialize<'de> for HasValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ValueVisitor;
+
+        impl<'de> Visitor<'de> for ValueVisitor {
+            type Value = HasValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<HasValue, E> {
+                Ok(HasValue(false))
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<HasValue, E> {
+                Ok(HasValue(true))
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<HasValue, E> {
+                Ok(HasValue(true))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<HasValue, E> {
+                Ok(HasValue(true))
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<HasValue, E> {
+                Ok(HasValue(true))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<HasValue, E> {
+                Ok(HasValue(!text.is_empty()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<HasValue, A::Error> {
+                let mut any = false;
+                while let Some(HasValue(has_value)) = seq.next_element()? {
+                    any |= has_value;
+                }
+                Ok(HasValue(any))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HasValue, A::Error> {
+                let mut any = false;
+                while let Some((IgnoredAny, HasValue(has_value))) = map.next_entry()? {
+                    any |= has_value;
+                }
+                Ok(HasValue(any))
+            }
+        }
+
+        deserializer.deserialize_any(ValueVisitor)
+    }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use crate::support::{Sample, read, read_as, sample, samples};
+use crate::support::{Sample, found, read, read_as, sample, samples};
 use chrono::{DateTime, Utc};
 use leadhook::{
     Delivery, Envelope, Event, Grader, Graphoid, Lead, ScoreApp,
@@ -10,7 +10,7 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneNumber, PhoneValidator, SaveLead, TombaEvent,
     },
 };
@@ -138,10 +138,17 @@ fn scoreapp_samples() {
 
 /// Checks that a sample is read the same by its own type and by its shape.
 #[track_caller]
-fn is<E: Event + Clone + Debug + PartialEq>(sample: &Sample, wrap: impl Fn(E) -> TombaEvent) {
-    let envelope = keeps_everything::<E>(sample);
+fn is<T>(sample: &Sample, wrap: impl Fn(T) -> TombaEvent)
+where
+    T: Clone + Debug + PartialEq,
+    LookupResult<T>: Event,
+{
+    let envelope = keeps_everything::<LookupResult<T>>(sample);
     let recognized = keeps_everything::<TombaEvent>(sample);
-    assert_eq!(recognized.event, wrap(envelope.event.clone()));
+    let LookupResult::Found(found) = envelope.event.clone() else {
+        panic!("{} was not found", sample.path);
+    };
+    assert_eq!(recognized.event, wrap(found));
     assert_eq!(recognized.name(), envelope.name());
     assert_eq!(recognized.lead(), envelope.lead());
 }
@@ -152,7 +159,11 @@ fn tomba_samples() {
     assert_eq!(samples.len(), 18);
     for sample in &samples {
         match sample.path.strip_prefix("tomba/").unwrap() {
-            "save_lead_empty_docs_sample" => is(sample, TombaEvent::SaveLead),
+            "save_lead_empty_docs_sample" => {
+                let saved = keeps_everything::<SaveLead>(sample);
+                let recognized = keeps_everything::<TombaEvent>(sample);
+                assert_eq!(recognized.event, TombaEvent::SaveLead(saved.event));
+            }
             "email_verifier_2023" | "email_verifier_2025" => is(sample, TombaEvent::EmailVerifier),
             "email_finder_2023" | "email_finder_zapier_nulls" => {
                 is(sample, TombaEvent::EmailFinder);
@@ -160,7 +171,7 @@ fn tomba_samples() {
             "author_finder_with_info" => is(sample, TombaEvent::AuthorFinder),
             "author_finder_2023" => {
                 // Without an article it looks as an email-finder's result does.
-                keeps_everything::<AuthorFinder>(sample);
+                keeps_everything::<LookupResult<AuthorFinder>>(sample);
                 is(sample, TombaEvent::EmailFinder);
             }
             "domain_search_2021" | "domain_search_2023" | "domain_search_2026_third_party" => {
@@ -170,9 +181,29 @@ fn tomba_samples() {
             "phone_validator_region" | "phone_validator_zapier_shape" => {
                 is(sample, TombaEvent::PhoneValidator);
             }
-            "error_body_rest" => is(sample, TombaEvent::Error),
+            "error_body_rest" => {
+                let failed = keeps_everything::<LookupResult<EmailFinder>>(sample);
+                let recognized = keeps_everything::<TombaEvent>(sample);
+                let LookupResult::Failed(error) = failed.event else {
+                    panic!("it did not fail");
+                };
+                assert_eq!(recognized.event, TombaEvent::Failed(error));
+            }
+            "data_null" | "data_empty_object" => {
+                for event in [
+                    read_as::<LookupResult<EmailVerifier>>(sample.body.clone())
+                        .unwrap()
+                        .event
+                        .found()
+                        .is_none(),
+                    read_as::<TombaEvent>(sample.body.clone()).unwrap().event
+                        == TombaEvent::NotFound,
+                ] {
+                    assert!(event, "{}", sample.path);
+                }
+            }
             // The shapes of no event that is documented to come by a webhook.
-            "data_null" | "data_empty_object" | "linkedin_finder_zapier" => {
+            "linkedin_finder_zapier" => {
                 let envelope = keeps_everything::<TombaEvent>(sample);
                 let TombaEvent::Unknown(raw) = envelope.event else {
                     panic!("{} was recognized", sample.path);
@@ -355,30 +386,34 @@ fn numbers_and_lists_of_scoreapp_and_tomba_are_typed() {
     assert_eq!(quiz.answers_to("Question 4").count(), 0);
     assert!(quiz.category_score("Category 3").is_none());
 
-    let search: DomainSearch = read_as(sample("tomba/domain_search_2021")).unwrap().event;
+    let search: DomainSearch = found(sample("tomba/domain_search_2021"));
     assert_eq!(search.emails.len(), 3);
     let meta = search.meta.unwrap();
     assert_eq!(
         (meta.total, meta.page_size, meta.current, meta.total_pages),
         (Some(11), Some(10), Some(0), Some(2))
     );
-    let search: DomainSearch = read_as(sample("tomba/domain_search_2023")).unwrap().event;
+    let search: DomainSearch = found(sample("tomba/domain_search_2023"));
     assert_eq!(
         search.emails[0].phone_number,
         Some(PhoneNumber::IsKnown(false))
     );
-    let phone: PhoneFinder = read_as(sample("tomba/phone_finder_2023")).unwrap().event;
-    assert_eq!(phone.timezones, ["America/Adak"]);
-    let error: LookupError = read_as(sample("tomba/error_body_rest")).unwrap().event;
+    let phone: PhoneFinder = found(sample("tomba/phone_finder_2023"));
+    assert_eq!(phone.phones()[0].timezones, ["America/Adak"]);
+    let LookupResult::Failed(error) =
+        read_as::<LookupResult<EmailFinder>>(sample("tomba/error_body_rest"))
+            .unwrap()
+            .event
+    else {
+        panic!()
+    };
     assert_eq!(
         (error.kind.as_deref(), error.code),
         (Some("invalid_request"), Some(404))
     );
-    let verified: EmailVerifier = read_as(sample("tomba/email_verifier_2025")).unwrap().event;
+    let verified: EmailVerifier = found(sample("tomba/email_verifier_2025"));
     assert_eq!(verified.email.mx.unwrap().records.len(), 2);
-    let phone: PhoneValidator = read_as(sample("tomba/phone_validator_region"))
-        .unwrap()
-        .event;
+    let phone: PhoneValidator = found(sample("tomba/phone_validator_region"));
     assert_eq!(phone.region.unwrap().code.as_deref(), Some("US"));
 }
 
@@ -480,7 +515,7 @@ fn leads_of_all_senders_are_in_the_same_words() {
         json!({"phone": "+15551234567"})
     );
     assert!(
-        read_as::<LookupError>(sample("tomba/error_body_rest"))
+        read_as::<LookupResult<EmailFinder>>(sample("tomba/error_body_rest"))
             .unwrap()
             .lead()
             .is_none()
@@ -492,7 +527,7 @@ fn leads_of_all_senders_are_in_the_same_words() {
             .is_none()
     );
     assert!(
-        read_as::<EmailFinder>(sample("tomba/email_finder_2023"))
+        read_as::<LookupResult<EmailFinder>>(sample("tomba/email_finder_2023"))
             .unwrap()
             .lead()
             .is_some()

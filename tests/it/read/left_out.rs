@@ -7,7 +7,7 @@ use leadhook::{
     grader::GraderEvent,
     graphoid::{GraphoidEvent, SalesLead},
     scoreapp::{QuizSubmission, ScoreAppEvent},
-    tomba::DomainSearch,
+    tomba::{DomainSearch, LookupResult},
 };
 
 fn won(lead: &str) -> SalesLead {
@@ -79,7 +79,8 @@ fn an_optional_value_in_an_unexpected_form_is_left_out_alone() {
         let body = format!(
             r#"{{"data":{{"organization":{{"founded":2010}}}},"meta":{{"total":{count},"current":1}}}}"#
         );
-        let search: DomainSearch = read_as(body).unwrap().event;
+        let search = read_as::<LookupResult<DomainSearch>>(body).unwrap();
+        let search = search.event.found().unwrap();
         let meta = search.meta.unwrap();
         assert_eq!((meta.total, meta.current), (None, Some(1)), "{count}");
     }
@@ -233,7 +234,8 @@ fn half_an_emoji_is_one_replacement_character() {
     assert_eq!((envelope.id, envelope.timestamp), (None, None));
     let body =
         r#"{"data":{"organization":{"organization":"\ud83d"},"emails":[{"email":"\ud83d"}]}}"#;
-    let search: DomainSearch = read_as(body).unwrap().event;
+    let search = read_as::<LookupResult<DomainSearch>>(body).unwrap();
+    let search = search.event.found().unwrap();
     assert_eq!(search.emails[0].email.as_deref(), Some("\u{fffd}"));
 }
 

@@ -7,8 +7,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::{QuizSubmission, ScoreAppEvent},
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        TombaEvent,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, TombaEvent,
     },
 };
 
@@ -79,20 +79,35 @@ fn lists_of_every_type_stay_within_the_bound() {
         r#"{"event_name":"QUIZ_FINISHED","data":{"id":1,"quiz_questions":[{"answers":[@]}]}}"#;
     fill::<ScoreAppEvent>(nested, &["{}", "null", "7"]);
 
-    fill::<DomainSearch>(r#"{"data":{"organization":{},"emails":[@]}}"#, OBJECTS);
-    fill::<DomainSearch>(r#"{"data":{"organization":{"keywords":[@]}}}"#, SCALARS);
-    fill::<DomainSearch>(
-        r#"{"data":{"organization":{},"emails":[{"sources":[@]}]}}"#,
+    fill::<LookupResult<DomainSearch>>(
+        r#"{"data":{"organization":{"founded":1},"emails":[@]}}"#,
         OBJECTS,
     );
-    fill::<TombaEvent>(r#"{"data":{"organization":{},"emails":[@]}}"#, OBJECTS);
-    fill::<TombaEvent>(r#"{"data":{"email":{},"sources":[@]}}"#, &["{}"]);
-    fill::<EmailVerifier>(r#"{"data":{"email":{},"sources":[@]}}"#, OBJECTS);
-    fill::<EmailVerifier>(r#"{"data":{"email":{"mx":{"records":[@]}}}}"#, SCALARS);
-    fill::<EmailFinder>(r#"{"data":{"email":"a@b.c","sources":[@]}}"#, &["{}", "7"]);
-    fill::<AuthorFinder>(r#"{"data":{"info":{"emails":[@]}}}"#, SCALARS);
-    fill::<PhoneFinder>(r#"{"data":{"timezones":[@]}}"#, SCALARS);
-    fill::<PhoneValidator>(r#"{"data":{"timezones":[@]}}"#, SCALARS);
+    fill::<LookupResult<DomainSearch>>(
+        r#"{"data":{"organization":{"founded":1,"keywords":[@]}}}"#,
+        SCALARS,
+    );
+    fill::<LookupResult<DomainSearch>>(
+        r#"{"data":{"organization":{"founded":1},"emails":[{"sources":[@]}]}}"#,
+        OBJECTS,
+    );
+    fill::<TombaEvent>(
+        r#"{"data":{"organization":{"founded":1},"emails":[@]}}"#,
+        OBJECTS,
+    );
+    fill::<TombaEvent>(r#"{"data":{"email":{"score":1},"sources":[@]}}"#, &["{}"]);
+    fill::<LookupResult<EmailVerifier>>(r#"{"data":{"email":{"score":1},"sources":[@]}}"#, OBJECTS);
+    fill::<LookupResult<EmailVerifier>>(
+        r#"{"data":{"email":{"score":1,"mx":{"records":[@]}}}}"#,
+        SCALARS,
+    );
+    fill::<LookupResult<EmailFinder>>(r#"{"data":{"email":"a@b.c","sources":[@]}}"#, &["{}", "7"]);
+    fill::<LookupResult<AuthorFinder>>(r#"{"data":{"info":{"url":"x","emails":[@]}}}"#, SCALARS);
+    fill::<LookupResult<PhoneFinder>>(r#"{"data":{"e164_format":"+1","timezones":[@]}}"#, SCALARS);
+    fill::<LookupResult<PhoneValidator>>(
+        r#"{"data":{"e164_format":"+1","timezones":[@]}}"#,
+        SCALARS,
+    );
 }
 
 #[test]
@@ -117,6 +132,8 @@ fn maps_stay_within_the_bound() {
         &members,
     );
     fill::<GraphoidEvent>(r#"{"event":"lead.lost","data":{@}}"#, &members);
+    fill::<LookupResult<PhoneFinder>>(r#"{"data":[{"e164_format":"+1"},@]}"#, OBJECTS);
+    fill::<TombaEvent>(r#"{"data":[{"e164_format":"+1"},@]}"#, OBJECTS);
     fill::<TombaEvent>(r#"{"data":{@}}"#, &members);
     fill::<TombaEvent>(r#"{"data":{},@}"#, &members);
 }
@@ -186,12 +203,11 @@ fn a_list_over_the_budget_is_left_out_and_unread() {
         r#"{{"data":{{"organization":{{"organization":"Acme"}},"emails":[{}]}}}}"#,
         vec!["{}"; 100_000].join(",")
     );
-    let envelope = read_as::<DomainSearch>(body.clone()).unwrap();
-    assert_eq!(
-        envelope.event.organization.organization.as_deref(),
-        Some("Acme")
-    );
-    assert!(envelope.event.emails.is_empty());
+    let envelope = read_as::<LookupResult<DomainSearch>>(body.clone()).unwrap();
     let delivery = Delivery::from_storage(body);
     assert_eq!(delivery.unread(&envelope).paths(), ["data.emails"]);
+    let search = envelope.event.found().unwrap();
+    let organization = search.organization.unwrap();
+    assert_eq!(organization.organization.as_deref(), Some("Acme"));
+    assert!(search.emails.is_empty());
 }

@@ -9,7 +9,7 @@ use leadhook::{
     Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Secret, SignatureFormat,
     SignedProvider, Signer, Tomba, VerifyError,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneValidator, SaveLead,
     },
 };
@@ -49,13 +49,12 @@ fn receive_from_all(body: &[u8]) {
         assert!(read::<Tomba>(written).is_ok(), "{envelope:?}");
     }
     let _ = delivery.read_as::<SaveLead>();
-    let _ = delivery.read_as::<EmailVerifier>();
-    let _ = delivery.read_as::<EmailFinder>();
-    let _ = delivery.read_as::<AuthorFinder>();
-    let _ = delivery.read_as::<DomainSearch>();
-    let _ = delivery.read_as::<PhoneFinder>();
-    let _ = delivery.read_as::<PhoneValidator>();
-    let _ = delivery.read_as::<LookupError>();
+    let _ = delivery.read_as::<LookupResult<EmailVerifier>>();
+    let _ = delivery.read_as::<LookupResult<EmailFinder>>();
+    let _ = delivery.read_as::<LookupResult<AuthorFinder>>();
+    let _ = delivery.read_as::<LookupResult<DomainSearch>>();
+    let _ = delivery.read_as::<LookupResult<PhoneFinder>>();
+    let _ = delivery.read_as::<LookupResult<PhoneValidator>>();
     let _ = delivery.json::<serde_json::Value>();
 }
 
@@ -162,8 +161,8 @@ proptest! {
         let [first, second] = bodies("event_name", "QUIZ_FINISHED");
         prop_assert_eq!(read::<ScoreApp>(first).ok(), read::<ScoreApp>(second).ok());
         let [first, second] = [&data, &other].map(|data| format!(r#"{{"data":{data}}}"#));
-        prop_assert_eq!(read_as::<DomainSearch>(first.clone()).ok(), read_as::<DomainSearch>(second.clone()).ok());
-        prop_assert_eq!(read_as::<PhoneFinder>(first).ok(), read_as::<PhoneFinder>(second).ok());
+        prop_assert_eq!(read_as::<LookupResult<DomainSearch>>(first.clone()).ok(), read_as::<LookupResult<DomainSearch>>(second.clone()).ok());
+        prop_assert_eq!(read_as::<LookupResult<PhoneFinder>>(first).ok(), read_as::<LookupResult<PhoneFinder>>(second).ok());
     }
 
     #[test]

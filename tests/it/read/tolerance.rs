@@ -1,15 +1,15 @@
 //! What senders are known or suspected to write otherwise than documented, and is read all the same;
 //! and what is refused, with where.
 
-use crate::support::{read, read_as, sample};
+use crate::support::{found, read, read_as, sample};
 use leadhook::{
     Grader, Graphoid, ReadError, ScoreApp,
     grader::{FormData, GraderEvent, SubmissionEvent},
     graphoid::{GraphoidEvent, SalesLead},
     scoreapp::{QuizSubmission, ScoreAppEvent},
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneNumber, SaveLead,
-        TombaEvent,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneNumber, SaveLead, TombaEvent,
     },
 };
 use serde_json::{Value, json};
@@ -334,18 +334,20 @@ fn required_identities_are_required_and_their_place_is_told() {
         "data.id"
     );
     assert_eq!(
-        unknown_shape(read_as::<SaveLead>(r#"{"data":{"score":1}}"#)),
-        (Some("save-lead"), "data.email".into())
+        unknown_shape(read_as::<SaveLead>(r#"{"data":null}"#)),
+        (Some("save_lead"), "data".into())
     );
     assert_eq!(
-        unknown_shape(read_as::<EmailVerifier>(r#"{"data":{"email":"a@b.c"}}"#)).1,
+        unknown_shape(read_as::<LookupResult<EmailVerifier>>(
+            r#"{"data":{"email":"a@b.c"}}"#
+        ))
+        .1,
         "data.email"
     );
     assert_eq!(
-        unknown_shape(read_as::<DomainSearch>(r#"{"data":{}}"#)).1,
-        "data.organization"
+        unknown_shape(read_as::<LookupResult<PhoneFinder>>(r#"{"data":"x"}"#)).1,
+        "data"
     );
-    assert_eq!(unknown_shape(read_as::<PhoneFinder>("{}")).1, "data");
     assert!(read_as::<SaveLead>(r#"{"data":{"email":null}}"#).is_ok());
     assert!(read_as::<SaveLead>(r#"{"data":{"email":{}}}"#).is_ok());
     assert!(read_as::<SaveLead>(r#"{"data":{"email":""}}"#).is_ok());
@@ -455,7 +457,9 @@ fn what_is_no_envelope_is_told_apart() {
 #[test]
 fn a_boolean_in_a_form_is_no_contact() {
     let form = json!({"email": true, "phone": false, "url": 1});
-    let lead = scored(&json!({"submission": {"id": "1", "form_data": form}})).lead();
+    let lead = scored(&json!({"submission": {"id": "1", "form_data": form}}))
+        .lead()
+        .unwrap();
     assert_eq!((lead.email, lead.phone), (None, None));
     assert_eq!(lead.website.as_deref(), Some("1"));
 }
@@ -537,13 +541,13 @@ fn the_drift_of_tomba_is_read() {
         ("15550100", Some(PhoneNumber::Number("15550100".into()))),
     ] {
         let body = format!(
-            r#"{{"data":{{"email":null,"phone_number":{phone},"sources":null,"verification":null}}}}"#
+            r#"{{"data":{{"email":null,"website_url":"x","phone_number":{phone},"sources":null,"verification":null}}}}"#
         );
-        let found: EmailFinder = read_as(body).unwrap().event;
+        let found: EmailFinder = found(body);
         assert_eq!(found.phone_number, expected, "{phone}");
         assert!(found.sources.is_empty());
         let number = expected.as_ref().and_then(PhoneNumber::number);
-        assert_eq!(found.lead().phone.as_deref(), number);
+        assert_eq!(found.lead().and_then(|lead| lead.phone).as_deref(), number);
     }
     for (zones, expected) in [
         ("\"America/Adak\"", vec!["America/Adak"]),
@@ -555,10 +559,7 @@ fn the_drift_of_tomba_is_read() {
         ("[]", vec![]),
     ] {
         let body = format!(r#"{{"data":{{"e164_format":"+1","timezones":{zones}}}}}"#);
-        assert_eq!(
-            read_as::<PhoneFinder>(body).unwrap().event.timezones,
-            expected
-        );
+        assert_eq!(found::<PhoneFinder>(body).phones()[0].timezones, expected);
     }
     for date in [
         "2021-03-27 19:37:03",
@@ -566,7 +567,7 @@ fn the_drift_of_tomba_is_read() {
         "2023-10-14T15:02:33+02:00",
     ] {
         let body = json!({"data": {"email": {"whois": {"created_date": date}}, "sources": [null, {"extracted_on": date, "still_on_page": 1}]}});
-        let verified: EmailVerifier = read_as(body.to_string()).unwrap().event;
+        let verified: EmailVerifier = found(body.to_string());
         assert_eq!(verified.sources.len(), 1);
         assert_eq!(verified.sources[0].extracted_on.as_deref(), Some(date));
         assert_eq!(verified.sources[0].still_on_page, Some(true));
@@ -577,13 +578,16 @@ fn the_drift_of_tomba_is_read() {
     }
     for founded in [json!("2010"), json!(2010)] {
         let body = json!({"data": {"organization": {"founded": founded, "phone_number": "", "whois": []}, "emails": null}});
-        let search: DomainSearch = read_as(body.to_string()).unwrap().event;
-        assert_eq!(search.organization.founded.as_deref(), Some("2010"));
-        assert_eq!(search.lead().phone, None);
+        let search: DomainSearch = found(body.to_string());
+        assert_eq!(
+            search.organization.as_ref().unwrap().founded.as_deref(),
+            Some("2010")
+        );
+        assert_eq!(search.lead(), None);
     }
     for flag in [json!(true), json!(1), json!("1"), json!("true")] {
         let body = json!({"data": {"email": {"block": flag, "score": "99", "smtp_check": "0", "regex": ""}}});
-        let verified: EmailVerifier = read_as(body.to_string()).unwrap().event;
+        let verified: EmailVerifier = found(body.to_string());
         assert_eq!(
             (verified.email.block, verified.email.score),
             (Some(true), Some(99.0))
@@ -593,10 +597,8 @@ fn the_drift_of_tomba_is_read() {
             (Some(false), None)
         );
     }
-    let finder: AuthorFinder = read_as(r#"{"data":{"info":[],"email":null}}"#)
-        .unwrap()
-        .event;
-    assert_eq!((finder.info, finder.email), (None, None));
+    let finder: AuthorFinder = found(r#"{"data":{"info":[],"email":"a@b.c"}}"#);
+    assert_eq!(finder.info, None);
 }
 
 #[test]
@@ -632,14 +634,14 @@ fn a_bare_body_is_an_object_without_repeated_keys() {
         r#"{"data":{"email":{}},"data":{"email":{}}}"#,
         r#"{"meta":1,"data":{"email":{}},"m\u0065ta":2}"#,
     ] {
-        let read = read_as::<EmailVerifier>(body).map(drop);
+        let read = read_as::<LookupResult<EmailVerifier>>(body).map(drop);
         assert!(
             matches!(read, Err(ReadError::DuplicateKey { .. })),
             "{body}: {read:?}"
         );
     }
     for body in ["[{\"email\":{}}]", "[null,null,null]", "1", "null"] {
-        let read = read_as::<EmailVerifier>(body).map(drop);
+        let read = read_as::<LookupResult<EmailVerifier>>(body).map(drop);
         assert_eq!(read, Err(ReadError::NotAnObject), "{body}");
         let read = read_as::<TombaEvent>(body).map(drop);
         assert_eq!(read, Err(ReadError::NotAnObject), "{body}");
@@ -699,38 +701,45 @@ fn tombas_bodies_are_recognized_in_the_right_order() {
             json!({"data": {"email": "a@b.c", "website_url": "x", "website": "x"}}),
             "email-finder",
         ),
-        (json!({"data": {"verification": {}}}), "email-finder"),
+        (
+            json!({"data": {"verification": {"status": "x"}}}),
+            "email-finder",
+        ),
         (
             json!({"data": {"website_url": "x", "info": []}}),
             "email-finder",
         ),
         (
             json!({"data": {"email": "a@b.c", "website": ""}}),
-            "save-lead",
+            "save_lead",
         ),
         (
             json!({"data": {"email": "a@b.c", "notes": "x"}}),
-            "save-lead",
+            "save_lead",
         ),
         (
             json!({"data": {"email": "a@b.c", "website": null, "notes": null}}),
             "unknown",
         ),
         (
-            json!({"data": {"organization": null, "email": {}}}),
+            json!({"data": {"organization": null, "email": {"block": false}}}),
             "email-verifier",
         ),
         (json!({"data": {"email": "a@b.c"}}), "unknown"),
-        (json!({"data": {}}), "unknown"),
-        (json!({"data": null}), "unknown"),
+        (json!({"data": {}}), "not-found"),
+        (json!({"data": null}), "not-found"),
+        (
+            json!({"data": {"email": null, "sources": [{}]}}),
+            "not-found",
+        ),
         (json!({"data": "x"}), "unknown"),
         (json!({"other": {}}), "unknown"),
         (
-            json!({"errors": null, "data": {"email": {}}}),
+            json!({"errors": null, "data": {"email": {"block": false}}}),
             "email-verifier",
         ),
         (
-            json!({"errors": [], "data": {"email": {}}}),
+            json!({"errors": [], "data": {"email": {"block": false}}}),
             "email-verifier",
         ),
     ] {

@@ -1,0 +1,126 @@
+//! An event for bodies whose look-up the route doesn't tell.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::body::{Data, Failure, NoData, write_body};
+use super::shape::{self, Shape};
+use super::{
+    AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
+    PhoneValidator, SaveLead, Tomba,
+};
+use crate::lead::Lead;
+use crate::provider::Event;
+use crate::read::lenient;
+use crate::read::raw_json::RawJson;
+
+/// Declares [`TombaEvent`] from the table of payload types, each of which is a variant's name, too.
+macro_rules! tomba_event {
+    ($($(#[$meta:meta])* $payload:ident,)*) => {
+        /// A body of Tomba, recognized by its shape.
+        ///
+        /// Tomba's bodies don't say what they are, so this is a guess, for routes that receive more
+        /// than one kind. phone-finder and phone-validator look alike if the former leaves out what
+        /// was looked up, and so do email-finder and author-finder without an article. Give each
+        /// look-up a route of its own if you can, and read it as a
+        /// [`LookupResult`](super::LookupResult).
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum TombaEvent {
+            $($(#[$meta])* $payload($payload),)*
+            /// A look-up that found nothing.
+            NotFound,
+            /// A look-up that failed.
+            Failed(LookupError),
+            /// A body of another shape, whole.
+            Unknown(RawJson),
+        }
+
+        impl Event for TombaEvent {
+            type Provider = Tomba;
+
+            const NAMES: &'static [&'static str] =
+                &[$($payload::NAME,)* shape::NOT_FOUND, shape::FAILED];
+
+            const ELEMENT_SIZES: (usize, usize) = {
+                let sizes = (0, 0);
+                $(let sizes = lenient::larger(
+                    sizes,
+                    <$payload as lenient::Lenient>::ELEMENT_SIZES,
+                );)*
+                sizes
+            };
+
+            fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
+                match name {
+                    $($payload::NAME => Data::read_body(body).map(Self::$payload),)*
+                    shape::NOT_FOUND => NoData::deserialize(body).map(|_| Self::NotFound),
+                    shape::FAILED => Failure::deserialize(body).map(|body| Self::Failed(body.errors)),
+                    _ => RawJson::deserialize(body).map(Self::Unknown),
+                }
+            }
+
+            fn name(&self) -> &str {
+                match self {
+                    $(Self::$payload(_) => $payload::NAME,)*
+                    Self::NotFound => shape::NOT_FOUND,
+                    Self::Failed(_) => shape::FAILED,
+                    Self::Unknown(_) => shape::UNKNOWN,
+                }
+            }
+
+            fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
+                Shape::deserialize(body).map(|shape| shape.name())
+            }
+
+            fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$payload(data) => data.write_body(serializer),)*
+                    Self::NotFound => write_body("data", &(), serializer),
+                    Self::Failed(error) => write_body("errors", error, serializer),
+                    Self::Unknown(body) => body.serialize(serializer),
+                }
+            }
+
+            fn lead(&self) -> Option<Lead> {
+                match self {
+                    $(Self::$payload(data) => data.lead(),)*
+                    Self::NotFound | Self::Failed(_) | Self::Unknown(_) => None,
+                }
+            }
+
+            fn is_documented_key(key: &str) -> bool {
+                $(<$payload as lenient::Lenient>::is_documented_key(key) ||)*
+                <LookupError as lenient::Lenient>::is_documented_key(key)
+            }
+        }
+
+        /// Writes the event's data, without the body around it.
+        impl Serialize for TombaEvent {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$payload(data) => data.serialize(serializer),)*
+                    Self::NotFound => serializer.serialize_unit(),
+                    Self::Failed(error) => error.serialize(serializer),
+                    Self::Unknown(body) => body.serialize(serializer),
+                }
+            }
+        }
+    };
+}
+
+tomba_event! {
+    /// A lead was saved or changed.
+    SaveLead,
+    /// The result of email-verifier.
+    EmailVerifier,
+    /// The result of email-finder.
+    EmailFinder,
+    /// The result of domain-search.
+    DomainSearch,
+    /// The result of author-finder.
+    AuthorFinder,
+    /// The result of phone-finder.
+    PhoneFinder,
+    /// The result of phone-validator.
+    PhoneValidator,
+}

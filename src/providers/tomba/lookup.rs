@@ -1,0 +1,126 @@
+//! The result of a look-up.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Tomba;
+use super::body::{Data, Failure, NoData, write_body};
+use super::shape::{self, Shape};
+use crate::lead::Lead;
+use crate::provider::Event;
+use crate::read::lenient;
+
+/// The result of a look-up.
+///
+/// `T` is the payload type of the look-up. Tomba's bodies don't name the look-up, so each look-up
+/// needs a `webhook_url` and a route of its own, and the route decides `T`:
+///
+/// ```
+/// use leadhook::{
+///     Delivery, Tomba,
+///     tomba::{EmailFinder, LookupResult},
+/// };
+///
+/// let read = |body| Delivery::<Tomba>::from_storage(body).read_as::<LookupResult<EmailFinder>>();
+///
+/// match read(r#"{"data": {"email": "ann.lee@example.com", "score": 97}}"#)?.event {
+///     LookupResult::Found(found) => assert_eq!(found.score, Some(97.0)),
+///     other => panic!("{other:?}"),
+/// }
+/// assert_eq!(read(r#"{"data": null}"#)?.event, LookupResult::NotFound);
+/// # Ok::<(), leadhook::ReadError>(())
+/// ```
+///
+/// It serializes as the payload, null, or the error. An [`Envelope`](crate::Envelope) adds the body
+/// around it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum LookupResult<T> {
+    /// The look-up found something.
+    Found(T),
+    /// The look-up found nothing: the body has no data, or the data has no value in it.
+    ///
+    /// That Tomba sends such a body to a webhook is assumed. Its own tools expect it from the API.
+    NotFound,
+    /// The look-up failed.
+    ///
+    /// That Tomba sends errors to a webhook is assumed.
+    Failed(LookupError),
+}
+
+payload! {
+    /// Why a look-up failed, as Tomba's API responds.
+    pub struct LookupError {
+        /// The kind of error, such as `invalid_request`.
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
+        /// The error in words, such as `The bulk was not found`.
+        pub message: Option<String>,
+        /// The HTTP status, such as `404`.
+        pub code: Option<u64>,
+    }
+}
+
+impl<T> LookupResult<T> {
+    /// Returns what the look-up found, or `None` if it found nothing or failed.
+    #[must_use]
+    pub fn found(self) -> Option<T> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::NotFound | Self::Failed(_) => None,
+        }
+    }
+}
+
+impl<T: Data> Event for LookupResult<T> {
+    type Provider = Tomba;
+
+    const NAMES: &'static [&'static str] = &[T::NAME];
+    const ELEMENT_SIZES: (usize, usize) = T::ELEMENT_SIZES;
+
+    fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
+        match name {
+            shape::NOT_FOUND => NoData::deserialize(body).map(|_| Self::NotFound),
+            shape::FAILED => Failure::deserialize(body).map(|body| Self::Failed(body.errors)),
+            _ => T::read_body(body).map(Self::Found),
+        }
+    }
+
+    fn name(&self) -> &str {
+        T::NAME
+    }
+
+    /// Finds out whether the look-up failed or found nothing.
+    fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
+        let shape = Shape::deserialize(body)?;
+        Ok(if shape.has_errors() {
+            shape::FAILED
+        } else if shape.has_data() {
+            T::NAME
+        } else {
+            shape::NOT_FOUND
+        })
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Found(found) => found.write_body(serializer),
+            Self::NotFound => write_body("data", &(), serializer),
+            Self::Failed(error) => write_body("errors", error, serializer),
+        }
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        match self {
+            Self::Found(found) => found.lead(),
+            Self::NotFound | Self::Failed(_) => None,
+        }
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        <T as lenient::Lenient>::is_documented_key(key)
+            || <LookupError as lenient::Lenient>::is_documented_key(key)
+    }
+}
