@@ -183,7 +183,9 @@ fn an_event_whose_body_nobody_documents_keeps_raw_json_in_any_other_shape() {
             let written = serde_json::to_string(&envelope).unwrap();
             assert_eq!(read::<Graphoid>(written).unwrap(), envelope);
         }
-        let body = format!(r#"{{"event":"{name}","data":{{"lead":{{"id":1,"value":"much"}}}}}}"#);
+        let body = format!(
+            r#"{{"event":"{name}","data":{{"lead":{{"id":1,"name":"Acme","value":"much"}}}}}}"#
+        );
         let envelope = read::<Graphoid>(body).unwrap();
         assert!(
             envelope.event.is_known() && envelope.lead().is_some(),

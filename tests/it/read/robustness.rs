@@ -150,7 +150,7 @@ proptest! {
         // Half an emoji in a key of the data, which the strict pass can't read.
         let Some(members) = data.strip_prefix('{') else { return Ok(()) };
         let separator = if members == "}" { "" } else { "," };
-        let other = format!("{{\"\\ud83d\":0{separator}{members}");
+        let other = format!("{{\"\\ud83d\":null{separator}{members}");
         let bodies = |key: &str, name: &str| {
             [&data, &other].map(|data| format!(r#"{{"{key}":"{name}","data":{data}}}"#))
         };
@@ -160,9 +160,13 @@ proptest! {
         prop_assert_eq!(read::<Grader>(first).ok(), read::<Grader>(second).ok());
         let [first, second] = bodies("event_name", "QUIZ_FINISHED");
         prop_assert_eq!(read::<ScoreApp>(first).ok(), read::<ScoreApp>(second).ok());
-        let [first, second] = [&data, &other].map(|data| format!(r#"{{"data":{data}}}"#));
-        prop_assert_eq!(read_as::<LookupResult<DomainSearch>>(first.clone()).ok(), read_as::<LookupResult<DomainSearch>>(second.clone()).ok());
-        prop_assert_eq!(read_as::<LookupResult<PhoneFinder>>(first).ok(), read_as::<LookupResult<PhoneFinder>>(second).ok());
+        let [first, second] = [&data, &other].map(|data| {
+            format!(r#"{{"data":{{"website_url":"x","organization":{data},"emails":[{data}]}}}}"#)
+        });
+        prop_assert_eq!(
+            read_as::<LookupResult<DomainSearch>>(first).ok(),
+            read_as::<LookupResult<DomainSearch>>(second).ok()
+        );
     }
 
     #[test]

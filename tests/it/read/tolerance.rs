@@ -656,7 +656,7 @@ fn a_bare_body_is_an_object_without_repeated_keys() {
 fn tombas_bodies_are_recognized_in_the_right_order() {
     for (body, name) in [
         (json!({"errors": {}, "data": {"organization": {}}}), "error"),
-        (json!({"data": [{"e164_format": "+1"}]}), "unknown"),
+        (json!({"data": [{"e164_format": "+1"}]}), "phone-finder"),
         (
             json!({"data": {"organization": {}, "email": {}}}),
             "domain-search",
