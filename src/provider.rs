@@ -1,4 +1,4 @@
-//! What a provider is, and what an event is: the two traits that a sender implements.
+//! The traits for providers and their events.
 
 use core::time::Duration;
 
@@ -7,11 +7,11 @@ use serde::{Deserializer, Serialize};
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 
-/// A sender of webhooks: the facts about it that reading and recognising a delivery need.
+/// A provider of webhooks.
 ///
-/// The four senders of this crate implement it, and yours can. Implement [`SignedProvider`] or
-/// [`UnsignedProvider`] beside it, and the receiver, the extractors and the handling of repeats
-/// serve your sender, too.
+/// The four providers of this crate implement it. For a provider of your own, implement it together
+/// with [`SignedProvider`] or [`UnsignedProvider`]. Then the receiver, the extractors and
+/// deduplication work for your provider, too.
 ///
 /// ```
 /// use leadhook::{
@@ -75,17 +75,19 @@ use crate::lead::Lead;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Provider: Sized + 'static {
-    /// The provider's name in logs and keys, in lower case. It must not change once keys are stored.
+    /// The provider's name in logs and deduplication keys, in lower case, such as `graphoid`.
+    ///
+    /// If it changes, stored keys no longer match.
     const NAME: &'static str;
 
-    /// Where the event stands in a body.
+    /// Where the event is found in the body.
     const LAYOUT: Layout;
 
-    /// By what a repeated delivery is recognised. Defaults to the body.
+    /// How duplicate deliveries are detected. Defaults to [`DedupBy::Body`].
     const DEDUP_BY: DedupBy = DedupBy::Body;
 
-    /// How long after the first delivery of an event the sender may still repeat it. It is how long
-    /// a handled event is remembered. Defaults to 24 hours.
+    /// How long after the first delivery of an event the provider may still retry it, which is also
+    /// how long a handled event is remembered. Defaults to 24 hours.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Whether the provider signs its requests: [`Signed`] or [`Unsigned`].
@@ -93,14 +95,55 @@ pub trait Provider: Sized + 'static {
 
     /// The type that a delivery is read as by default.
     type Event: Event<Provider = Self>;
+
+    /// Returns whether two deliveries with this body are the same event. By default they are.
+    ///
+    /// It matters only where duplicates are detected by the body. If a body says too little to tell
+    /// one event from another, return `false`, and no delivery with it counts as a duplicate. Tomba
+    /// does so for the body of a look-up that found nothing, because every such body is the same.
+    #[must_use]
+    fn body_identifies_event(body: &[u8]) -> bool {
+        let _ = body;
+        true
+    }
 }
 
 /// The [`Authentication`](Provider::Authentication) of a provider that signs its requests.
+///
+/// A provider is either signed or unsigned. One that claims to be both does not compile:
+///
+/// ```compile_fail,E0271
+/// use leadhook::{SignatureFormat, Signed, SignedProvider, UnsignedProvider};
+/// # use leadhook::{EnvelopeKeys, Layout, Provider};
+/// # use serde::{Deserializer, Serialize};
+/// # #[derive(Serialize)]
+/// # struct ShopEvent;
+/// # impl leadhook::Event for ShopEvent {
+/// #     type Provider = Shop;
+/// #     const NAMES: &'static [&'static str] = &[];
+/// #     fn read<'de, D: Deserializer<'de>>(_: &str, _: D) -> Result<Self, D::Error> { Ok(Self) }
+/// #     fn name(&self) -> &str { "" }
+/// # }
+/// # struct Shop;
+/// # impl Provider for Shop {
+/// #     const NAME: &'static str = "shop";
+/// #     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("type", "payload"));
+/// #     type Authentication = Signed;
+/// #     type Event = ShopEvent;
+/// # }
+///
+/// impl SignedProvider for Shop {
+///     const HEADER: &'static str = "x-shop-signature";
+///     const FORMAT: SignatureFormat = SignatureFormat::Hex;
+/// }
+///
+/// impl UnsignedProvider for Shop {}
+/// ```
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "it is a marker without values")]
 pub enum Signed {}
 
-/// The [`Authentication`](Provider::Authentication) of a provider that signs nothing.
+/// The [`Authentication`](Provider::Authentication) of a provider that does not sign its requests.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "it is a marker without values")]
 pub enum Unsigned {}
@@ -110,36 +153,38 @@ pub trait SignedProvider: Provider<Authentication = Signed> {
     /// The header that carries the signature, in lower case.
     const HEADER: &'static str;
 
-    /// How the header writes the signature.
+    /// The form of the signature in the header.
     const FORMAT: SignatureFormat;
 }
 
-/// A provider that signs nothing, so that at most a static token shows who sent a request.
+/// A provider that does not sign its requests, so they can only be authenticated by a token.
 pub trait UnsignedProvider: Provider<Authentication = Unsigned> {}
 
-/// A provider whose envelopes say when the event happened, within what is signed.
+/// A provider whose signed envelopes have a timestamp, so that an age limit can be set.
 pub trait TimestampedProvider: Provider {}
 
 /// An event that can be read from a provider's deliveries.
 ///
-/// `Serialize` writes what [`read`](Self::read) reads, unless [`write`](Self::write) says otherwise.
-/// [`Provider`] has an example.
+/// [`read`](Self::read) and `Serialize` must agree: an event that was serialized reads as an equal
+/// event. If `Serialize` is needed for something else, override [`write`](Self::write). [`Provider`] has
+/// an example.
 pub trait Event: Sized + Serialize {
-    /// The sender.
+    /// The provider that sends the event.
     type Provider: Provider;
 
-    /// The names of the events that are known.
+    /// The names of the known events on the wire, such as `lead.won`.
     const NAMES: &'static [&'static str];
 
-    /// Reads the event that is called `name`.
+    /// Reads the event with this name.
     ///
-    /// `data` is the value of the envelope's data key, null where that is missing; for a
-    /// [bare](Layout::Bare) layout it is the whole body. A name that is not known should not be an
-    /// error: the sender would disable the endpoint. [`RawJson`](crate::RawJson) takes any data.
+    /// `data` is the value of the envelope's data key, or null if that is missing. For a
+    /// [bare](Layout::Bare) layout it is the whole body. An unknown name should not be an error,
+    /// because the provider would count it as a failure of your endpoint.
+    /// [`RawJson`](crate::RawJson) reads any data.
     ///
     /// # Errors
     ///
-    /// That of the deserializer, where the data has another shape than the event has.
+    /// The deserializer's error, if the data has an unexpected shape.
     fn read<'de, D: Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error>;
 
     /// Reads data that [`read`](Self::read) failed to read, or returns `None` if that failure is an
@@ -159,42 +204,48 @@ pub trait Event: Sized + Serialize {
         Ok(None)
     }
 
-    /// The event's name on the wire.
+    /// Returns the event's name on the wire.
     fn name(&self) -> &str;
 
-    /// Whether the event's data has a type, so that it is not merely kept as raw JSON because the
-    /// event or the shape of its data is unknown. By default, whether its name is a known one.
+    /// Returns whether the event has a typed payload.
+    ///
+    /// It has none if the event or the shape of its data is unknown, and the data is kept as raw JSON.
+    /// By default, an event is known if its name is in [`NAMES`](Self::NAMES).
     fn is_known(&self) -> bool {
         Self::NAMES.contains(&self.name())
     }
 
-    /// Finds the name of the event in a body that doesn't say it. Asked for a
-    /// [bare](Layout::Bare) layout only; the first of [`NAMES`](Self::NAMES) unless told otherwise.
+    /// Finds the name of the event by the shape of a body that does not name it.
+    ///
+    /// It is called for a [bare](Layout::Bare) layout only. By default it returns the first of
+    /// [`NAMES`](Self::NAMES).
     ///
     /// # Errors
     ///
-    /// That of the deserializer.
+    /// The deserializer's error.
     fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
         let _ = body;
         Ok(Self::NAMES.first().copied().unwrap_or_default())
     }
 
-    /// Writes what [`read`](Self::read) reads.
+    /// Writes the event in the form that [`read`](Self::read) reads. Uses `Serialize` by default.
     ///
     /// # Errors
     ///
-    /// That of the serializer.
+    /// The serializer's error.
     fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.serialize(serializer)
     }
 
-    /// The person or company that the event is about, if it is about one.
+    /// Returns the person or company that the event is about, if one is known.
     fn lead(&self) -> Option<Lead> {
         None
     }
 
-    /// Whether a key is one that the provider documents. Where the data has an unknown shape, the
-    /// error's path shows those keys, and `*` for any other, which may be personal data.
+    /// Returns whether the provider documents a key of the data.
+    ///
+    /// The path in an error shows documented keys. It shows `*` for all others, because they may be
+    /// personal data.
     #[must_use]
     fn is_documented_key(key: &str) -> bool {
         let _ = key;
@@ -202,22 +253,23 @@ pub trait Event: Sized + Serialize {
     }
 }
 
-/// Where the event stands in a body.
+/// Where the event is found in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
-    /// The body is an envelope that names the event and holds its data.
+    /// The body is an envelope with the event's name and its data.
     Enveloped(EnvelopeKeys),
-    /// The body is the event and doesn't name it.
+    /// The body is the event, without its name.
     Bare {
-        /// The documented keys at the top. A repeated one is [`DuplicateKey`](crate::ReadError::DuplicateKey)
-        /// where [`Event::read`] refuses it, as a derived `Deserialize` does for its fields.
+        /// The documented keys at the top of the body. A duplicate of one is
+        /// [`DuplicateKey`](crate::ReadError::DuplicateKey) if [`Event::read`] rejects it, as a derived
+        /// `Deserialize` does for its fields.
         keys: &'static [&'static str],
     },
 }
 
 impl Layout {
-    /// The keys that must not be repeated.
+    /// Returns the keys that must not have a duplicate.
     pub(crate) fn keys(self) -> impl Iterator<Item = &'static str> {
         let (enveloped, bare) = match self {
             Self::Enveloped(keys) => (Some(keys), [].as_slice()),
@@ -228,7 +280,7 @@ impl Layout {
     }
 }
 
-/// What a provider calls the keys of its envelope.
+/// The keys of a provider's envelope.
 ///
 /// ```
 /// use leadhook::EnvelopeKeys;
@@ -248,7 +300,7 @@ pub struct EnvelopeKeys {
 }
 
 impl EnvelopeKeys {
-    /// The key that holds the event's name, and the one that holds its data.
+    /// Creates the keys for the event's name and for its data.
     #[must_use]
     pub const fn new(event: &'static str, data: &'static str) -> Self {
         Self {
@@ -261,28 +313,28 @@ impl EnvelopeKeys {
         }
     }
 
-    /// The key of an id: a string or a number.
+    /// Sets the key of the event's id, whose value is a string or a number.
     #[must_use]
     pub const fn with_id(mut self, key: &'static str) -> Self {
         self.id = Some(key);
         self
     }
 
-    /// The key of the time at which the event happened, in RFC 3339.
+    /// Sets the key of the timestamp, whose value is in RFC 3339.
     #[must_use]
     pub const fn with_timestamp(mut self, key: &'static str) -> Self {
         self.timestamp = Some(key);
         self
     }
 
-    /// The key of the account that the event belongs to.
+    /// Sets the key of the account that the event belongs to.
     #[must_use]
     pub const fn with_workspace_id(mut self, key: &'static str) -> Self {
         self.workspace_id = Some(key);
         self
     }
 
-    /// The key of the version of the sender's API.
+    /// Sets the key of the version of the provider's API.
     #[must_use]
     pub const fn with_api_version(mut self, key: &'static str) -> Self {
         self.api_version = Some(key);
@@ -303,12 +355,13 @@ impl EnvelopeKeys {
     }
 }
 
-/// By what two deliveries are recognised as the same event.
+/// How duplicate deliveries are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DedupBy {
-    /// The bytes of the body.
+    /// By the bytes of the body.
     Body,
-    /// The envelope's workspace and id, where there is an id; else the bytes of the body.
+    /// By the event's name, workspace and id in the envelope, or by the bytes of the body if there is
+    /// no id.
     EventId,
 }

@@ -21,7 +21,9 @@ const VERSION: &[u8] = b"1";
 ///
 /// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
 ///   recognized although its bytes differ.
-/// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body.
+/// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. If the body
+///   [does not identify](Provider::body_identifies_event) an event, as the body of a look-up of Tomba
+///   that found nothing, the key is random, so that no event is lost as a duplicate.
 ///
 /// # False duplicates
 ///
@@ -70,7 +72,8 @@ impl<P: Provider> Delivery<P> {
     /// Computes the key that duplicates of this delivery share.
     ///
     /// A Graphoid delivery without a readable event name or id gets the key of its body, so every
-    /// delivery has a key. Needs the `dedup` feature.
+    /// delivery has a key. If the body [does not identify](Provider::body_identifies_event) the event,
+    /// each call returns a new key. Needs the `dedup` feature.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -85,10 +88,16 @@ impl<P: Provider> Delivery<P> {
     /// ```
     #[must_use]
     pub fn key(&self) -> Key {
-        match self.event_identity() {
-            Some(identity) => self.hash(b"id", identity.each_ref().map(|part| part.as_bytes())),
-            None => self.hash(b"body", [self.body()]),
+        if let Some(identity) = self.event_identity() {
+            return self.hash(b"id", identity.each_ref().map(|part| part.as_bytes()));
         }
+        if !P::body_identifies_event(self.body()) {
+            let mut random = [0; 16];
+            if getrandom::fill(&mut random).is_ok() {
+                return self.hash(b"random", [&random]);
+            }
+        }
+        self.hash(b"body", [self.body()])
     }
 
     /// Computes a key from values of your own choice.

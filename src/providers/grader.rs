@@ -146,7 +146,7 @@ impl GraderEvent {
 ///
 /// It is read from both documented shapes, and written in the shape from which it was read. If a body
 /// has both, the nested one is read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SubmissionEvent {
     /// The submission.
@@ -295,6 +295,15 @@ impl Serialize for SubmissionEvent {
             ..shape
         }
         .serialize(serializer)
+    }
+}
+
+/// The shape of the body makes no difference.
+impl PartialEq for SubmissionEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.submission == other.submission
+            && self.grader == other.grader
+            && self.routing == other.routing
     }
 }
 

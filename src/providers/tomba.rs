@@ -72,6 +72,8 @@ mod phone_validator;
 mod save_lead;
 mod shape;
 
+use shape::Shape;
+
 pub use author_finder::{AuthorFinder, AuthorInfo};
 pub use common::{PhoneNumber, Source, Verification, Whois};
 pub use domain_search::{
@@ -104,6 +106,11 @@ impl Provider for Tomba {
     const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
     type Authentication = Unsigned;
     type Event = TombaEvent;
+
+    fn body_identifies_event(body: &[u8]) -> bool {
+        let shape: Result<Shape<'_>, _> = serde_json::from_slice(body);
+        shape.map_or(true, |shape| shape.has_data())
+    }
 }
 
 impl UnsignedProvider for Tomba {}

@@ -1,3 +1,5 @@
 //! The events and payloads of each provider.
 
+mod leads;
+mod lookups;
 mod samples;

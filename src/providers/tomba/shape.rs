@@ -41,9 +41,10 @@ fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValu
 }
 
 impl Shape<'_> {
-    /// Returns whether the body has an error.
+    /// Returns whether the body has an error, if only an empty one.
     pub(super) fn has_errors(&self) -> bool {
-        self.errors.is_some_and(has_value)
+        self.errors
+            .is_some_and(|errors| errors.get().starts_with('{') || has_value(errors))
     }
 
     /// Returns whether there is a value in the body's data.
