@@ -39,7 +39,10 @@ use leadhook::{
 };
 use serde_json::json;
 use socket2::SockRef;
-use support::{Deadline, IDLE_WITHIN, ResponseDeadline, SHUTDOWN_WITHIN, Settings, Work};
+use support::{
+    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, ResponseDeadline, SHUTDOWN_WITHIN, Settings,
+    Work,
+};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
@@ -156,15 +159,10 @@ async fn receive<E: Event + 'static>(
     }
 }
 
-/// The number of requests after which a connection is closed.
-///
-/// actix-web keeps the responses that a client does not read, and goes on to handle its requests.
-const REQUESTS_PER_CONNECTION: usize = 1000;
-
 /// A connection that is closed if no request arrives for a while.
 ///
 /// actix-web has no time limit for the head of a second request, and none for clients that don't read
-/// their responses.
+/// their responses, which it keeps in memory.
 struct Watched {
     requests: AtomicUsize,
     used: Arc<Notify>,
