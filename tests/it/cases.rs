@@ -114,11 +114,11 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
         "/tomba/email-verifier",
         Receiver::query_token("token", &secret(TOKEN)).with_previous(&secret("the previous token")),
     );
-    endpoints.add::<Tomba, EmailVerifier>(
+    endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/bytes",
         Receiver::query_token("token", &Secret::from_bytes(b"\xff\xfe+a").unwrap()),
     );
-    endpoints.add::<Tomba, EmailVerifier>(
+    endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/replaced",
         Receiver::query_token("token", &secret("\u{fffd}\u{fffd}+a")),
     );
