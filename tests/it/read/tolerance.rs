@@ -658,7 +658,7 @@ fn tombas_bodies_are_recognized_in_the_right_order() {
         (json!({"errors": {}, "data": {"organization": {}}}), "error"),
         (json!({"data": [{"e164_format": "+1"}]}), "phone-finder"),
         (
-            json!({"data": {"organization": {}, "email": {}}}),
+            json!({"data": {"organization": {"founded": 2010}, "email": {}}}),
             "domain-search",
         ),
         (
