@@ -662,11 +662,11 @@ fn tombas_bodies_are_recognized_in_the_right_order() {
             "domain-search",
         ),
         (
-            json!({"data": {"organization": {}, "emails": [], "e164_format": "+1"}}),
+            json!({"data": {"organization": {"founded": 2010}, "emails": [], "e164_format": "+1"}}),
             "domain-search",
         ),
         (
-            json!({"data": {"email": {}, "e164_format": "+1", "website_url": "x"}}),
+            json!({"data": {"email": {"block": false}, "e164_format": "+1", "website_url": "x"}}),
             "email-verifier",
         ),
         (
