@@ -41,7 +41,10 @@ fn shares_provider(inner: &str, import: &str) -> bool {
     let other = import
         .trim_start_matches("providers")
         .trim_start_matches("::");
-    other.is_empty() || other == "macros" || inner.is_empty() || provider(other) == provider(inner)
+    other.is_empty()
+        || ["macros", "contact"].contains(&other)
+        || inner.is_empty()
+        || provider(other) == provider(inner)
 }
 
 #[test]

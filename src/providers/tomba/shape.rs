@@ -9,10 +9,14 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::author_finder::AuthorFinder;
 use super::body::Data;
-use super::{
-    AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator, SaveLead,
-};
+use super::domain_search::DomainSearch;
+use super::email_finder::EmailFinder;
+use super::email_verifier::EmailVerifier;
+use super::phone_finder::PhoneFinder;
+use super::phone_validator::PhoneValidator;
+use super::save_lead::SaveLead;
 
 /// The name of a look-up's body that has an error.
 pub(super) const FAILED: &str = "error";
