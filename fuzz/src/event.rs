@@ -7,8 +7,8 @@ use leadhook::{
     Delivery, Envelope, Event, Grader, Graphoid, ReadError, Receiver, ScoreApp, Secret,
     SignedProvider, Signer, Tomba,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead, TombaEvent,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead, TombaEvent,
     },
 };
 use serde_json::{Map, Value};
@@ -61,12 +61,12 @@ pub fn tomba(body: &[u8]) {
     let reference = reference::body(body);
     let _ = check::<TombaEvent>(&delivery, reference.as_ref());
     let _ = check::<SaveLead>(&delivery, reference.as_ref());
-    let _ = check::<EmailVerifier>(&delivery, reference.as_ref());
-    let _ = check::<EmailFinder>(&delivery, reference.as_ref());
-    let _ = check::<AuthorFinder>(&delivery, reference.as_ref());
-    let _ = check::<DomainSearch>(&delivery, reference.as_ref());
-    let _ = check::<PhoneFinder>(&delivery, reference.as_ref());
-    let _ = check::<PhoneValidator>(&delivery, reference.as_ref());
+    let _ = check::<LookupResult<EmailVerifier>>(&delivery, reference.as_ref());
+    let _ = check::<LookupResult<EmailFinder>>(&delivery, reference.as_ref());
+    let _ = check::<LookupResult<AuthorFinder>>(&delivery, reference.as_ref());
+    let _ = check::<LookupResult<DomainSearch>>(&delivery, reference.as_ref());
+    let _ = check::<LookupResult<PhoneFinder>>(&delivery, reference.as_ref());
+    let _ = check::<LookupResult<PhoneValidator>>(&delivery, reference.as_ref());
 }
 
 /// Both ends of a provider.

@@ -15,8 +15,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 use leadhook_inbox::{Backend, Done, Failure, Inbox, Job, Postgres, Sqlite, Workers};
@@ -65,12 +65,24 @@ fn handlers<B: Backend>(workers: Workers<B>) -> Workers<B> {
         .on("graphoid", handle::<GraphoidEvent, B>)
         .on("scoreapp", handle::<ScoreAppEvent, B>)
         .on("tomba/save-lead", handle::<SaveLead, B>)
-        .on("tomba/email-verifier", handle::<LookupResult<EmailVerifier>, B>)
+        .on(
+            "tomba/email-verifier",
+            handle::<LookupResult<EmailVerifier>, B>,
+        )
         .on("tomba/email-finder", handle::<LookupResult<EmailFinder>, B>)
-        .on("tomba/domain-search", handle::<LookupResult<DomainSearch>, B>)
-        .on("tomba/author-finder", handle::<LookupResult<AuthorFinder>, B>)
+        .on(
+            "tomba/domain-search",
+            handle::<LookupResult<DomainSearch>, B>,
+        )
+        .on(
+            "tomba/author-finder",
+            handle::<LookupResult<AuthorFinder>, B>,
+        )
         .on("tomba/phone-finder", handle::<LookupResult<PhoneFinder>, B>)
-        .on("tomba/phone-validator", handle::<LookupResult<PhoneValidator>, B>)
+        .on(
+            "tomba/phone-validator",
+            handle::<LookupResult<PhoneValidator>, B>,
+        )
 }
 
 /// The work, to be replaced by yours.

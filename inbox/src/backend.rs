@@ -23,6 +23,8 @@ mod sealed {
         const SKIP_LOCKED: &'static str;
         /// One row if a commit of this statement is on the disk before it is reported, else none.
         const DURABLE: &'static str;
+        /// How many statements of this library a process runs at the same time.
+        const CONCURRENCY: usize;
         /// The schema's versions, the first one first.
         const MIGRATIONS: &'static [&'static str];
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     future::Future,
+    ops::{Deref, DerefMut},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -12,7 +13,10 @@ use std::{
 };
 
 use sqlx::{Pool, Transaction, pool::PoolConnection};
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::{Notify, Semaphore, SemaphorePermit},
+    time,
+};
 
 use crate::{
     backend::{Backend, Statement},
@@ -36,6 +40,7 @@ pub struct Inbox<B: Backend> {
 
 struct Shared<B: Backend> {
     pool: Pool<B>,
+    turns: Semaphore,
     /// Milliseconds by which the virtual clock of tests is ahead of the database's.
     offset: AtomicI64,
     accepted: Notify,
@@ -51,6 +56,7 @@ impl<B: Backend> Inbox<B> {
         Self {
             shared: Arc::new(Shared {
                 pool,
+                turns: Semaphore::new(B::CONCURRENCY),
                 offset: AtomicI64::new(0),
                 accepted: Notify::new(),
                 handled: Mutex::default(),
@@ -147,8 +153,13 @@ impl<B: Backend> Inbox<B> {
         Statement::new::<B>(sql, self.offset())
     }
 
-    pub(crate) async fn acquire(&self) -> sqlx::Result<PoolConnection<B>> {
-        self.shared.pool.acquire().await
+    /// A connection for a statement of this library, in turn.
+    pub(crate) async fn acquire(&self) -> sqlx::Result<Turn<'_, B>> {
+        let turn = self.shared.turns.acquire().await;
+        Ok(Turn {
+            connection: self.shared.pool.acquire().await?,
+            _turn: turn.map_err(|_| sqlx::Error::PoolClosed)?,
+        })
     }
 
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, B>> {
@@ -169,6 +180,27 @@ impl<B: Backend> Inbox<B> {
             B::execute(&mut *self.acquire().await?, statement).await
         })
         .await
+    }
+}
+
+/// A connection, and the right to use it.
+pub(crate) struct Turn<'a, B: Backend> {
+    // Returned first.
+    connection: PoolConnection<B>,
+    _turn: SemaphorePermit<'a>,
+}
+
+impl<B: Backend> Deref for Turn<'_, B> {
+    type Target = B::Connection;
+
+    fn deref(&self) -> &B::Connection {
+        &self.connection
+    }
+}
+
+impl<B: Backend> DerefMut for Turn<'_, B> {
+    fn deref_mut(&mut self) -> &mut B::Connection {
+        &mut self.connection
     }
 }
 

@@ -50,7 +50,8 @@ impl<E: Event, B: Backend> Job<E, B> {
         &self.envelope
     }
 
-    /// The delivery, with the bytes as they were received.
+    /// The delivery, with the bytes as they were received. It has no scope: use the job's own
+    /// [`key`](Self::key).
     #[must_use]
     pub fn delivery(&self) -> &Delivery<E::Provider> {
         &self.delivery

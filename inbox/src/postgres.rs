@@ -6,6 +6,7 @@ use sqlx::{
     PgConnection, Pool, Postgres, Row as _, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     backend::{Backend, Engine, Statement, statements},
@@ -58,6 +59,7 @@ impl Engine for Postgres {
         CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, \
         true) AS level OFFSET 0) AS durable \
         WHERE durable.level IS NOT NULL AND current_setting('fsync') = 'on'";
+    const CONCURRENCY: usize = Semaphore::MAX_PERMITS;
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/postgres-1.sql")];
 
     statements!();

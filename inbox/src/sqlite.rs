@@ -70,6 +70,8 @@ impl Engine for Sqlite {
     const SKIP_LOCKED: &'static str = "";
     const DURABLE: &'static str = "pragma_synchronous AS s, pragma_journal_mode AS j \
         WHERE s.synchronous >= 2 AND j.journal_mode NOT IN ('off', 'memory')";
+    // There is one writer at a time. In a queue each gets its turn; at SQLite's lock they would poll.
+    const CONCURRENCY: usize = 1;
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/sqlite-1.sql")];
 
     statements!();

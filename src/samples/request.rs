@@ -11,7 +11,7 @@ use crate::auth::secret::Secret;
 use crate::provider::{Layout, Provider, SignedProvider, UnsignedProvider};
 use crate::signer::Signer;
 
-/// A request as provider `P` sends it: a POST with a JSON body.
+/// A POST request with a JSON body, as provider `P` sends it.
 ///
 /// The order of changes doesn't matter, because the request is signed when its headers are read or
 /// when it is converted. To send a duplicate, send a clone.
@@ -26,11 +26,13 @@ use crate::signer::Signer;
 /// let receiver = Receiver::<Graphoid>::new(&secret);
 /// let request = LEAD_WON.request().sign(&secret).set("data.lead.name", "Acme");
 ///
-/// let delivery = receiver.authenticate(request.header("X-Graphoid-Signature"), request.body().clone())?;
-/// assert_eq!(delivery.read()?.lead().and_then(|lead| lead.company).as_deref(), Some("Acme"));
+/// let signature = request.header("X-Graphoid-Signature");
+/// let delivery = receiver.authenticate(signature, request.body().clone())?;
+/// let lead = delivery.read()?.lead();
+/// assert_eq!(lead.and_then(|lead| lead.company).as_deref(), Some("Acme"));
 ///
-/// let forged = request.forged();
-/// let rejected = receiver.authenticate(forged.header("X-Graphoid-Signature"), forged.body().clone());
+/// let signature = request.forged().header("X-Graphoid-Signature");
+/// let rejected = receiver.authenticate(signature, delivery.into_body());
 /// assert_eq!(rejected.unwrap_err(), VerifyError::SignatureMismatch);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

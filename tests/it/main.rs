@@ -17,9 +17,18 @@ mod custom_provider;
 mod dedup;
 #[cfg(all(feature = "dedup", feature = "tracing"))]
 mod events;
+#[cfg(all(
+    feature = "axum",
+    feature = "redis",
+    feature = "samples",
+    feature = "tower",
+    feature = "tracing"
+))]
+mod leaks;
 mod providers;
 mod read;
 mod receiver;
 mod samples;
 mod secrecy;
+mod security;
 mod support;

@@ -18,8 +18,8 @@ use leadhook::{
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator,
-        SaveLead,
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
     },
 };
 
@@ -29,7 +29,8 @@ pub(crate) const DUPLICATE: &str = "a duplicate, not handled again";
 pub(crate) fn app(secret: &Secret) -> Router {
     let dedup = Dedup::default();
     let header = Receiver::header_token("x-webhook-token", secret);
-    let query = Receiver::query_token("token", secret);
+    // Two look-ups can send the same bytes. The scope keeps them apart.
+    let query = |scope| Receiver::query_token("token", secret).with_scope(scope);
     Router::new()
         .merge(route::<GraderEvent>(
             "/grader",
@@ -47,34 +48,34 @@ pub(crate) fn app(secret: &Secret) -> Router {
             &dedup,
         ))
         .merge(route::<SaveLead>("/tomba/save-lead", header, &dedup))
-        .merge(route::<EmailVerifier>(
+        .merge(route::<LookupResult<EmailVerifier>>(
             "/tomba/email-verifier",
-            query.clone(),
+            query("email-verifier"),
             &dedup,
         ))
-        .merge(route::<EmailFinder>(
+        .merge(route::<LookupResult<EmailFinder>>(
             "/tomba/email-finder",
-            query.clone(),
+            query("email-finder"),
             &dedup,
         ))
-        .merge(route::<DomainSearch>(
+        .merge(route::<LookupResult<DomainSearch>>(
             "/tomba/domain-search",
-            query.clone(),
+            query("domain-search"),
             &dedup,
         ))
-        .merge(route::<AuthorFinder>(
+        .merge(route::<LookupResult<AuthorFinder>>(
             "/tomba/author-finder",
-            query.clone(),
+            query("author-finder"),
             &dedup,
         ))
-        .merge(route::<PhoneFinder>(
+        .merge(route::<LookupResult<PhoneFinder>>(
             "/tomba/phone-finder",
-            query.clone(),
+            query("phone-finder"),
             &dedup,
         ))
-        .merge(route::<PhoneValidator>(
+        .merge(route::<LookupResult<PhoneValidator>>(
             "/tomba/phone-validator",
-            query,
+            query("phone-validator"),
             &dedup,
         ))
         .layer(middleware::map_response(explain))

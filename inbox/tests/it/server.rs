@@ -115,13 +115,15 @@ fn serve() {
 
 async fn run<B: Db>(url: &str) {
     let inbox = B::open(url).await;
+    let deadline = env::var("SERVE_DEADLINE").map(|seconds| seconds.parse().unwrap());
+    let deadline = deadline.map_or(DEADLINE, Duration::from_secs);
     let source = env::var("SERVE_HANDLER_OF").unwrap_or(SOURCE.into());
     let workers = inbox
         .workers()
         .on(&source, handle::<B>)
         .lease(LEASE)
         .poll_interval(POLL)
-        .deadline(DEADLINE)
+        .deadline(deadline)
         .backoff(Backoff::default().with_first(Duration::from_millis(200)))
         .start()
         .await

@@ -18,7 +18,11 @@ on_both![
 async fn slow_and_blocking_handlers_keep_their_lease<B: Db>(database: Database<B>) {
     let client = Client::new();
     // Either would take what the other loses.
-    let servers = [Server::start(&database), Server::start(&database)];
+    let servers = [(); 2].map(|()| {
+        let mut command = Server::command(&database.url);
+        command.env("SERVE_DEADLINE", "60");
+        Server::start_as(command)
+    });
     for (id, act) in ["sleep", "block", "sleep", "block", "block", "block"]
         .iter()
         .enumerate()
