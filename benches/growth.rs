@@ -140,11 +140,10 @@ fn plot(lines: &[Line]) -> String {
     for (index, line) in lines.iter().enumerate() {
         let colour = COLOURS[index / 2];
         let dashes = if index % 2 == 0 { "none" } else { "5 4" };
-        let points: String = line
-            .points
-            .iter()
-            .map(|(bytes, time)| format!("{:.1},{:.1} ", x(*bytes), y(*time)))
-            .collect();
+        let mut points = String::new();
+        for (bytes, time) in &line.points {
+            let _ = write!(points, "{:.1},{:.1} ", x(*bytes), y(*time));
+        }
         let row = TOP + HEIGHT + 44.0 + 20.0 * (index / 2) as f64;
         let column = LEFT + if index % 2 == 0 { 0.0 } else { 330.0 };
         let _ = write!(

@@ -12,6 +12,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
+    clippy::too_many_lines,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss
 )]
@@ -84,7 +85,7 @@ fn table<P: SignedProvider>(name: &str, body: String) {
                     P::FORMAT,
                     black_box(&header),
                     &body
-                ))
+                ));
             }),
         ),
         (

@@ -1,25 +1,34 @@
-//! A receiver for all four senders with actix-web, as an application would have it.
+//! A receiver for all four providers with actix-web, as an application would have it.
 //!
-//! It serves the senders whose secret is set (`GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`,
+//! It serves the providers whose secret is set (`GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`,
 //! `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`) on the address in `LISTEN`, handles each event
-//! once, and prints a line of JSON for it. Handled events are remembered in memory, or in Redis if
+//! once, and writes a line of JSON for it. Handled events are kept in memory, or in Redis if
 //! `REDIS_URL` is set and the feature `redis` is on.
 
-use std::{error::Error, io};
+use std::{
+    error::Error,
+    io,
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use actix_web::{
     App, HttpMessage, HttpRequest, HttpResponse, HttpServer, Responder,
     body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Service, ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::KeepAlive,
+    http::ConnectionType,
     middleware::{self, Next},
+    rt::net::TcpStream,
     web::{self, Data, ReqData, ServiceConfig},
 };
 use leadhook::{
     Event, Receiver,
     actix::Webhook,
-    dedup::{Dedup, MemoryStore, Outcome, Store},
+    dedup::Outcome,
     grader::GraderEvent,
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
@@ -29,125 +38,163 @@ use leadhook::{
     },
 };
 use serde_json::json;
-use support::{ANSWER_WITHIN, Settings, WORK_WITHIN};
-use tokio::time::{Instant, timeout_at};
+use socket2::SockRef;
+use support::{Deadline, IDLE_WITHIN, ResponseDeadline, SHUTDOWN_WITHIN, Settings, Work};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{timeout, timeout_at},
+};
 
 mod support;
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
-    match settings.redis_url.clone() {
-        Some(url) => serve_with_redis(settings, &url).await,
-        None => serve(settings, MemoryStore::default()).await,
-    }
-}
-
-#[cfg(feature = "redis")]
-async fn serve_with_redis(settings: Settings, url: &str) -> Result<(), Box<dyn Error>> {
-    serve(settings, leadhook::dedup::RedisStore::connect(url).await?).await
-}
-
-#[cfg(not(feature = "redis"))]
-async fn serve_with_redis(_: Settings, _: &str) -> Result<(), Box<dyn Error>> {
-    Err("REDIS_URL is set, but this was built without the feature `redis`".into())
-}
-
-async fn serve(settings: Settings, store: impl Store) -> Result<(), Box<dyn Error>> {
+    let work = Data::new(Work::new(settings.redis_url.as_deref()).await?);
     let listen = settings.listen.clone();
-    let dedup = Data::new(Dedup::new(store));
     let server = HttpServer::new(move || {
         App::new()
-            .wrap(middleware::from_fn(in_time))
-            .app_data(dedup.clone())
+            .app_data(work.clone())
+            .wrap_fn(|request, app| {
+                let connection = request.conn_data::<Watched>();
+                let is_last = connection.is_some_and(Watched::ends_with_this_request);
+                let response = app.call(request);
+                async move {
+                    let mut response = response.await?;
+                    if is_last {
+                        let head = response.response_mut().head_mut();
+                        head.set_connection_type(ConnectionType::Close);
+                    }
+                    Ok(response)
+                }
+            })
             .configure(|app| configure(app, &settings))
     })
-    .client_request_timeout(ANSWER_WITHIN)
-    // The time limit to a request's head is for the first of a connection alone.
-    .keep_alive(KeepAlive::Disabled)
-    .shutdown_signal(support::stopped())
+    .on_connect(|connection, extensions| {
+        if let Some(Ok(watched)) = connection.downcast_ref().map(Watched::new) {
+            extensions.insert(watched);
+        }
+    })
+    .client_request_timeout(IDLE_WITHIN)
+    .keep_alive(IDLE_WITHIN)
+    .shutdown_signal(support::shutdown_signal())
+    .shutdown_timeout(SHUTDOWN_WITHIN.as_secs())
     .bind(listen)?;
     for address in server.addrs() {
         println!("listening on http://{address}");
     }
-    server.run().await?;
-    Ok(())
+    Ok(server.run().await?)
 }
 
 fn configure(app: &mut ServiceConfig, settings: &Settings) {
-    let results = settings.tomba_results.as_ref();
-    route::<GraderEvent>(app, "/webhooks/grader", settings.grader.as_ref());
-    route::<GraphoidEvent>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
-    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
-    route::<SaveLead>(
-        app,
-        "/webhooks/tomba/save-lead",
-        settings.tomba_leads.as_ref(),
-    );
-    route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", results);
-    route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", results);
-    route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", results);
-    route::<LookupResult<AuthorFinder>>(app, "/webhooks/tomba/author-finder", results);
-    route::<LookupResult<PhoneFinder>>(app, "/webhooks/tomba/phone-finder", results);
-    route::<LookupResult<PhoneValidator>>(app, "/webhooks/tomba/phone-validator", results);
+    let lookups = &settings.tomba_lookups;
+    route::<GraderEvent>(app, "/webhooks/grader", &settings.grader);
+    route::<GraphoidEvent>(app, "/webhooks/graphoid", &settings.graphoid);
+    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", &settings.scoreapp);
+    route::<SaveLead>(app, "/webhooks/tomba/save-lead", &settings.tomba_leads);
+    route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", lookups);
+    route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", lookups);
+    route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", lookups);
+    route::<LookupResult<AuthorFinder>>(app, "/webhooks/tomba/author-finder", lookups);
+    route::<LookupResult<PhoneFinder>>(app, "/webhooks/tomba/phone-finder", lookups);
+    route::<LookupResult<PhoneValidator>>(app, "/webhooks/tomba/phone-validator", lookups);
 }
 
-/// The route of one sender's events, with a receiver of its own; none if the sender is not served.
-fn route<E>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
+/// Adds the route of a provider's events, unless the provider is not served.
+fn route<E>(app: &mut ServiceConfig, path: &str, receiver: &Option<Receiver<E::Provider>>)
 where
-    E: Event + 'static,
+    E: Event<Provider: ResponseDeadline> + 'static,
 {
     if let Some(receiver) = receiver {
         let resource = web::resource(path)
-            // A look-up's result may have the bytes of another's: a repeat is one within its route.
+            // The same bytes on two routes are two events.
             .app_data(Data::new(receiver.clone().with_scope(path)))
+            .wrap(middleware::from_fn(in_time::<E::Provider>))
             .route(web::post().to(receive::<E>));
         app.service(resource);
     }
 }
 
-/// When the work on a request must be done.
-#[derive(Clone, Copy)]
-struct Deadline(Instant);
-
-/// Gives up on a body that doesn't arrive in time, and lets the work know how long it may take.
-async fn in_time(
+/// Gives up on a body that does not arrive before the deadline.
+async fn in_time<P: ResponseDeadline>(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let now = Instant::now();
-    request.extensions_mut().insert(Deadline(now + WORK_WITHIN));
-    match timeout_at(now + ANSWER_WITHIN, next.call(request)).await {
-        Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
+    let deadline = Deadline::of::<P>();
+    request.extensions_mut().insert(deadline);
+    match timeout_at(deadline.0, next.call(request)).await {
+        Ok(response) => response.map(ServiceResponse::map_into_boxed_body),
         Err(late) => {
-            let answer = HttpResponse::RequestTimeout().force_close().finish();
-            Err(InternalError::from_response(late, answer).into())
+            let response = HttpResponse::RequestTimeout().force_close().finish();
+            Err(InternalError::from_response(late, response).into())
         }
     }
 }
 
-/// Handles an event once, and answers when that has succeeded.
+/// Handles an event once, and responds when that has succeeded.
 async fn receive<E: Event + 'static>(
     request: HttpRequest,
-    dedup: Data<Dedup>,
+    work: Data<Work>,
     deadline: ReqData<Deadline>,
-    Webhook {
-        delivery, envelope, ..
-    }: Webhook<E::Provider, E>,
+    webhook: Webhook<E::Provider, E>,
 ) -> HttpResponse {
-    let received = || HttpResponse::Ok().json(json!({ "received": true }));
-    // What must end in time is the work: it then fails, and its claim is released for a retry.
-    let work = timeout_at(deadline.0, async {
-        support::print(&envelope, false).map(|()| received())
-    });
-    let work = async { work.await.map_err(io::Error::from)? };
-    match dedup.once(delivery.key(), work).await {
-        Ok(Outcome::AlreadyHandled) => {
-            let _ = support::print(&envelope, true);
-            received()
+    let Webhook {
+        delivery, envelope, ..
+    } = &webhook;
+    match work.handle(*deadline, delivery, envelope).await {
+        Ok(Outcome::InProgress { remaining }) => {
+            Outcome::<HttpResponse>::InProgress { remaining }.respond_to(&request)
         }
-        Ok(outcome) => outcome.respond_to(&request),
-        // The work has failed or took too long, or the store can't be reached: the sender retries.
-        Err(_) => HttpResponse::ServiceUnavailable().finish(),
+        // The work or the store failed, or took too long, so the provider must retry.
+        Ok(Outcome::LeaseExpired) | Err(_) => HttpResponse::ServiceUnavailable().finish(),
+        Ok(_) => HttpResponse::Ok().json(json!({ "received": true })),
+    }
+}
+
+/// The number of requests after which a connection is closed.
+///
+/// actix-web keeps the responses that a client does not read, and goes on to handle its requests.
+const REQUESTS_PER_CONNECTION: usize = 1000;
+
+/// A connection that is closed if no request arrives for a while.
+///
+/// actix-web has no time limit for the head of a second request, and none for clients that don't read
+/// their responses.
+struct Watched {
+    requests: AtomicUsize,
+    used: Arc<Notify>,
+    watcher: JoinHandle<()>,
+}
+
+impl Watched {
+    fn new(stream: &TcpStream) -> io::Result<Self> {
+        let socket = SockRef::from(stream).try_clone()?;
+        let used = Arc::new(Notify::new());
+        let watcher = tokio::spawn({
+            let used = used.clone();
+            async move {
+                while timeout(IDLE_WITHIN, used.notified()).await.is_ok() {}
+                let _ = socket.shutdown(Shutdown::Both);
+            }
+        });
+        Ok(Self {
+            requests: AtomicUsize::new(0),
+            used,
+            watcher,
+        })
+    }
+
+    /// Counts a request. Returns whether it is the connection's last one.
+    fn ends_with_this_request(&self) -> bool {
+        self.used.notify_one();
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS_PER_CONNECTION
+    }
+}
+
+/// The connection has ended.
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.watcher.abort();
     }
 }

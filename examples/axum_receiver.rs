@@ -1,30 +1,32 @@
-//! A receiver for all four senders with axum, as an application would have it.
+//! A receiver for all four providers with axum, as an application would have it.
 //!
-//! It serves the senders whose secret is set (`GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`,
+//! It serves the providers whose secret is set (`GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`,
 //! `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`) on the address in `LISTEN`, handles each event
-//! once, and prints a line of JSON for it. Handled events are remembered in memory, or in Redis if
+//! once, and writes a line of JSON for it. Handled events are kept in memory, or in Redis if
 //! `REDIS_URL` is set and the feature `redis` is on.
 
-use std::{error::Error, io, pin::pin};
+use std::{
+    error::Error,
+    future::{Ready, ready},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+};
 
 use axum::{
     Json, Router,
     extract::{Extension, FromRef, Request, State},
-    http::StatusCode,
+    http::{StatusCode, header::CONNECTION},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::post,
 };
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
+use axum_server::{Handle, accept::Accept};
+use hyper_util::rt::TokioTimer;
 use leadhook::{
     Event, Receiver,
     axum::Webhook,
-    dedup::{Dedup, MemoryStore, Outcome, Store},
+    dedup::Outcome,
     grader::GraderEvent,
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
@@ -34,145 +36,92 @@ use leadhook::{
     },
 };
 use serde_json::json;
-use support::{ANSWER_WITHIN, Settings, WORK_WITHIN};
+use support::{Deadline, IDLE_WITHIN, ResponseDeadline, SHUTDOWN_WITHIN, Settings, Work};
 use tokio::{
-    net::TcpListener,
-    time::{self, Duration, Instant},
+    net::{TcpListener, TcpStream},
+    time,
 };
+use tokio_io_timeout::TimeoutStream;
 
 mod support;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
-    match settings.redis_url.clone() {
-        Some(url) => serve_with_redis(settings, &url).await,
-        None => serve(settings, MemoryStore::default()).await,
-    }
-}
-
-#[cfg(feature = "redis")]
-async fn serve_with_redis(settings: Settings, url: &str) -> Result<(), Box<dyn Error>> {
-    serve(settings, leadhook::dedup::RedisStore::connect(url).await?).await
-}
-
-#[cfg(not(feature = "redis"))]
-async fn serve_with_redis(_: Settings, _: &str) -> Result<(), Box<dyn Error>> {
-    Err("REDIS_URL is set, but this was built without the feature `redis`".into())
-}
-
-async fn serve(settings: Settings, store: impl Store) -> Result<(), Box<dyn Error>> {
+    let work = Work::new(settings.redis_url.as_deref()).await?;
     let listener = TcpListener::bind(&settings.listen).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let service = TowerToHyperService::new(app(settings, Dedup::new(store)));
 
-    // Unlike that of `axum::serve`, this has a timer, so that slow headers don't hold a connection.
-    let mut server = http1::Builder::new();
+    let handle = Handle::<SocketAddr>::new();
+    tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            support::shutdown_signal().await;
+            handle.graceful_shutdown(Some(SHUTDOWN_WITHIN));
+        }
+    });
+    let mut server = axum_server::Server::from_listener(listener)
+        .http1_only()
+        .acceptor(DisconnectWhoDoesNotRead)
+        .handle(handle);
+    // This is the limit for idle connections, too.
     server
+        .http_builder()
+        .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(ANSWER_WITHIN);
-    let graceful = GracefulShutdown::new();
-    let mut shutdown = pin!(support::stopped());
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Such as too many open files: there will be fewer.
-            time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let connection = server.serve_connection(TokioIo::new(stream), service.clone());
-        tokio::spawn(graceful.watch(connection));
-    }
-    drop(listener);
-    graceful.shutdown().await;
-    Ok(())
+        .header_read_timeout(IDLE_WITHIN);
+    let app = app(settings, &work).into_make_service();
+    Ok(server.serve(app).await?)
 }
 
-fn app(settings: Settings, dedup: Dedup) -> Router {
-    let results = settings.tomba_results;
-    Router::new()
-        .merge(route::<GraderEvent>(
-            "/webhooks/grader",
-            settings.grader,
-            &dedup,
-        ))
-        .merge(route::<GraphoidEvent>(
-            "/webhooks/graphoid",
-            settings.graphoid,
-            &dedup,
-        ))
-        .merge(route::<ScoreAppEvent>(
-            "/webhooks/scoreapp",
-            settings.scoreapp,
-            &dedup,
-        ))
-        .merge(route::<SaveLead>(
-            "/webhooks/tomba/save-lead",
-            settings.tomba_leads,
-            &dedup,
-        ))
-        .merge(route::<LookupResult<EmailVerifier>>(
+fn app(settings: Settings, work: &Work) -> Router {
+    let lookups = settings.tomba_lookups;
+    let routes = [
+        route::<GraderEvent>("/webhooks/grader", settings.grader, work),
+        route::<GraphoidEvent>("/webhooks/graphoid", settings.graphoid, work),
+        route::<ScoreAppEvent>("/webhooks/scoreapp", settings.scoreapp, work),
+        route::<SaveLead>("/webhooks/tomba/save-lead", settings.tomba_leads, work),
+        route::<LookupResult<EmailVerifier>>(
             "/webhooks/tomba/email-verifier",
-            results.clone(),
-            &dedup,
-        ))
-        .merge(route::<LookupResult<EmailFinder>>(
-            "/webhooks/tomba/email-finder",
-            results.clone(),
-            &dedup,
-        ))
-        .merge(route::<LookupResult<DomainSearch>>(
-            "/webhooks/tomba/domain-search",
-            results.clone(),
-            &dedup,
-        ))
-        .merge(route::<LookupResult<AuthorFinder>>(
-            "/webhooks/tomba/author-finder",
-            results.clone(),
-            &dedup,
-        ))
-        .merge(route::<LookupResult<PhoneFinder>>(
-            "/webhooks/tomba/phone-finder",
-            results.clone(),
-            &dedup,
-        ))
-        .merge(route::<LookupResult<PhoneValidator>>(
-            "/webhooks/tomba/phone-validator",
-            results,
-            &dedup,
-        ))
-        .layer(middleware::from_fn(in_time))
+            lookups.clone(),
+            work,
+        ),
+        route::<LookupResult<EmailFinder>>("/webhooks/tomba/email-finder", lookups.clone(), work),
+        route::<LookupResult<DomainSearch>>("/webhooks/tomba/domain-search", lookups.clone(), work),
+        route::<LookupResult<AuthorFinder>>("/webhooks/tomba/author-finder", lookups.clone(), work),
+        route::<LookupResult<PhoneFinder>>("/webhooks/tomba/phone-finder", lookups.clone(), work),
+        route::<LookupResult<PhoneValidator>>("/webhooks/tomba/phone-validator", lookups, work),
+    ];
+    routes.into_iter().fold(Router::new(), Router::merge)
 }
 
-/// The route of one sender's events, with a state of its own; none if the sender is not served.
-fn route<E>(path: &str, receiver: Option<Receiver<E::Provider>>, dedup: &Dedup) -> Router
+/// Returns the route of a provider's events, which is empty if the provider is not served.
+fn route<E>(path: &str, receiver: Option<Receiver<E::Provider>>, work: &Work) -> Router
 where
-    E: Event + Send + Sync + 'static,
+    E: Event<Provider: ResponseDeadline> + Send + Sync + 'static,
 {
     let Some(receiver) = receiver else {
         return Router::new();
     };
-    // A look-up's result may have the bytes of another's: a repeat is one within its route.
+    // The same bytes on two routes are two events.
     let receiver = receiver.with_scope(path);
-    let dedup = dedup.clone();
+    let work = work.clone();
     Router::new()
         .route(path, post(receive::<E>))
-        .with_state(Account { receiver, dedup })
+        .layer(middleware::from_fn(in_time::<E::Provider>))
+        .with_state(Account { receiver, work })
 }
 
 struct Account<P> {
     receiver: Receiver<P>,
-    dedup: Dedup,
+    work: Work,
 }
 
 impl<P> Clone for Account<P> {
     fn clone(&self) -> Self {
         Self {
             receiver: self.receiver.clone(),
-            dedup: self.dedup.clone(),
+            work: self.work.clone(),
         }
     }
 }
@@ -183,43 +132,48 @@ impl<P> FromRef<Account<P>> for Receiver<P> {
     }
 }
 
-/// When the work on a request must be done.
-#[derive(Clone, Copy)]
-struct Deadline(Instant);
-
-/// Gives up on a body that doesn't arrive in time, and lets the work know how long it may take.
-async fn in_time(mut request: Request, next: Next) -> Response {
-    let now = Instant::now();
-    request.extensions_mut().insert(Deadline(now + WORK_WITHIN));
-    time::timeout_at(now + ANSWER_WITHIN, next.run(request))
+/// Gives up on a body that does not arrive before the deadline.
+async fn in_time<P: ResponseDeadline>(mut request: Request, next: Next) -> Response {
+    let deadline = Deadline::of::<P>();
+    request.extensions_mut().insert(deadline);
+    let late = (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")]);
+    time::timeout_at(deadline.0, next.run(request))
         .await
-        .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+        .unwrap_or_else(|_| late.into_response())
 }
 
-/// Handles an event once, and answers when that has succeeded.
+/// Handles an event once, and responds when that has succeeded.
 async fn receive<E>(
     State(account): State<Account<E::Provider>>,
-    Extension(Deadline(deadline)): Extension<Deadline>,
-    Webhook {
-        delivery, envelope, ..
-    }: Webhook<E::Provider, E>,
+    Extension(deadline): Extension<Deadline>,
+    webhook: Webhook<E::Provider, E>,
 ) -> Response
 where
     E: Event + Sync,
 {
-    let received = || Json(json!({ "received": true }));
-    // What must end in time is the work: it then fails, and its claim is released for a retry.
-    let work = time::timeout_at(deadline, async {
-        support::print(&envelope, false).map(|()| received())
-    });
-    let work = async { work.await.map_err(io::Error::from)? };
-    match account.dedup.once(delivery.key(), work).await {
-        Ok(Outcome::AlreadyHandled) => {
-            let _ = support::print(&envelope, true);
-            received().into_response()
-        }
-        Ok(outcome) => outcome.into_response(),
-        // The work has failed or took too long, or the store can't be reached: the sender retries.
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    let Webhook {
+        delivery, envelope, ..
+    } = &webhook;
+    match account.work.handle(deadline, delivery, envelope).await {
+        Ok(outcome @ Outcome::InProgress { .. }) => outcome.into_response(),
+        // The work or the store failed, or took too long, so the provider must retry.
+        Ok(Outcome::LeaseExpired) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Ok(_) => Json(json!({ "received": true })).into_response(),
+    }
+}
+
+/// Disconnects clients that send requests and don't read the responses.
+#[derive(Clone)]
+struct DisconnectWhoDoesNotRead;
+
+impl<S> Accept<TcpStream, S> for DisconnectWhoDoesNotRead {
+    type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
+    type Service = S;
+    type Future = Ready<io::Result<(Self::Stream, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(IDLE_WITHIN));
+        ready(Ok((Box::pin(stream), service)))
     }
 }

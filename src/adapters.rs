@@ -8,6 +8,8 @@ pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
 #[cfg(any(feature = "axum", feature = "tower"))]
+mod body;
+#[cfg(any(feature = "axum", feature = "tower"))]
 mod response;
 #[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
 mod steps;

@@ -1,4 +1,4 @@
-//! Why a request was refused, and with which status.
+//! The reason why a request was rejected, and its status.
 
 use core::error::Error;
 use core::fmt;
@@ -8,36 +8,39 @@ use crate::delivery::Delivery;
 use crate::provider::Provider;
 use crate::read::error::ReadError;
 
-/// Why a request was refused, and with which status.
+/// The reason why a request was rejected, and the status of the response.
 ///
-/// The answer has the status and an empty body: the reason is for the operator, not for the caller.
-/// It never carries a secret, a signature or a value of the body. The features `axum` and `tower`
-/// put the `Rejection` into the response's extensions, where a middleware finds it; under `actix` it
-/// is the response's error. The `tracing` feature writes each as an event, but for those that are made of
-/// an error alone.
+/// The body of the response is empty, because the reason is for the operator and not for the caller.
+/// A rejection carries no secret, no signature and no value from the body.
 ///
-/// A handler that takes the [`Delivery`], and reads it by itself, refuses it as the extractors do with
-/// [`unreadable`](Self::unreadable).
+/// With the features `axum` and `tower`, a rejection becomes a response that carries it in its
+/// extensions, so that middleware can find it. With `actix`, it is the error of the response.
+///
+/// With the `tracing` feature, every rejection by an adapter and by [`unreadable`](Self::unreadable)
+/// is an event at level `WARN` with the message "webhook rejected" and the fields `provider`,
+/// `status`, `reason` and, if the body was read, `body_length` in bytes. A rejection that you convert
+/// from an error writes no event.
+///
+/// A handler that takes a [`Delivery`] and reads it itself rejects it with `unreadable`, as the
+/// extractors do:
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid, Rejection};
 ///
-/// let delivery = Delivery::<Graphoid>::from_storage(r#"{"event":"lead.won","data":{"lead":[]}}"#);
+/// let delivery = Delivery::<Graphoid>::from_storage(r#"{"data":{"lead":{"id":"lead_1"}}}"#);
 /// let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
 ///
-/// assert_eq!(rejection.status(), 422);
-/// assert_eq!(
-///     rejection.to_string(),
-///     "unknown shape of lead.won at `data.lead` (line 1, column 38)",
-/// );
+/// assert_eq!(rejection.status(), 400);
+/// assert_eq!(rejection.provider(), Some("graphoid"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rejection {
     kind: RejectionKind,
     provider: Option<&'static str>,
+    must_close: bool,
 }
 
-/// What a request was refused for.
+/// What is wrong with a rejected request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -46,35 +49,53 @@ pub enum RejectionKind {
     Verify(#[from] VerifyError),
     /// The body has a `Content-Encoding` other than `identity`. The status is 415.
     ///
-    /// No sender is documented to compress, and what a signature would then cover is not known.
-    #[error("the body has a content encoding; it is read only as it was signed")]
+    /// No provider documents that it compresses, so it is unknown what a signature would cover.
+    #[error("the body has a content encoding, and only unencoded bodies can be verified")]
     UnsupportedEncoding,
     /// The body is over the limit. The status is 413.
     #[error("the body is over the limit")]
     BodyTooLarge,
-    /// The body could not be read to its end: it broke off, or the framework refused to read it. The
-    /// status is 400.
+    /// The body could not be read to its end. The status is 400.
+    ///
+    /// The client sent only a part of it, or the framework did not accept it.
     #[error("the body could not be read to its end")]
     BodyIncomplete,
-    /// The body can't be read as an event. The status is 422 for a known event in an unknown shape,
-    /// and 400 for all else.
+    /// The body can't be read as an event.
+    ///
+    /// The status is 422 for a documented event in an unexpected shape, and 400 for everything else.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The application has no receiver for the provider: a mistake in its set-up. The status is 500.
+    /// The application has no receiver for the provider. The status is 500.
     ///
-    /// It occurs under `actix` alone; under `axum` such an application does not compile.
-    #[error("the application's data has no `web::Data<Receiver<_>>` of the provider")]
-    MissingReceiver,
+    /// This happens with `actix` only. With `axum`, such an application does not compile.
+    #[error(
+        "there is no receiver for {provider}; \
+         add a `web::Data<Receiver<_>>` for it to the application's data"
+    )]
+    #[non_exhaustive]
+    MissingReceiver {
+        /// The name of the provider.
+        provider: &'static str,
+    },
+    /// Another extractor or a middleware took the body before. The status is 500.
+    ///
+    /// This happens with `actix` only, for example in a handler that takes `web::Bytes` and a
+    /// `Webhook`. Take the `Webhook` alone; its delivery has the body.
+    #[error(
+        "the body was taken by another extractor or a middleware; \
+         take the body from the delivery instead"
+    )]
+    BodyTaken,
 }
 
 impl Rejection {
-    /// Refuses a delivery that can't be read, and tells the operator.
+    /// Rejects a delivery that can't be read, and traces the rejection.
     #[must_use]
     pub fn unreadable<P: Provider>(delivery: &Delivery<P>, error: ReadError) -> Self {
         Self::of::<P>(error, Some(delivery.body().len()))
     }
 
-    /// Refuses a request to the provider's endpoint, and tells the operator.
+    /// Rejects a request to the provider's endpoint, and traces the rejection.
     pub(crate) fn of<P: Provider>(
         kind: impl Into<RejectionKind>,
         body_length: Option<usize>,
@@ -87,19 +108,33 @@ impl Rejection {
         rejection
     }
 
-    /// What the request was refused for.
+    /// Requires that the connection closes after the response.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn closing(self) -> Self {
+        Self {
+            must_close: true,
+            ..self
+        }
+    }
+
+    /// Returns what is wrong with the request.
     #[must_use]
     pub fn kind(&self) -> &RejectionKind {
         &self.kind
     }
 
-    /// The name of the provider whose endpoint refused. None where it was made of an error.
+    /// Returns the name of the provider whose endpoint rejected the request.
+    ///
+    /// It is `None` for a rejection that was converted from an error.
     #[must_use]
     pub fn provider(&self) -> Option<&'static str> {
         self.provider
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the response.
+    ///
+    /// It is a plain number because the core does not depend on the `http` crate. With the features
+    /// `axum` and `tower`, a rejection converts into an `http::StatusCode`.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
@@ -108,8 +143,20 @@ impl Rejection {
             RejectionKind::BodyTooLarge => 413,
             RejectionKind::Read(ref error) => error.status(),
             RejectionKind::BodyIncomplete => 400,
-            RejectionKind::MissingReceiver => 500,
+            RejectionKind::MissingReceiver { .. } | RejectionKind::BodyTaken => 500,
         }
+    }
+
+    /// Returns whether the response must carry `Connection: close`.
+    ///
+    /// This is so if a part of the body was not read under HTTP/1. The rest of it could otherwise be
+    /// taken for the connection's next request, or the next request could be lost with the connection.
+    /// The rejection's own response has the header. Set it if you build a response yourself.
+    ///
+    /// It is always false with `actix`, because actix-web sets the header itself.
+    #[must_use]
+    pub fn must_close(&self) -> bool {
+        self.must_close
     }
 
     #[cfg(feature = "tracing")]
@@ -119,12 +166,12 @@ impl Rejection {
             status = self.status(),
             reason = %self.kind,
             body_length,
-            "webhook refused"
+            "webhook rejected"
         );
     }
 
     #[cfg(not(feature = "tracing"))]
-    #[expect(clippy::unused_self, reason = "it is told nothing")]
+    #[expect(clippy::unused_self, reason = "there is nothing to trace with")]
     fn trace(&self, _: Option<usize>) {}
 }
 
@@ -133,6 +180,7 @@ impl From<RejectionKind> for Rejection {
         Self {
             kind,
             provider: None,
+            must_close: false,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What the benchmarks share: interleaved rounds, the receiver that is written by hand, and bodies.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
-use core::sync::atomic::{Ordering, fence};
+use core::{
+    fmt::Write,
+    sync::atomic::{Ordering, fence},
+};
 use std::time::Instant;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -132,9 +135,13 @@ pub(crate) fn quiz_with_questions(count: usize) -> String {
 pub(crate) fn submission_with_fields(count: usize) -> String {
     let body = submission_scored();
     let (head, tail) = body.split_once(r#""form_data":{"#).unwrap();
-    let fields: String = (0..count)
-        .map(|number| format!(r#""How many people work in office {number}?":"Between 10 and 50","#))
-        .collect();
+    let mut fields = String::new();
+    for number in 0..count {
+        let _ = write!(
+            fields,
+            r#""How many people work in office {number}?":"Between 10 and 50","#
+        );
+    }
     format!(r#"{head}"form_data":{{{fields}{tail}"#)
 }
 

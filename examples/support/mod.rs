@@ -1,26 +1,64 @@
-//! What the receivers for axum and actix-web share: their settings, and what they print.
+//! What the receivers for axum and actix-web share: settings, deadlines, and the work on an event.
 
 use std::{
     env,
     error::Error,
     io::{self, Write},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread,
     time::Duration,
 };
 
 use leadhook::{
-    Envelope, Event, Grader, Graphoid, Lead, Provider, Receiver, ScoreApp, Secret, SecretError,
-    SecretErrorKind, Tomba,
+    Delivery, Envelope, Event, Grader, Graphoid, Lead, Provider, Receiver, ScoreApp, Secret,
+    SecretError, SecretErrorKind, Tomba,
+    dedup::{Dedup, OnceError, Outcome},
 };
 use serde::Serialize;
-use tokio::signal;
+use tokio::{
+    signal,
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
-/// When a request must be answered: the senders give up after 10 seconds.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// How soon a provider expects the response to a delivery.
+pub(crate) trait ResponseDeadline: Provider {
+    const RESPOND_WITHIN: Duration;
+}
 
-/// When the work must be done: the rest of the time is for the store, before it and after it.
-pub(crate) const WORK_WITHIN: Duration = Duration::from_secs(5);
+/// Graphoid gives up after 10 s (its webhook documentation).
+impl ResponseDeadline for Graphoid {
+    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
+}
 
-/// What the environment says. A sender whose secret is not set is not served.
+/// `ScoreApp` gives up after 10 s (its webhook documentation).
+impl ResponseDeadline for ScoreApp {
+    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
+}
+
+/// Tomba wants a response within a few seconds (its webhook documentation).
+impl ResponseDeadline for Tomba {
+    const RESPOND_WITHIN: Duration = Duration::from_secs(4);
+}
+
+/// Grader.io does not state when it gives up, so this is assumed.
+impl ResponseDeadline for Grader {
+    const RESPOND_WITHIN: Duration = Duration::from_secs(4);
+}
+
+/// The part of a deadline that is left for the store when the work has ended.
+const STORE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a connection may do nothing: send no request, or read no response.
+pub(crate) const IDLE_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a shutdown waits for the requests in flight.
+pub(crate) const SHUTDOWN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many lines may wait for a standard output that nobody reads.
+const WAITING_LINES: usize = 256;
+
+/// The settings from the environment. A provider whose secret is not set is not served.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) listen: String,
@@ -28,10 +66,10 @@ pub(crate) struct Settings {
     pub(crate) grader: Option<Receiver<Grader>>,
     pub(crate) graphoid: Option<Receiver<Graphoid>>,
     pub(crate) scoreapp: Option<Receiver<ScoreApp>>,
-    /// Tomba's dashboard webhook can send a header, …
+    /// Tomba's dashboard webhook can send a header.
     pub(crate) tomba_leads: Option<Receiver<Tomba>>,
-    /// … its results nothing but their URL.
-    pub(crate) tomba_results: Option<Receiver<Tomba>>,
+    /// Results of Tomba's look-ups carry nothing but what is in their URL.
+    pub(crate) tomba_lookups: Option<Receiver<Tomba>>,
 }
 
 impl Settings {
@@ -50,7 +88,7 @@ impl Settings {
             tomba_leads: token
                 .clone()
                 .map(|token| Receiver::header_token("x-webhook-token", &token)),
-            tomba_results: token.map(|token| Receiver::query_token("token", &token)),
+            tomba_lookups: token.map(|token| Receiver::query_token("token", &token)),
         };
         if settings.grader.is_none()
             && settings.graphoid.is_none()
@@ -58,7 +96,7 @@ impl Settings {
             && settings.tomba_leads.is_none()
         {
             return Err(
-                "no sender to serve: set GRADER_WEBHOOK_SECRET, GRAPHOID_WEBHOOK_SECRET, \
+                "no provider to serve: set GRADER_WEBHOOK_SECRET, GRAPHOID_WEBHOOK_SECRET, \
                  SCOREAPP_WEBHOOK_SECRET or TOMBA_WEBHOOK_TOKEN"
                     .into(),
             );
@@ -83,33 +121,116 @@ fn secret(name: &str) -> Result<Option<Secret>, SecretError> {
     }
 }
 
-/// Prints a delivery as one line of JSON: the work of these receivers.
-pub(crate) fn print<E: Event>(envelope: &Envelope<E>, duplicate: bool) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        provider: &'static str,
-        event: &'a str,
-        id: Option<&'a str>,
-        lead: Option<Lead>,
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        duplicate: bool,
-    }
+/// The time by which a request must have its response.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Instant);
 
-    let mut line = serde_json::to_vec(&Line {
-        provider: E::Provider::NAME,
-        event: envelope.name(),
-        id: envelope.id.as_deref(),
-        lead: envelope.lead(),
-        duplicate,
-    })?;
-    line.push(b'\n');
-    let mut output = io::stdout().lock();
-    output.write_all(&line)?;
-    output.flush()
+impl Deadline {
+    pub(crate) fn of<P: ResponseDeadline>() -> Self {
+        Self(Instant::now() + P::RESPOND_WITHIN)
+    }
 }
 
-/// Ends on Ctrl-C or SIGTERM.
-pub(crate) async fn stopped() {
+/// The work of these receivers: each event is written once, and its duplicates as such.
+#[derive(Clone)]
+pub(crate) struct Work {
+    dedup: Dedup,
+    output: Output,
+}
+
+impl Work {
+    pub(crate) async fn new(redis_url: Option<&str>) -> Result<Self, Box<dyn Error>> {
+        let dedup = match redis_url {
+            #[cfg(feature = "redis")]
+            Some(url) => Dedup::new(leadhook::dedup::RedisStore::connect(url).await?),
+            #[cfg(not(feature = "redis"))]
+            Some(_) => return Err("REDIS_URL needs a build with the feature `redis`".into()),
+            None => Dedup::default(),
+        };
+        let output = Output::start()?;
+        Ok(Self { dedup, output })
+    }
+
+    /// Writes the line of an event, and succeeds once it is written.
+    pub(crate) async fn handle<E: Event>(
+        &self,
+        deadline: Deadline,
+        delivery: &Delivery<E::Provider>,
+        envelope: &Envelope<E>,
+    ) -> Result<Outcome<()>, OnceError<io::Error>> {
+        let Deadline(end) = deadline;
+        let handled = async {
+            // The work ends before the deadline, so that there is time to release its key.
+            let work = timeout_at(end - STORE_WITHIN, self.output.write(envelope, false));
+            let work = async { work.await? };
+            let outcome = self.dedup.once(delivery.key(), work).await?;
+            if let Outcome::AlreadyHandled = outcome {
+                let written = self.output.write(envelope, true).await;
+                written.map_err(OnceError::Failed)?;
+            }
+            Ok(outcome)
+        };
+        let late = |elapsed| Err(OnceError::Failed(io::Error::from(elapsed)));
+        timeout_at(end, handled).await.unwrap_or_else(late)
+    }
+}
+
+/// Standard output, written by a thread of its own because nobody may be reading it.
+#[derive(Clone)]
+struct Output(SyncSender<Line>);
+
+struct Line {
+    bytes: Vec<u8>,
+    written: oneshot::Sender<io::Result<()>>,
+}
+
+impl Output {
+    fn start() -> io::Result<Self> {
+        let (sender, lines) = sync_channel::<Line>(WAITING_LINES);
+        thread::Builder::new().spawn(move || {
+            for line in lines {
+                // Nobody waits for a line whose request has had its response.
+                if !line.written.is_closed() {
+                    let mut output = io::stdout().lock();
+                    let result = output.write_all(&line.bytes).and_then(|()| output.flush());
+                    let _ = line.written.send(result);
+                }
+            }
+        })?;
+        Ok(Self(sender))
+    }
+
+    /// Writes an event as one line of JSON.
+    async fn write<E: Event>(&self, envelope: &Envelope<E>, duplicate: bool) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Content<'a> {
+            provider: &'static str,
+            event: &'a str,
+            id: Option<&'a str>,
+            lead: Option<Lead>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            duplicate: bool,
+        }
+
+        let mut bytes = serde_json::to_vec(&Content {
+            provider: E::Provider::NAME,
+            event: envelope.name(),
+            id: envelope.id.as_deref(),
+            lead: envelope.lead(),
+            duplicate,
+        })?;
+        bytes.push(b'\n');
+        let (written, result) = oneshot::channel();
+        let line = Line { bytes, written };
+        self.0
+            .try_send(line)
+            .map_err(|_| io::Error::other("too many lines wait for standard output"))?;
+        result.await.map_err(io::Error::other)?
+    }
+}
+
+/// Returns on Ctrl-C or SIGTERM.
+pub(crate) async fn shutdown_signal() {
     #[cfg(unix)]
     if let Ok(mut terminated) = signal::unix::signal(signal::unix::SignalKind::terminate()) {
         tokio::select! {

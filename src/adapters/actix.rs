@@ -1,10 +1,8 @@
-//! Extractors for actix-web 4: [`Webhook<P, E>`](Webhook), and [`Delivery<P>`](Delivery) alone.
+//! Extractors for actix-web 4: [`Webhook<P, E>`](Webhook) and [`Delivery<P>`](Delivery).
 //!
-//! A request is authenticated by the `web::Data<Receiver<P>>` among the application's data; without
-//! one the answer is 500. One that is refused gets an empty answer with the status of its
-//! [`Rejection`], which is the response's error. Take `Result<Webhook<P>, Rejection>` to answer
-//! yourself. The limit to a body's size is that of actix-web's own `PayloadConfig`: 256 KiB unless you
-//! set another.
+//! A request is authenticated by the `web::Data<Receiver<P>>` in the application's data. Without one,
+//! the response is 500. A rejected request gets an empty response with the status of its [`Rejection`],
+//! which is the error of the response. To respond yourself, take a `Result<Webhook<P>, Rejection>`.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};
@@ -15,8 +13,8 @@
 //!
 //! async fn scoreapp(webhook: Webhook<ScoreApp>) -> HttpResponse {
 //!     match webhook.envelope.event {
-//!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is done", quiz.id),
-//!         _ => {} // answered with 200, or the sender would disable the endpoint
+//!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is finished", quiz.id),
+//!         _ => {} // respond with 200, or the provider sends the event again
 //!     }
 //!     HttpResponse::Ok().finish()
 //! }
@@ -57,7 +55,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Several accounts of one sender are one scope each, with a receiver of its own among its data:
+//! **Never take an `Option<Webhook<P>>`.** actix-web implements its extractor trait for the `Option` of
+//! every extractor, and leadhook can't prevent that. A rejected request, an unsigned one for example,
+//! would reach your handler as `None`. The rejection is still traced.
+//!
+//! # Limits for bodies
+//!
+//! The size limit for a body is actix-web's own `PayloadConfig`: 256 KiB unless you set another.
+//!
+//! A request is rejected by its head if possible, before its body is read. actix-web then reads the
+//! rest of the body itself or closes the connection with notice.
+//!
+//! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
+//! for requests with a middleware. `examples/actix_receiver.rs` has one.
+//!
+//! # Several accounts
+//!
+//! To serve several accounts of one provider, add one scope per account, each with its own receiver:
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, Scope, web};
@@ -83,7 +97,9 @@
 //! # Ok::<(), SecretError>(())
 //! ```
 //!
-//! A handler that takes the delivery decides about a body that can't be read, and loses none:
+//! # Bodies that can't be read
+//!
+//! A handler that takes the delivery decides itself what to do with a body that can't be read:
 //!
 //! ```
 //! use actix_web::HttpResponse;
@@ -92,22 +108,91 @@
 //! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<HttpResponse, Rejection> {
 //!     match delivery.read() {
 //!         Ok(envelope) => println!("{}", envelope.name()),
-//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error), // and 200
+//!         // Respond with 200, because a retry would have the same shape.
+//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error),
 //!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
 //!     }
 //!     Ok(HttpResponse::Ok().finish())
 //! }
 //! # fn store(_: &[u8], _: ReadError) {}
 //! ```
+#![cfg_attr(
+    feature = "dedup",
+    doc = r#"
+# Deduplication
+
+An [`Outcome`] is a response if the future's value is one, and an [`OnceError`] is a response if the
+work's error is one. `anyhow::Error` is none, so wrap it in a type of your own:
+
+```
+use std::fmt;
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode, web};
+use anyhow::Context;
+use leadhook::{
+    ScoreApp,
+    actix::Webhook,
+    dedup::{Dedup, OnceError, Outcome},
+};
+# async fn save(_: &Webhook<ScoreApp>) -> std::io::Result<()> { Ok(()) }
+
+/// The error of the work. The provider retries after a 503.
+#[derive(Debug)]
+struct AppError(anyhow::Error);
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for AppError {
+    fn error_response(&self) -> HttpResponse {
+        eprintln!("{:#}", self.0);
+        HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for AppError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+async fn scoreapp(
+    dedup: web::Data<Dedup>,
+    webhook: Webhook<ScoreApp>,
+) -> Result<Outcome<HttpResponse>, OnceError<AppError>> {
+    let work = async {
+        save(&webhook).await.context("the CRM is down")?;
+        Ok(HttpResponse::Ok().finish())
+    };
+    dedup.once(webhook.delivery.key(), work).await
+}
+
+web::post().to(scoreapp);
+```
+
+[`OnceError`]: crate::dedup::OnceError
+[`Outcome`]: crate::dedup::Outcome
+"#
+)]
 
 use core::{future::Future, pin::Pin};
 
 use actix_web::{
-    Error, FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload,
-    error::PayloadError, http::StatusCode, web,
+    Error, FromRequest, HttpRequest, HttpResponse, ResponseError,
+    dev::Payload,
+    error::PayloadError,
+    http::{
+        StatusCode,
+        header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    },
+    web,
 };
 #[cfg(feature = "dedup")]
 use actix_web::{Responder, body::BoxBody, http::header::RETRY_AFTER};
+use bytes::Bytes;
 
 #[doc(no_inline)]
 pub use super::Webhook;
@@ -150,16 +235,27 @@ async fn authenticate<P: Provider>(
     request: HttpRequest,
     mut payload: Payload,
 ) -> Result<Delivery<P>, Rejection> {
+    let reject = |kind| Rejection::of::<P>(kind, None);
     let receiver = request
         .app_data::<web::Data<Receiver<P>>>()
-        .ok_or_else(|| Rejection::of::<P>(RejectionKind::MissingReceiver, None))?;
+        .ok_or_else(|| reject(RejectionKind::MissingReceiver { provider: P::NAME }))?;
     let headers = |name: &str| request.headers().get_all(name);
-    // What has an encoding is refused here, so that actix-web does not inflate it below.
-    let checked = steps::check(receiver, headers, request.uri().query())?;
-    let body = web::Bytes::from_request(&request, &mut payload)
+    // A body with an encoding is rejected here, because actix-web would decode it below.
+    let pending = steps::check(receiver, headers, request.uri().query())?;
+    if matches!(payload, Payload::None) && declares_body(&request) {
+        return Err(reject(RejectionKind::BodyTaken));
+    }
+    let body = Bytes::from_request(&request, &mut payload)
         .await
-        .map_err(|error| Rejection::of::<P>(explain(&error), None))?;
-    steps::finish(checked, body)
+        .map_err(|error| reject(explain(&error)))?;
+    // actix-web's buffer is larger than the body.
+    steps::finish(pending, Bytes::copy_from_slice(&body))
+}
+
+/// Returns whether the head announces a body that is not empty.
+fn declares_body(request: &HttpRequest) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING)
 }
 
 impl ResponseError for Rejection {
@@ -179,8 +275,10 @@ fn explain(error: &Error) -> RejectionKind {
     }
 }
 
-/// The value's own response where the event is handled now, 200 where it was before, else the
-/// [status](Outcome::status) with an empty body, and `Retry-After` where another has it in work.
+/// The future's own response if the event was handled now, and an empty one with the outcome's
+/// [status](Outcome::status) otherwise.
+///
+/// The response has `Retry-After` if the event is in progress elsewhere.
 #[cfg(feature = "dedup")]
 impl<T: Responder> Responder for Outcome<T> {
     type Body = BoxBody;
@@ -199,7 +297,7 @@ impl<T: Responder> Responder for Outcome<T> {
     }
 }
 
-/// The work's own response where it has failed, 503 where the store has.
+/// The response of the work's error if the work failed, and an empty 503 if the store did.
 #[cfg(feature = "dedup")]
 impl<E: ResponseError> ResponseError for OnceError<E> {
     fn status_code(&self) -> StatusCode {
@@ -217,7 +315,7 @@ impl<E: ResponseError> ResponseError for OnceError<E> {
     }
 }
 
-/// 503 with an empty body.
+/// An empty response with the status 503.
 #[cfg(feature = "dedup")]
 impl ResponseError for StoreError {
     fn status_code(&self) -> StatusCode {

@@ -1,9 +1,8 @@
-//! Extractors for axum 0.8: [`Webhook<P, E>`](Webhook), and [`Delivery<P>`](Delivery) alone.
+//! Extractors for axum 0.8: [`Webhook<P, E>`](Webhook) and [`Delivery<P>`](Delivery).
 //!
-//! A request is authenticated by the [`Receiver<P>`](Receiver) in the router's state. One that is
-//! refused gets an empty answer with the status of its [`Rejection`], which stands in the response's
-//! extensions. Take `Result<Webhook<P>, Rejection>` to answer yourself. The limit to a body's size is
-//! axum's own `DefaultBodyLimit`: 2 MiB unless you set another.
+//! A request is authenticated by the [`Receiver<P>`](Receiver) in the router's state. A rejected
+//! request gets an empty response with the status of its [`Rejection`]. Middleware finds the rejection
+//! in the response's extensions. To respond yourself, take a `Result<Webhook<P>, Rejection>`.
 //!
 //! ```
 //! use axum::{Router, extract::FromRef, routing::post};
@@ -32,8 +31,8 @@
 //!
 //! async fn scoreapp(webhook: Webhook<ScoreApp>) {
 //!     match webhook.envelope.event {
-//!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is done", quiz.id),
-//!         _ => {} // answered with 200, or the sender would disable the endpoint
+//!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is finished", quiz.id),
+//!         _ => {} // respond with 200, or the provider sends the event again
 //!     }
 //! }
 //!
@@ -70,7 +69,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A receiver that the state lacks does not compile:
+//! A router whose state lacks the receiver does not compile:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::post};
@@ -83,7 +82,34 @@
 //! }
 //! ```
 //!
-//! Several accounts of one sender are one nested router each, with a receiver of its own as state:
+//! A handler can't take an `Option<Webhook<P>>`, because that would let unsigned requests through:
+//!
+//! ```compile_fail,E0277
+//! use axum::{Router, routing::post};
+//! use leadhook::{Grader, Receiver, axum::Webhook};
+//!
+//! async fn scored(_: Option<Webhook<Grader>>) {}
+//!
+//! fn app(receiver: Receiver<Grader>) -> Router {
+//!     Router::new().route("/", post(scored)).with_state(receiver)
+//! }
+//! ```
+//!
+//! # Limits for bodies
+//!
+//! The size limit for a body is axum's own `DefaultBodyLimit`: 2 MiB unless you set another.
+//!
+//! A request is rejected by its head if possible, before its body is kept. Under HTTP/1, the body is
+//! still read and thrown away before the response, because the connection's next request follows it.
+//! That takes constant memory and ends 1 MiB past the size limit. The response then has
+//! `Connection: close`, the rest of the body is not read, and the client may not see the response.
+//!
+//! The extractors set no timer. Give your server a time limit for requests, such as tower-http's
+//! `TimeoutLayer` around the router. It covers the bodies of accepted and rejected requests.
+//!
+//! # Several accounts
+//!
+//! To serve several accounts of one provider, nest one router per account, each with its own receiver:
 //!
 //! ```
 //! use axum::{Router, routing::post};
@@ -104,7 +130,9 @@
 //! # Ok::<(), SecretError>(())
 //! ```
 //!
-//! A handler that takes the delivery decides about a body that can't be read, and loses none:
+//! # Bodies that can't be read
+//!
+//! A handler that takes the delivery decides itself what to do with a body that can't be read:
 //!
 //! ```
 //! use leadhook::{Delivery, ReadError, Rejection, ScoreApp};
@@ -112,31 +140,98 @@
 //! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<(), Rejection> {
 //!     match delivery.read() {
 //!         Ok(envelope) => println!("{}", envelope.name()),
-//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error), // and 200
+//!         // Respond with 200, because a retry would have the same shape.
+//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error),
 //!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
 //!     }
 //!     Ok(())
 //! }
 //! # fn store(_: &[u8], _: ReadError) {}
 //! ```
+#![cfg_attr(
+    feature = "dedup",
+    doc = r#"
+# Deduplication
+
+An [`Outcome`] is a response if the future's value is one, and an [`OnceError`] is a response if the
+work's error is one. `anyhow::Error` is none, so wrap it in a type of your own. If the compiler says
+that your function is not a `Handler`, put `#[axum::debug_handler]` above it to see which type is
+missing what.
+
+```
+use anyhow::Context;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use leadhook::{
+    ScoreApp,
+    axum::Webhook,
+    dedup::{Dedup, OnceError, Outcome},
+};
+# use axum::{extract::{FromRef, State}};
+# use leadhook::Receiver;
+# #[derive(Clone)]
+# struct App { receiver: Receiver<ScoreApp>, dedup: Dedup }
+# impl FromRef<App> for Receiver<ScoreApp> {
+#     fn from_ref(app: &App) -> Self { app.receiver.clone() }
+# }
+# async fn save(_: &Webhook<ScoreApp>) -> std::io::Result<()> { Ok(()) }
+
+/// The error of the work. The provider retries after a 503.
+struct AppError(anyhow::Error);
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        eprintln!("{:#}", self.0);
+        StatusCode::SERVICE_UNAVAILABLE.into_response()
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for AppError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+#[axum::debug_handler(state = App)]
+async fn scoreapp(
+    State(app): State<App>,
+    webhook: Webhook<ScoreApp>,
+) -> Result<Outcome<()>, OnceError<AppError>> {
+    let work = async {
+        save(&webhook).await.context("the CRM is down")?;
+        Ok(())
+    };
+    app.dedup.once(webhook.delivery.key(), work).await
+}
+```
+
+[`OnceError`]: crate::dedup::OnceError
+[`Outcome`]: crate::dedup::Outcome
+"#
+)]
+
+use core::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use axum_core::{
+    RequestExt,
     body::Body,
-    extract::{
-        FromRef, FromRequest, Request,
-        rejection::{BytesRejection, FailedToBufferBody},
-    },
+    extract::{FromRef, FromRequest, Request},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-#[cfg(feature = "dedup")]
-use http::header::RETRY_AFTER;
+use http_body::{Body as _, Frame};
 
 #[doc(no_inline)]
 pub use super::Webhook;
+use super::body::authenticate;
 #[cfg(feature = "dedup")]
-use super::response::status;
-use super::steps;
+use super::response::respond;
 #[cfg(feature = "dedup")]
 use crate::dedup::outcome::{OnceError, Outcome};
 #[cfg(feature = "dedup")]
@@ -156,13 +251,29 @@ where
     type Rejection = Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
-        let receiver = Receiver::<P>::from_ref(state);
-        let headers = |name: &str| request.headers().get_all(name);
-        let checked = steps::check(&receiver, headers, request.uri().query())?;
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|error| Rejection::of::<P>(explain(&error), None))?;
-        steps::finish(checked, body)
+        let (head, body) = request.into_parts();
+        // A body of unknown length learns from its limit what that is.
+        let limited = Request::from_parts(head, Body::new(UnknownLength)).with_limited_body();
+        let limit = limited.body().size_hint().upper();
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let (head, _) = limited.into_parts();
+        let receiver = Receiver::from_ref(state);
+        authenticate(&receiver, &head, body, limit.unwrap_or(usize::MAX)).await
+    }
+}
+
+/// An empty body that declares no length.
+struct UnknownLength;
+
+impl http_body::Body for UnknownLength {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
     }
 }
 
@@ -182,37 +293,22 @@ where
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        Response::<Body>::from(self)
+        self.into()
     }
 }
 
-fn explain(error: &BytesRejection) -> RejectionKind {
-    match error {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            RejectionKind::BodyTooLarge
-        }
-        _ => RejectionKind::BodyIncomplete,
-    }
-}
-
-/// The value's own response where the event is handled now, 200 where it was before, else the
-/// [status](Outcome::status) with an empty body, and `Retry-After` where another has it in work.
+/// The future's own response if the event was handled now, and an empty one with the outcome's
+/// [status](Outcome::status) otherwise.
+///
+/// The response has `Retry-After` if the event is in progress elsewhere.
 #[cfg(feature = "dedup")]
 impl<T: IntoResponse> IntoResponse for Outcome<T> {
     fn into_response(self) -> Response {
-        let status = status(self.status());
-        let retry_after = steps::retry_after(&self);
-        match self {
-            Self::Handled(value) | Self::HandledUnrecorded { value, .. } => value.into_response(),
-            _ => match retry_after {
-                Some(seconds) => (status, [(RETRY_AFTER, seconds.to_string())]).into_response(),
-                None => status.into_response(),
-            },
-        }
+        respond(self, T::into_response)
     }
 }
 
-/// The work's own response where it has failed, 503 where the store has.
+/// The response of the work's error if the work failed, and an empty 503 if the store did.
 #[cfg(feature = "dedup")]
 impl<E: IntoResponse> IntoResponse for OnceError<E> {
     fn into_response(self) -> Response {
@@ -223,10 +319,10 @@ impl<E: IntoResponse> IntoResponse for OnceError<E> {
     }
 }
 
-/// 503 with an empty body.
+/// An empty response with the status 503.
 #[cfg(feature = "dedup")]
 impl IntoResponse for StoreError {
     fn into_response(self) -> Response {
-        status(self.status()).into_response()
+        self.into()
     }
 }

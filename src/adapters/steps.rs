@@ -1,18 +1,24 @@
-//! The steps that every adapter takes, on what every framework has: values of headers, and a query.
+//! The extraction steps shared by all adapters.
+//!
+//! They take header values and a query, which every framework has.
 
+use alloc::{borrow::Cow, vec::Vec};
 use core::iter;
 
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 
 use crate::auth::error::VerifyError;
-#[cfg(all(feature = "dedup", any(feature = "axum", feature = "actix")))]
+#[cfg(feature = "dedup")]
 use crate::dedup::outcome::Outcome;
 use crate::delivery::Delivery;
 use crate::provider::Provider;
 use crate::receiver::{CredentialSource, PendingDelivery, Receiver};
 use crate::rejection::{Rejection, RejectionKind};
 
-/// Refuses what can be refused before the body is read. `headers` gives all values of a name.
+/// Rejects everything that can be rejected before the body is read.
+///
+/// `headers` returns all values of a header.
 pub(super) fn check<'a, P: Provider, H: IntoIterator<Item: AsRef<[u8]>>>(
     receiver: &'a Receiver<P>,
     headers: impl Fn(&str) -> H,
@@ -44,15 +50,29 @@ fn is_identity(encoding: impl AsRef<[u8]>) -> bool {
     encoding.as_ref().eq_ignore_ascii_case(b"identity")
 }
 
-/// All values of a parameter of the query.
-fn parameters<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = Vec<u8>> {
-    form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .filter(move |(key, _)| key == name)
-        .map(|(_, value)| value.into_owned().into_bytes())
+/// Returns all values of a parameter of the query, as bytes.
+///
+/// The query is decoded like a form. A form decoder that returns text would replace bytes that are not
+/// UTF-8, so that different tokens could be equal.
+fn parameters<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    let pairs = query.unwrap_or_default().split('&');
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(move |(key, _)| *decode(key) == *name.as_bytes())
+        .map(|(_, value)| decode(value))
 }
 
-/// The value of `Retry-After`: whole seconds, rounded up, and at least one.
-#[cfg(all(feature = "dedup", any(feature = "axum", feature = "actix")))]
+fn decode(text: &str) -> Cow<'_, [u8]> {
+    if text.contains('+') {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).collect::<Vec<u8>>().into()
+    } else {
+        percent_decode_str(text).into()
+    }
+}
+
+/// Returns the value of `Retry-After`: whole seconds, rounded up, and at least one.
+#[cfg(feature = "dedup")]
 pub(super) fn retry_after<T>(outcome: &Outcome<T>) -> Option<u64> {
     let remaining = outcome.retry_after()?;
     let started = u64::from(remaining.subsec_nanos() > 0);

@@ -1,46 +1,24 @@
 //! A layer for any service of `http` 1.x: [`AuthenticateLayer`].
 //!
-//! ```
-//! use std::convert::Infallible;
+//! # Limits for bodies
 //!
-//! use bytes::Bytes;
-//! use http::{Request, Response};
-//! use http_body_util::Full;
-//! use leadhook::{Delivery, Graphoid, Receiver, Rejection, Secret, tower::AuthenticateLayer};
-//! use tower::{ServiceBuilder, ServiceExt};
+//! The size limit for a body is 2 MiB unless you set
+//! [another](AuthenticateLayer::with_body_limit).
 //!
-//! async fn graphoid(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
-//!     let delivery: &Delivery<Graphoid> = request.extensions().get().expect("the layer puts it there");
-//!     Ok(match delivery.read() {
-//!         Ok(envelope) => {
-//!             println!("{}", envelope.name());
-//!             Response::default()
-//!         }
-//!         Err(error) => Rejection::unreadable(delivery, error).into(),
-//!     })
-//! }
+//! A request is rejected by its head if possible, before its body is kept. Under HTTP/1, the body is
+//! still read and thrown away before the response, because the connection's next request follows it.
+//! That takes constant memory and ends 1 MiB past the size limit. The response then has
+//! `Connection: close`, the rest of the body is not read, and the client may not see the response.
 //!
-//! let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b")?);
-//! let service = ServiceBuilder::new()
-//!     .layer(AuthenticateLayer::new(receiver).with_body_limit(64 * 1024))
-//!     .service_fn(graphoid);
+//! The layer sets no timer. Put a time limit around it, such as tower's `TimeoutLayer`. It covers the
+//! bodies of accepted and rejected requests.
 //!
-//! # use leadhook::Signer;
-//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-//! # let body = r#"{"id":"evt_1","event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
-//! # let signer = Signer::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b")?);
-//! # let (name, value) = signer.header(body.as_bytes());
-//! # let signed = Request::post("/").header(name, value).body(Full::<Bytes>::from(body))?;
-//! # assert_eq!(service.clone().oneshot(signed).await?.status(), 200);
-//! let unsigned = Request::new(Full::<Bytes>::from("{}"));
-//! assert_eq!(service.oneshot(unsigned).await?.status(), 401);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! # Responses
+//!
+//! A [`Rejection`] converts into an `http::Response`. With the `dedup` feature, so does an `Outcome`
+//! whose value is a response, and a `OnceError` whose work's error converts into one.
 
 use core::{
-    error::Error,
     fmt,
     future::Future,
     mem,
@@ -51,35 +29,74 @@ use core::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::steps;
+use super::body::{self, BoxError};
 use crate::provider::Provider;
 use crate::receiver::Receiver;
 #[doc(no_inline)]
 pub use crate::rejection::{Rejection, RejectionKind};
 
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// Lets authentic requests through to a service, with their [`Delivery<P>`](crate::Delivery) in the
-/// request's extensions. The others it answers itself, with the status of their [`Rejection`].
+/// A layer that lets only authentic requests through to a service.
 ///
-/// It reads the body, up to a limit of 2 MiB unless told otherwise, and hands it on in one piece. It
-/// does not read the event: the service does that, with [`Delivery::read`](crate::Delivery::read), and a
-/// [`Rejection`] can be made of the error. A refusal's body is the default value of the service's
-/// response body.
+/// The service finds the [`Delivery<P>`](crate::Delivery) in the request's extensions and gets the body
+/// in one piece. It reads the event itself, because the layer does not know the type of the event.
 ///
-/// A request whose header has the right form takes its place in the service while its body is read:
-/// put a time limit around both.
+/// The layer responds to all other requests with the status of their [`Rejection`]. The body of such a
+/// response is the default value of the service's response body.
+///
+/// While a body is read, its request already has its place in the service. So give bodies a time
+/// limit, and put limits for concurrent requests around the layer.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use leadhook::{Delivery, Graphoid, Receiver, Rejection, Secret, tower::AuthenticateLayer};
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// async fn graphoid(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+///     let Some(delivery) = request.extensions().get::<Delivery<Graphoid>>() else {
+///         unreachable!("the layer adds it to every request");
+///     };
+///     Ok(match delivery.read() {
+///         Ok(envelope) => {
+///             println!("{}", envelope.name());
+///             Response::default()
+///         }
+///         Err(error) => Rejection::unreadable(delivery, error).into(),
+///     })
+/// }
+///
+/// let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b")?);
+/// let service = ServiceBuilder::new()
+///     .layer(AuthenticateLayer::new(receiver).with_body_limit(64 * 1024))
+///     .service_fn(graphoid);
+///
+/// # use leadhook::Signer;
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let body = r#"{"id":"evt_1","event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
+/// # let signer = Signer::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b")?);
+/// # let (name, value) = signer.header(body.as_bytes());
+/// # let signed = Request::post("/").header(name, value).body(Full::<Bytes>::from(body))?;
+/// # assert_eq!(service.clone().oneshot(signed).await?.status(), 200);
+/// let unsigned = Request::new(Full::<Bytes>::from("{}"));
+/// assert_eq!(service.oneshot(unsigned).await?.status(), 401);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct AuthenticateLayer<P> {
     receiver: Receiver<P>,
     limit: usize,
 }
 
 impl<P: Provider> AuthenticateLayer<P> {
-    /// Makes a layer that authenticates with a receiver.
+    /// Creates a layer that authenticates requests with a receiver.
     #[must_use]
     pub fn new(receiver: Receiver<P>) -> Self {
         Self {
@@ -88,7 +105,7 @@ impl<P: Provider> AuthenticateLayer<P> {
         }
     }
 
-    /// Refuses bodies of more bytes than this with 413.
+    /// Rejects bodies of more than `limit` bytes with 413.
     #[must_use]
     pub fn with_body_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
@@ -96,33 +113,13 @@ impl<P: Provider> AuthenticateLayer<P> {
 
     async fn authenticate<B>(&self, request: Request<B>) -> Result<Request<Full<Bytes>>, Rejection>
     where
-        B: Body,
-        B::Error: Into<BoxError>,
+        B: Body<Error: Into<BoxError>>,
     {
         let (mut head, body) = request.into_parts();
-        let headers = |name: &str| head.headers.get_all(name);
-        let checked = steps::check(&self.receiver, headers, head.uri.query())?;
-        let body = self.read(body).await?;
-        let delivery = steps::finish(checked, body)?;
+        let delivery = body::authenticate(&self.receiver, &head, body, self.limit).await?;
         let body = Full::new(delivery.body().clone());
         head.extensions.insert(delivery);
         Ok(Request::from_parts(head, body))
-    }
-
-    async fn read<B>(&self, body: B) -> Result<Bytes, Rejection>
-    where
-        B: Body,
-        B::Error: Into<BoxError>,
-    {
-        let over_limit = || Rejection::of::<P>(RejectionKind::BodyTooLarge, None);
-        if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > self.limit) {
-            return Err(over_limit());
-        }
-        match Limited::new(body, self.limit).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(over_limit()),
-            Err(_) => Err(Rejection::of::<P>(RejectionKind::BodyIncomplete, None)),
-        }
     }
 }
 
@@ -155,7 +152,7 @@ impl<P, S> Layer<S> for AuthenticateLayer<P> {
     }
 }
 
-/// The service that [`AuthenticateLayer`] makes.
+/// The service that [`AuthenticateLayer`] creates.
 pub struct Authenticate<P, S> {
     layer: AuthenticateLayer<P>,
     inner: S,
@@ -166,8 +163,7 @@ where
     P: Provider,
     S: Service<Request<Full<Bytes>>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
-    B: Body<Data: Send> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     R: Default,
 {
     type Response = S::Response;
@@ -179,7 +175,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The inner service that was polled is the one that is ready; its clone is not.
+        // Only the inner service that was polled is ready, and its clone is not.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();

@@ -1,4 +1,4 @@
-//! The extractor's value: a delivery that was read.
+//! The extractor's value: a delivery and its event.
 
 use core::fmt;
 
@@ -7,27 +7,73 @@ use crate::provider::{Event, Provider};
 use crate::read::envelope::Envelope;
 use crate::rejection::Rejection;
 
-/// A delivery of the provider `P`, read as the event `E`. It is an extractor of axum and actix-web.
+/// A verified delivery from provider `P` with its event, extracted by axum or actix-web.
 ///
-/// `E` is the provider's own enum unless told otherwise: `Webhook<Tomba, LookupResult<EmailVerifier>>` is what a
-/// route for one look-up takes. [`Delivery<P>`](Delivery) alone is an extractor too, which accepts a
-/// body of any shape: take it to store what could not be read, and to answer 200.
+/// The event has the provider's own type by default. For a route that receives the results of one
+/// Tomba look-up, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
+///
+/// A request that is not authentic, or whose event can't be read, is rejected before the handler runs.
+/// [`Delivery<P>`](Delivery) is an extractor, too, which accepts every authentic body. Take it to store
+/// what can't be read.
+///
+#[cfg_attr(
+    feature = "axum",
+    doc = r#"
+```
+use axum::{Router, routing::post};
+use leadhook::{Graphoid, Receiver, Secret, axum::Webhook, graphoid::GraphoidEvent};
+
+async fn graphoid(webhook: Webhook<Graphoid>) {
+    match &webhook.envelope.event {
+        GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
+        _ => println!("{} bytes", webhook.delivery.body().len()),
+    }
+}
+
+let app: Router = Router::new()
+    .route("/webhooks/graphoid", post(graphoid))
+    .with_state(Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b")?));
+# Ok::<(), leadhook::SecretError>(())
+```
+"#
+)]
+///
+/// With the `tracing` feature, an event that has no type is traced at level `INFO` with the message
+/// "unknown event" and the fields `provider` and `body_length` in bytes. Its name comes from the body,
+/// so it is not traced. Parts of a body that the event does not hold are counted at level `DEBUG`, with
+/// the fields `provider`, `event` and `count`; [`Delivery::unread`] lists them.
 #[non_exhaustive]
 pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
-    /// The proof that the sender sent it, and the bytes as they were received.
+    /// The proof that the provider sent the request, and its bytes.
     pub delivery: Delivery<P>,
-    /// What the sender says.
+    /// The event with its envelope.
     pub envelope: Envelope<E>,
 }
 
 impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
     pub(super) fn read(delivery: Delivery<P>) -> Result<Self, Rejection> {
         match delivery.read_as() {
-            Ok(envelope) => Ok(Self { delivery, envelope }),
+            Ok(envelope) => {
+                trace(&delivery, &envelope);
+                Ok(Self { delivery, envelope })
+            }
             Err(error) => Err(Rejection::unreadable(&delivery, error)),
         }
     }
 }
+
+/// Tells the operator what the typed event does not hold.
+#[cfg(feature = "tracing")]
+fn trace<P: Provider, E: Event<Provider = P>>(delivery: &Delivery<P>, envelope: &Envelope<E>) {
+    if !envelope.event.is_known() {
+        let body_length = delivery.body().len();
+        tracing::info!(provider = P::NAME, body_length, "unknown event");
+    }
+    delivery.trace_unread(envelope);
+}
+
+#[cfg(not(feature = "tracing"))]
+fn trace<P, E>(_: &Delivery<P>, _: &Envelope<E>) {}
 
 impl<P: Provider, E: Clone> Clone for Webhook<P, E> {
     fn clone(&self) -> Self {

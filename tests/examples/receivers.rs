@@ -1,15 +1,15 @@
-//! The receivers answer, print and end as their contract says.
+//! The receivers respond, print and end as their contract says.
 
 use std::{
     io::{BufRead, BufReader, Lines, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use leadhook::{
-    Graphoid, Provider, Secret,
+    Graphoid, Provider, Secret, Signer,
     samples::{self, SampleRequest},
 };
 use serde_json::{Value, json};
@@ -48,6 +48,14 @@ impl Receiver {
         }
     }
 
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        stream
+    }
+
     /// Sends the head of a request, and what of its body comes first.
     fn begin<P: Provider>(&self, request: &SampleRequest<P>, start: &[u8]) -> TcpStream {
         let mut head = format!(
@@ -67,9 +75,9 @@ impl Receiver {
         stream
     }
 
-    /// Posts a request, and gives the answer's status and body.
+    /// Posts a request, and gives the response's status and body.
     fn post<P: Provider>(&self, request: &SampleRequest<P>) -> (u16, String) {
-        answer(self.begin(request, request.body()))
+        response(self.begin(request, request.body()))
     }
 
     /// The next line of output.
@@ -96,11 +104,11 @@ impl Drop for Receiver {
     }
 }
 
-/// The status and the body of an answer.
-fn answer(mut stream: TcpStream) -> (u16, String) {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+/// The status and the body of a response.
+fn response(mut stream: TcpStream) -> (u16, String) {
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").expect("a response");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, body.into())
 }
@@ -115,7 +123,7 @@ fn lead_won() -> SampleRequest<Graphoid> {
 }
 
 #[test]
-fn a_delivery_is_printed_and_a_repeat_as_such() {
+fn a_delivery_is_printed_and_a_duplicate_as_such() {
     for name in RECEIVERS {
         let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
         let lead = json!({
@@ -126,8 +134,8 @@ fn a_delivery_is_printed_and_a_repeat_as_such() {
         let mut line = json!({
             "provider": "graphoid", "event": "lead.won", "id": "evt_9pQrXy2k...", "lead": lead,
         });
-        for is_repeat in [false, true] {
-            if is_repeat {
+        for is_duplicate in [false, true] {
+            if is_duplicate {
                 line["duplicate"] = true.into();
             }
             assert_eq!(receiver.post(&lead_won()), (200, RECEIVED.into()), "{name}");
@@ -137,7 +145,7 @@ fn a_delivery_is_printed_and_a_repeat_as_such() {
 }
 
 #[test]
-fn every_route_takes_its_sender() {
+fn every_route_takes_its_provider() {
     for name in RECEIVERS {
         let secrets = [
             "GRADER_WEBHOOK_SECRET",
@@ -177,13 +185,13 @@ fn every_route_takes_its_sender() {
 }
 
 #[test]
-fn a_sender_without_a_secret_is_not_served() {
+fn a_provider_without_a_secret_is_not_served() {
     for name in RECEIVERS {
         let receiver = Receiver::start(name, &["GRADER_WEBHOOK_SECRET"]);
         assert_eq!(receiver.post(&lead_won()).0, 404, "{name}");
         let unsigned = samples::grader::SUBMISSION_SCORED.request();
-        let answer = receiver.post(&unsigned.with_path("/webhooks/grader"));
-        assert_eq!(answer, (401, String::new()), "{name}");
+        let response = receiver.post(&unsigned.with_path("/webhooks/grader"));
+        assert_eq!(response, (401, String::new()), "{name}");
     }
 }
 
@@ -212,31 +220,206 @@ fn a_wrong_environment_is_an_error() {
     }
 }
 
+/// The bytes of a delivery of Graphoid with an id of its own.
+fn delivery(id: &str) -> Vec<u8> {
+    let body = format!(r#"{{"id":"{id}","event":"lead.won","data":{{"lead":{{"id":"lead_1"}}}}}}"#);
+    let (name, value) = Signer::<Graphoid>::new(&secret()).header(body.as_bytes());
+    let length = body.len();
+    format!(
+        "POST /webhooks/graphoid HTTP/1.1\r\nhost: localhost\r\n{name}: {value}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+    .into()
+}
+
+/// The head of a request that nobody signed.
+const UNSIGNED: &[u8] =
+    b"POST /webhooks/graphoid HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n";
+
+/// Reads a response without hanging up, and returns its status.
+fn status(stream: &mut TcpStream) -> u16 {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let (_, rest) = head.split_once("content-length: ").unwrap();
+    let length = rest.split("\r\n").next().unwrap().parse().unwrap();
+    stream.read_exact(&mut vec![0; length]).unwrap();
+    head[9..12].parse().unwrap()
+}
+
+fn signal(receiver: &Receiver, signal: &str) {
+    let pid = receiver.process.id().to_string();
+    let status = Command::new("kill").args([signal, &pid]).status();
+    assert!(status.unwrap().success());
+}
+
 #[test]
-fn a_slow_sender_is_cut_off() {
+fn a_connection_is_kept_alive() {
+    for name in RECEIVERS {
+        let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+        let mut stream = receiver.connect();
+        for id in ["evt_1", "evt_2"] {
+            stream.write_all(&delivery(id)).unwrap();
+            assert_eq!(status(&mut stream), 200, "{name}");
+            assert_eq!(receiver.line()["id"], id, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_slow_body_is_cut_off() {
     for name in RECEIVERS {
         let receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
-        let slow_body = receiver.begin(&lead_won(), b"{");
-        let mut slow_head = TcpStream::connect(receiver.address).unwrap();
-        slow_head
-            .write_all(b"POST /webhooks/graphoid HTTP/1.1\r\n")
-            .unwrap();
-        let mut slow_second_head = TcpStream::connect(receiver.address).unwrap();
-        slow_second_head
-            .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\nGET / HT")
-            .unwrap();
+        let slow = receiver.begin(&lead_won(), b"{");
+        assert_eq!(receiver.post(&lead_won()).0, 200, "{name}");
+        assert_eq!(response(slow).0, 408, "{name}");
+    }
+}
 
-        assert_eq!(
-            receiver.post(&lead_won()).0,
-            200,
-            "{name} serves others meanwhile"
-        );
-        assert_eq!(answer(slow_body).0, 408, "{name}");
-        for mut stream in [slow_head, slow_second_head] {
-            let timeout = Some(Duration::from_secs(30));
-            stream.set_read_timeout(timeout).unwrap();
-            stream.read_to_end(&mut Vec::new()).unwrap();
+#[test]
+fn a_client_that_stalls_is_disconnected() {
+    thread::scope(|scope| {
+        for name in RECEIVERS {
+            scope.spawn(move || stall(name));
         }
+    });
+}
+
+/// Stalls a connection in each way that a client can, and waits until the receiver ends all of them.
+fn stall(name: &str) {
+    let receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+    let begun = Instant::now();
+    let mut head = receiver.connect();
+    head.write_all(&UNSIGNED[..30]).unwrap();
+    let mut second_head = receiver.connect();
+    let first = delivery("evt_1");
+    second_head
+        .write_all(&[&first, &UNSIGNED[..30]].concat())
+        .unwrap();
+    assert_eq!(status(&mut second_head), 200, "{name}");
+    let mut reads_nothing = receiver.connect();
+    let unread = thread::spawn(move || {
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
+        // It can write until the buffers are full, and then waits to be disconnected.
+        while reads_nothing.write_all(&request).is_ok() {}
+    });
+    for mut stalled in [head, second_head] {
+        // The end may be a reset.
+        let _ = stalled.read_to_end(&mut Vec::new());
+    }
+    unread.join().unwrap();
+    let seconds = begun.elapsed().as_secs();
+    assert!((25..60).contains(&seconds), "{name}: after {seconds} s");
+    #[cfg(target_os = "linux")]
+    assert!(
+        memory(&receiver) < 64 * 1024,
+        "{name}: {}",
+        memory(&receiver)
+    );
+    assert_eq!(receiver.post(&lead_won()).0, 200, "{name}");
+}
+
+/// The resident memory of a process in KiB.
+#[cfg(target_os = "linux")]
+fn memory(receiver: &Receiver) -> u64 {
+    let path = format!("/proc/{}/status", receiver.process.id());
+    let status = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = status.split_once("VmRSS:").unwrap();
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn slow_rejected_bodies_cost_nothing_but_their_connections() {
+    for name in RECEIVERS {
+        let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+        let mut slow: Vec<TcpStream> = (0..200).map(|_| receiver.connect()).collect();
+        for stream in &mut slow {
+            stream.write_all(UNSIGNED).unwrap();
+        }
+        let mut good = receiver.connect();
+        let before = memory(&receiver);
+        for second in 0..20 {
+            let next = Instant::now() + Duration::from_secs(1);
+            slow.retain_mut(|stream| stream.write_all(b" ").is_ok());
+            if slow.is_empty() {
+                break;
+            }
+            let id = format!("evt_{second}");
+            good.write_all(&delivery(&id)).unwrap();
+            assert_eq!(status(&mut good), 200, "{name}");
+            assert_eq!(receiver.line()["id"], id, "{name}");
+            assert!(
+                Instant::now() < next + Duration::from_secs(2),
+                "{name}: a slow response"
+            );
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+        assert!(
+            slow.is_empty(),
+            "{name}: {} are still connected",
+            slow.len()
+        );
+        let growth = memory(&receiver).saturating_sub(before);
+        assert!(growth < 10 * 1024, "{name}: {growth} KiB");
+    }
+}
+
+#[test]
+fn a_stalled_output_costs_no_lead() {
+    for name in RECEIVERS {
+        let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+        // Nobody reads the output, so at some time the pipe is full.
+        let mut accepted = Vec::new();
+        let mut stream = receiver.connect();
+        loop {
+            let id = format!("evt_{}", accepted.len());
+            stream.write_all(&delivery(&id)).unwrap();
+            let begun = Instant::now();
+            match status(&mut stream) {
+                200 => accepted.push(id),
+                status => {
+                    assert_eq!(status, 503, "{name}");
+                    assert!(begun.elapsed() < Duration::from_secs(9), "{name}: late");
+                    break;
+                }
+            }
+        }
+        let mut unsigned = receiver.connect();
+        unsigned.write_all(UNSIGNED).unwrap();
+        unsigned.write_all(&[b' '; 1000]).unwrap();
+        assert_eq!(status(&mut unsigned), 401, "{name}");
+
+        for id in &accepted {
+            assert_eq!(receiver.line()["id"], **id, "{name}");
+        }
+        // The provider's retry is handled.
+        let mut stream = receiver.connect();
+        let retry = delivery(&format!("evt_{}", accepted.len()));
+        stream.write_all(&retry).unwrap();
+        assert_eq!(status(&mut stream), 200, "{name}");
+    }
+}
+
+#[test]
+fn a_shutdown_ends_whatever_clients_do() {
+    for name in RECEIVERS {
+        let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+        let mut clients: Vec<TcpStream> = (0..5).map(|_| receiver.connect()).collect();
+        clients[1].write_all(&UNSIGNED[..30]).unwrap();
+        clients[2].write_all(UNSIGNED).unwrap();
+        clients[3].write_all(&delivery("evt_1")[..200]).unwrap();
+        clients[4].write_all(&delivery("evt_2")).unwrap();
+        assert_eq!(status(&mut clients[4]), 200, "{name}");
+
+        signal(&receiver, "-TERM");
+        let begun = Instant::now();
+        assert!(receiver.process.wait().unwrap().success(), "{name}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{name}");
     }
 }
 
@@ -253,17 +436,10 @@ fn a_request_in_flight_is_finished_on_sigterm_and_ctrl_c() {
         // Until it is being read, it is not in flight.
         thread::sleep(Duration::from_millis(500));
 
-        let pid = receiver.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self::signal(&receiver, signal);
         thread::sleep(Duration::from_millis(500));
         stream.write_all(rest).unwrap();
-        assert_eq!(answer(stream), (200, RECEIVED.into()), "{name}");
+        assert_eq!(response(stream), (200, RECEIVED.into()), "{name}");
         assert_eq!(receiver.line()["event"], "lead.won", "{name}");
         assert!(receiver.process.wait().unwrap().success(), "{name}");
     }

@@ -8,7 +8,12 @@ mod http;
 mod actix;
 #[cfg(feature = "axum")]
 mod axum;
-#[cfg(all(feature = "actix", feature = "axum", feature = "dedup"))]
+#[cfg(all(
+    feature = "actix",
+    feature = "axum",
+    feature = "dedup",
+    feature = "tower"
+))]
 mod outcomes;
 #[cfg(feature = "tower")]
 mod tower;

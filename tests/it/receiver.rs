@@ -74,7 +74,7 @@ fn every_case_comes_out_as_the_table_says() {
         };
         let expected = match &case.expected {
             Expected::Accepted(name) => format!("accepted {name}"),
-            Expected::Refused(_, kind) => crate::cases::shown(kind),
+            Expected::Rejected(_, kind) => crate::cases::shown(kind),
         };
         if came != expected {
             wrong.push(format!(

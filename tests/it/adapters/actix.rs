@@ -57,7 +57,7 @@ async fn handle<P: Provider, E: Event<Provider = P> + 'static>(
         .body(webhook.delivery.into_body())
 }
 
-/// Tells the client what the operator is told.
+/// Sends the kind of a rejection to the client, in a header.
 async fn tell(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -103,9 +103,9 @@ async fn the_delivery_alone_takes_any_shape() {
         .route("/", web::post().to(store));
     let app = init_service(app).await;
 
-    let answer = call_service(&app, signed(UNKNOWN_SHAPE).to_request()).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(read_body(answer).await, UNKNOWN_SHAPE);
+    let response = call_service(&app, signed(UNKNOWN_SHAPE).to_request()).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(read_body(response).await, UNKNOWN_SHAPE);
     assert_eq!(
         call_service(&app, unsigned().to_request()).await.status(),
         401
@@ -113,8 +113,8 @@ async fn the_delivery_alone_takes_any_shape() {
 }
 
 #[actix_web::test]
-async fn a_handler_may_answer_a_refusal_itself() {
-    async fn answer(webhook: Result<Webhook<Graphoid>, Rejection>) -> HttpResponse {
+async fn a_handler_may_answer_a_rejection_itself() {
+    async fn response(webhook: Result<Webhook<Graphoid>, Rejection>) -> HttpResponse {
         match webhook {
             Ok(webhook) => HttpResponse::Ok().body(webhook.envelope.name().to_owned()),
             Err(rejection) => HttpResponse::ImATeapot().body(rejection.to_string()),
@@ -122,13 +122,13 @@ async fn a_handler_may_answer_a_refusal_itself() {
     }
     let app = App::new()
         .app_data(graphoid())
-        .route("/", web::post().to(answer));
+        .route("/", web::post().to(response));
     let app = init_service(app).await;
 
-    let answer = call_service(&app, unsigned().to_request()).await;
-    assert_eq!(answer.status(), 418);
+    let response = call_service(&app, unsigned().to_request()).await;
+    assert_eq!(response.status(), 418);
     assert_eq!(
-        read_body(answer).await,
+        read_body(response).await,
         "the signature header is missing; is a webhook secret set at the provider?"
     );
 }
@@ -140,14 +140,14 @@ async fn the_reason_is_the_response_s_error() {
         .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
     let app = init_service(app).await;
 
-    let answer = call_service(&app, unsigned().to_request()).await;
-    let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
+    let response = call_service(&app, unsigned().to_request()).await;
+    let rejection: &Rejection = response.response().error().unwrap().as_error().unwrap();
     assert_eq!(rejection.provider(), Some("graphoid"));
     assert_eq!(
         *rejection.kind(),
         RejectionKind::Verify(VerifyError::MissingSignature)
     );
-    assert!(answer.headers().is_empty(), "{:?}", answer.headers());
+    assert!(response.headers().is_empty(), "{:?}", response.headers());
 }
 
 #[actix_web::test]
@@ -158,15 +158,86 @@ async fn without_a_receiver_the_answer_is_500() {
         .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
     let app = init_service(app).await;
 
-    let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
-    assert_eq!(answer.status(), 500);
-    let rejection: &Rejection = answer.response().error().unwrap().as_error().unwrap();
-    assert_eq!(*rejection.kind(), RejectionKind::MissingReceiver);
-    assert!(read_body(answer).await.is_empty());
+    let response = call_service(&app, signed(GRAPHOID.body).to_request()).await;
+    assert_eq!(response.status(), 500);
+    let rejection: &Rejection = response.response().error().unwrap().as_error().unwrap();
+    assert!(matches!(
+        rejection.kind(),
+        RejectionKind::MissingReceiver {
+            provider: "graphoid",
+            ..
+        }
+    ));
+    assert!(rejection.to_string().contains("no receiver for graphoid"));
+    assert!(read_body(response).await.is_empty());
+}
+
+/// Posts a signed body to a handler as a client does, who declares its length.
+async fn post_to<F, Args>(handler: F, framing: (&str, &str)) -> (u16, Option<RejectionKind>)
+where
+    F: actix_web::Handler<Args, Output: actix_web::Responder + 'static>,
+    Args: actix_web::FromRequest + 'static,
+{
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handler));
+    let app = init_service(app).await;
+    let request = signed(GRAPHOID.body).insert_header(framing);
+    let response = call_service(&app, request.to_request()).await;
+    let error = response.response().error();
+    let rejection = error.and_then(|error| error.as_error::<Rejection>());
+    let kind = rejection.map(|rejection| rejection.kind().clone());
+    (response.status().as_u16(), kind)
 }
 
 #[actix_web::test]
-async fn the_limit_is_the_framework_s_own_unless_told() {
+async fn a_body_that_was_taken_before_is_500() {
+    for framing in [("content-length", "181"), ("transfer-encoding", "chunked")] {
+        let bytes_first = async |_: web::Bytes, _: Webhook<Graphoid>| HttpResponse::Ok();
+        let (status, kind) = post_to(bytes_first, framing).await;
+        assert_eq!((status, kind), (500, Some(RejectionKind::BodyTaken)));
+
+        let webhook_twice = async |_: Webhook<Graphoid>, _: Delivery<Graphoid>| HttpResponse::Ok();
+        let (status, kind) = post_to(webhook_twice, framing).await;
+        assert_eq!((status, kind), (500, Some(RejectionKind::BodyTaken)));
+
+        let webhook_alone = async |_: Webhook<Graphoid>| HttpResponse::Ok();
+        assert_eq!(post_to(webhook_alone, framing).await, (200, None));
+    }
+}
+
+/// Without a body, the signature is what is wrong.
+#[actix_web::test]
+async fn an_empty_body_is_not_taken_for_one_that_was_taken() {
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
+    let app = init_service(app).await;
+    let signature = GRAPHOID.sign(GRAPHOID.secret, b"{}");
+    let request = TestRequest::post().insert_header((GRAPHOID.header, signature));
+
+    let empty = request.insert_header(("content-length", "0")).to_request();
+    assert_eq!(call_service(&app, empty).await.status(), 401);
+}
+
+/// This can't be prevented, so the documentation and SECURITY.md warn of it.
+#[actix_web::test]
+async fn an_optional_webhook_lets_unsigned_requests_reach_the_handler() {
+    async fn handle(webhook: Option<Webhook<Graphoid>>) -> String {
+        webhook.is_some().to_string()
+    }
+    let app = App::new()
+        .app_data(graphoid())
+        .route("/", web::post().to(handle));
+    let app = init_service(app).await;
+
+    let response = call_service(&app, unsigned().to_request()).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(read_body(response).await, "false");
+}
+
+#[actix_web::test]
+async fn the_limit_is_the_framework_s_own_by_default() {
     let body = |length: usize| {
         let padding = b" ".repeat(length - GRAPHOID.body.len());
         signed([GRAPHOID.body.as_bytes(), &padding].concat())
@@ -191,13 +262,13 @@ async fn the_limit_is_the_framework_s_own_unless_told() {
 }
 
 #[actix_web::test]
-async fn a_type_that_the_application_refuses_is_400() {
+async fn a_type_that_the_application_rejects_is_400() {
     let app = App::new()
         .app_data(graphoid())
         .app_data(web::PayloadConfig::default().mimetype("application/json".parse().unwrap()))
         .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
     let app = init_service(app).await;
 
-    let answer = call_service(&app, signed(GRAPHOID.body).to_request()).await;
-    assert_eq!(answer.status(), 400);
+    let response = call_service(&app, signed(GRAPHOID.body).to_request()).await;
+    assert_eq!(response.status(), 400);
 }

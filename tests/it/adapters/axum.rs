@@ -56,7 +56,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
     ([("x-event", event)], webhook.delivery.into_body())
 }
 
-/// Tells the client what the operator is told.
+/// Sends the kind of a rejection to the client, in a header.
 async fn tell(response: Response) -> Response {
     let rejection = response.extensions().get::<Rejection>();
     match rejection.map(|rejection| crate::cases::shown(rejection.kind())) {
@@ -92,31 +92,31 @@ async fn the_delivery_alone_takes_any_shape() {
     }
     let app = Router::new().route("/", post(store)).with_state(graphoid());
 
-    let answer = app.clone().oneshot(signed(UNKNOWN_SHAPE)).await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let response = app.clone().oneshot(signed(UNKNOWN_SHAPE)).await.unwrap();
+    assert_eq!(response.status(), 200);
     assert_eq!(
-        to_bytes(answer.into_body(), 100).await.unwrap(),
+        to_bytes(response.into_body(), 100).await.unwrap(),
         UNKNOWN_SHAPE
     );
     assert_eq!(app.oneshot(unsigned()).await.unwrap().status(), 401);
 }
 
 #[tokio::test]
-async fn a_handler_may_answer_a_refusal_itself() {
-    async fn answer(webhook: Result<Webhook<Graphoid>, Rejection>) -> (StatusCode, String) {
+async fn a_handler_may_answer_a_rejection_itself() {
+    async fn response(webhook: Result<Webhook<Graphoid>, Rejection>) -> (StatusCode, String) {
         match webhook {
             Ok(webhook) => (StatusCode::OK, webhook.envelope.name().to_owned()),
             Err(rejection) => (StatusCode::IM_A_TEAPOT, rejection.to_string()),
         }
     }
     let app = Router::new()
-        .route("/", post(answer))
+        .route("/", post(response))
         .with_state(graphoid());
 
-    let answer = app.oneshot(unsigned()).await.unwrap();
-    assert_eq!(answer.status(), 418);
+    let response = app.oneshot(unsigned()).await.unwrap();
+    assert_eq!(response.status(), 418);
     assert_eq!(
-        to_bytes(answer.into_body(), 100).await.unwrap(),
+        to_bytes(response.into_body(), 100).await.unwrap(),
         "the signature header is missing; is a webhook secret set at the provider?"
     );
 }
@@ -127,19 +127,19 @@ async fn the_reason_stands_in_the_response() {
         .route("/", post(handle::<Graphoid, GraphoidEvent>))
         .with_state(graphoid());
 
-    let answer = app.oneshot(unsigned()).await.unwrap();
-    let rejection = answer.extensions().get::<Rejection>().unwrap();
+    let response = app.oneshot(unsigned()).await.unwrap();
+    let rejection = response.extensions().get::<Rejection>().unwrap();
     assert_eq!(rejection.provider(), Some("graphoid"));
     assert_eq!(
         *rejection.kind(),
         RejectionKind::Verify(VerifyError::MissingSignature)
     );
-    assert_eq!(answer.headers().len(), 1, "{:?}", answer.headers());
-    assert_eq!(answer.headers()["content-length"], "0");
+    assert_eq!(response.headers().len(), 1, "{:?}", response.headers());
+    assert_eq!(response.headers()["content-length"], "0");
 }
 
 #[tokio::test]
-async fn the_limit_is_the_framework_s_own_unless_told() {
+async fn the_limit_is_the_framework_s_own_by_default() {
     let app = Router::new()
         .route("/", post(handle::<Graphoid, GraphoidEvent>))
         .with_state(graphoid());

@@ -1,8 +1,8 @@
 //! What every adapter must do behind a real server, asked by a real client, and by a plain socket
 //! where bytes matter.
 //!
-//! A server tells what it did in headers of its answer: `x-event` is the name of the event that was
-//! read, the answer's body then the delivery's; `x-kind` is the kind of the rejection.
+//! A server tells what it did in headers of its response: `x-event` is the name of the event that was
+//! read, the response's body then the delivery's; `x-kind` is the kind of the rejection.
 
 use std::{future::Future, io::Write, net::SocketAddr, sync::mpsc, thread, time::Duration};
 
@@ -28,10 +28,11 @@ macro_rules! over_http {
             a_value_with_nul_is_no_http
             the_header_is_looked_at_before_the_body_is_sent
             the_limit_is_inclusive
-            a_body_without_end_is_refused
-            a_body_that_breaks_off_is_refused
+            a_body_without_end_is_rejected
+            a_body_that_breaks_off_is_rejected
             chunks_of_any_size_are_one_body
-            a_refused_body_is_never_taken_for_a_request
+            a_rejected_body_is_never_taken_for_a_request
+            a_connection_outlives_a_rejected_request
             nothing_is_inflated
             a_signature_in_a_trailer_is_none
             a_thousand_connections_at_once_are_served
@@ -59,7 +60,7 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
         .build()
         .unwrap();
     let limited = async { tokio::time::timeout(Duration::from_secs(120), test).await };
-    runtime.block_on(limited).expect("an answer never came");
+    runtime.block_on(limited).expect("a response never came");
 }
 
 /// Starts a server on a thread of its own and returns its address, which it sends on the channel.
@@ -70,21 +71,23 @@ pub(crate) fn start(serve: fn(mpsc::Sender<SocketAddr>)) -> SocketAddr {
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     status: u16,
     event: Option<String>,
     kind: Option<String>,
+    /// Whether the server said that it closes the connection.
+    closes: bool,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// What came of a case, if it isn't what the table says.
     fn differs(&self, case: &Case) -> Option<String> {
         let is_right = match &case.expected {
             Expected::Accepted(name) => {
                 self.status == 200 && self.event.as_deref() == Some(name) && self.body == case.body
             }
-            Expected::Refused(status, kind) => {
+            Expected::Rejected(status, kind) => {
                 self.status == *status
                     && self.kind == Some(crate::cases::shown(kind))
                     && self.body.is_empty()
@@ -95,6 +98,7 @@ impl Answer {
             event,
             kind,
             body,
+            ..
         } = self;
         (!is_right).then(|| {
             format!(
@@ -151,8 +155,8 @@ impl Connection {
         });
     }
 
-    /// The next answer, or none where the server hung up.
-    async fn answer(&mut self) -> Option<Answer> {
+    /// The next response, or none where the server hung up.
+    async fn response(&mut self) -> Option<Response> {
         let head_end = loop {
             let end = self
                 .received
@@ -161,7 +165,7 @@ impl Connection {
             match end {
                 Some(end) => break end + 4,
                 None if !self.receive().await => {
-                    assert!(self.received.is_empty(), "half an answer");
+                    assert!(self.received.is_empty(), "half a response");
                     return None;
                 }
                 None => {}
@@ -176,16 +180,17 @@ impl Connection {
         };
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         if status == 100 {
-            return Box::pin(self.answer()).await;
+            return Box::pin(self.response()).await;
         }
         let length = header("content-length").map_or(0, |length| length.parse().unwrap());
         while self.received.len() < length {
             assert!(self.receive().await, "half a body");
         }
-        Some(Answer {
+        Some(Response {
             status,
             event: header("x-event"),
             kind: header("x-kind"),
+            closes: header("connection").is_some_and(|value| value == "close"),
             body: self.received.drain(..length).collect(),
         })
     }
@@ -198,14 +203,14 @@ impl Connection {
     }
 }
 
-/// Sends on a connection of its own, and gives the answer.
-async fn ask(address: SocketAddr, bytes: impl Into<Vec<u8>>) -> Option<Answer> {
+/// Sends on a connection of its own, and gives the response.
+async fn ask(address: SocketAddr, bytes: impl Into<Vec<u8>>) -> Option<Response> {
     let mut connection = Connection::open(address).await;
     connection.send(bytes);
-    connection.answer().await
+    connection.response().await
 }
 
-/// A request up to where the body's framing is told.
+/// A request up to where the body's framing begins.
 fn head(case: &Case) -> Vec<u8> {
     let query = case
         .query
@@ -243,13 +248,13 @@ pub(crate) async fn every_case_comes_out_as_the_table_says(address: SocketAddr) 
             continue;
         }
         count += 1;
-        // The server hangs up on what is over the limit, which a client may take for no answer.
-        let answer = if case.body.len() > LIMIT {
+        // The server hangs up on what is over the limit, which a client may take for no response.
+        let response = if case.body.len() > LIMIT {
             ask(address, with_length(&case)).await.unwrap()
         } else {
             post(&client, address, &case).await
         };
-        wrong.extend(answer.differs(&case));
+        wrong.extend(response.differs(&case));
     }
     assert!(count > 250, "only {count} cases");
     assert!(
@@ -260,7 +265,7 @@ pub(crate) async fn every_case_comes_out_as_the_table_says(address: SocketAddr) 
     );
 }
 
-async fn post(client: &reqwest::Client, address: SocketAddr, case: &Case) -> Answer {
+async fn post(client: &reqwest::Client, address: SocketAddr, case: &Case) -> Response {
     let query = case
         .query
         .map(|query| format!("?{query}"))
@@ -281,16 +286,17 @@ async fn post(client: &reqwest::Client, address: SocketAddr, case: &Case) -> Ans
         let value: &HeaderValue = response.headers().get(name)?;
         Some(value.to_str().unwrap().to_owned())
     };
-    Answer {
+    Response {
         status: response.status().as_u16(),
         event: header("x-event"),
         kind: header("x-kind"),
+        closes: header("connection").is_some_and(|value| value == "close"),
         body: response.bytes().await.unwrap().into(),
     }
 }
 
 fn good() -> Case {
-    SCOREAPP.case("good", "it is what the sender sends", SCOREAPP.body)
+    SCOREAPP.case("good", "it is what the provider sends", SCOREAPP.body)
 }
 
 /// A case of the table.
@@ -336,9 +342,9 @@ pub(crate) async fn a_value_with_nul_is_no_http(address: SocketAddr) {
     for position in [0, 1, 63, 64] {
         let mut case = good();
         case.headers[0].1.insert(position, 0);
-        let answer = ask(address, with_length(&case)).await.unwrap();
+        let response = ask(address, with_length(&case)).await.unwrap();
         assert_eq!(
-            (answer.status, &answer.event, &answer.kind),
+            (response.status, &response.event, &response.kind),
             (400, &None, &None)
         );
     }
@@ -356,11 +362,10 @@ pub(crate) async fn the_header_is_looked_at_before_the_body_is_sent(address: Soc
         "/tomba/email-verifier/longer",
     ] {
         let case = of_the_table(id);
-        for framing in ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"] {
-            for expect in ["", "Expect: 100-continue\r\n"] {
-                let head = [&head(&case), framing.as_bytes(), expect.as_bytes(), b"\r\n"].concat();
-                ask(address, head).await.unwrap().must_be_of(&case);
-            }
+        for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+            let rest = format!("{framing}\r\nExpect: 100-continue\r\n\r\n");
+            let head = [&head(&case), rest.as_bytes()].concat();
+            ask(address, head).await.unwrap().must_be_of(&case);
         }
     }
 }
@@ -381,18 +386,20 @@ pub(crate) async fn the_limit_is_inclusive(address: SocketAddr) {
     }
 }
 
-pub(crate) async fn a_body_without_end_is_refused(address: SocketAddr) {
-    let case = of_the_table("/scoreapp/over-the-limit");
+pub(crate) async fn a_body_without_end_is_rejected(address: SocketAddr) {
+    let mut case = of_the_table("/scoreapp/over-the-limit");
+    case.body.resize(DRAINED + 512 * 1024, b' ');
     let length = format!("Content-Length: {}\r\n\r\n", u64::MAX / 2);
     let with_length = [&head(&case), length.as_bytes(), &case.body].concat();
-    ask(address, with_length).await.unwrap().must_be_of(&case);
-
     let mut chunked = in_chunks(&case, 1000, "");
     chunked.truncate(chunked.len() - "0\r\n\r\n".len());
-    ask(address, chunked).await.unwrap().must_be_of(&case);
+    for request in [with_length, chunked] {
+        let response = ask(address, request).await.unwrap();
+        response.must_be_of(&case);
+    }
 }
 
-pub(crate) async fn a_body_that_breaks_off_is_refused(address: SocketAddr) {
+pub(crate) async fn a_body_that_breaks_off_is_rejected(address: SocketAddr) {
     let case = good();
     let with_length = with_length(&case);
     let chunked = in_chunks(&case, 50, "");
@@ -405,7 +412,7 @@ pub(crate) async fn a_body_that_breaks_off_is_refused(address: SocketAddr) {
     ] {
         let mut connection = Connection::open(address).await;
         connection.send_and_end(broken);
-        must_be_broken_off(connection.answer().await.as_ref());
+        must_be_broken_off(connection.response().await.as_ref());
     }
 
     let mut no_chunk = chunked.clone();
@@ -414,10 +421,10 @@ pub(crate) async fn a_body_that_breaks_off_is_refused(address: SocketAddr) {
 }
 
 #[track_caller]
-fn must_be_broken_off(answer: Option<&Answer>) {
-    let answer = answer.unwrap();
+fn must_be_broken_off(response: Option<&Response>) {
+    let response = response.unwrap();
     assert_eq!(
-        (answer.status, answer.kind.as_deref()),
+        (response.status, response.kind.as_deref()),
         (400, Some("BodyIncomplete"))
     );
 }
@@ -432,20 +439,20 @@ pub(crate) async fn chunks_of_any_size_are_one_body(address: SocketAddr) {
     }
 }
 
-/// The body of a refused request is a request itself, which must never be answered; the next request
-/// on the connection is answered rightly, or not at all.
-pub(crate) async fn a_refused_body_is_never_taken_for_a_request(address: SocketAddr) {
+/// The body of a rejected request is a request itself, which must never be responded to; the next request
+/// on the connection is responded to rightly, or not at all.
+pub(crate) async fn a_rejected_body_is_never_taken_for_a_request(address: SocketAddr) {
     let mut next = GRAPHOID.case("next", "it is the next request", GRAPHOID.body);
     next.headers.push(("connection", b"close".to_vec()));
     let hidden = with_length(&good());
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     for times in [1, 50, 300] {
         for id in [
             "/scoreapp/unsigned",
             "/scoreapp/63-digits",
             "/scoreapp/gzip",
         ] {
-            refused.push(Case {
+            rejected.push(Case {
                 body: hidden.repeat(times),
                 ..of_the_table(id)
             });
@@ -457,10 +464,10 @@ pub(crate) async fn a_refused_body_is_never_taken_for_a_request(address: SocketA
         "/scoreapp/no-id",
         "/scoreapp/over-the-limit",
     ] {
-        refused.push(of_the_table(id));
+        rejected.push(of_the_table(id));
     }
     let mut connections = JoinSet::new();
-    for case in refused {
+    for case in rejected {
         for request in [with_length(&case), in_chunks(&case, 1000, "")] {
             let request = [request, with_length(&next)].concat();
             connections.spawn(pipeline(address, request, case.clone(), next.clone()));
@@ -473,24 +480,75 @@ pub(crate) async fn a_refused_body_is_never_taken_for_a_request(address: SocketA
     );
 }
 
-/// Sends two requests at once, the first of which is refused, and tells whether the second is served.
-async fn pipeline(address: SocketAddr, requests: Vec<u8>, refused: Case, next: Case) -> bool {
+/// About the number of bytes that are read of a rejected body.
+const DRAINED: usize = LIMIT + 1024 * 1024;
+
+/// A proxy sends the next request on the connection of a rejected one, unless the response says that
+/// the connection closes.
+pub(crate) async fn a_connection_outlives_a_rejected_request(address: SocketAddr) {
+    let mut connections = JoinSet::new();
+    for id in [
+        "/scoreapp/unsigned",
+        "/scoreapp/63-digits",
+        "/scoreapp/gzip",
+        "/scoreapp/over-the-limit",
+    ] {
+        for length in [LIMIT + 1, LIMIT + 5000, LIMIT + 2 * 1024 * 1024] {
+            let mut case = of_the_table(id);
+            case.body.resize(length, b' ');
+            for request in [with_length(&case), in_chunks(&case, 1000, "")] {
+                connections.spawn(reject_then_accept(address, case.clone(), request));
+            }
+        }
+    }
+    let stayed_open = connections.join_all().await;
+    assert!(stayed_open.contains(&true), "no connection is used again");
+}
+
+/// Sends a request whose body comes late, and a good one after it on the same connection unless the
+/// server closes it. Returns whether it stays open.
+async fn reject_then_accept(address: SocketAddr, rejected: Case, request: Vec<u8>) -> bool {
+    let mut connection = Connection::open(address).await;
+    let head_length = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let (head, body) = request.split_at(head_length.unwrap() + 4);
+    let (head, body) = (head.to_vec(), body.to_vec());
+    let mut writer = connection.writer.take().unwrap();
+    let sending = tokio::spawn(async move {
+        writer.write_all(&head).await.unwrap();
+        // Long enough for a server to respond to the head alone.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        writer.write_all(&body).await.map(|()| writer)
+    });
+    let response = connection.response().await.unwrap();
+    response.must_be_of(&rejected);
+    if response.closes {
+        return false;
+    }
+    connection.writer = Some(sending.await.unwrap().unwrap());
+    connection.send(with_length(&good()));
+    let response = connection.response().await;
+    response.expect(&rejected.id).must_be_of(&good());
+    true
+}
+
+/// Sends two requests at once, the first of which is rejected, and tells whether the second is served.
+async fn pipeline(address: SocketAddr, requests: Vec<u8>, rejected: Case, next: Case) -> bool {
     let mut connection = Connection::open(address).await;
     connection.send(requests);
-    connection.answer().await.unwrap().must_be_of(&refused);
-    let answer = connection.answer().await;
-    if let Some(answer) = &answer {
-        answer.must_be_of(&next);
+    connection.response().await.unwrap().must_be_of(&rejected);
+    let response = connection.response().await;
+    if let Some(response) = &response {
+        response.must_be_of(&next);
     }
-    assert!(connection.answer().await.is_none(), "{}", refused.id);
-    answer.is_some()
+    assert!(connection.response().await.is_none(), "{}", rejected.id);
+    response.is_some()
 }
 
 pub(crate) async fn nothing_is_inflated(address: SocketAddr) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(SCOREAPP.body.as_bytes()).unwrap();
     let gzip = encoder.finish().unwrap();
-    let refused = of_the_table("/scoreapp/gzip");
+    let rejected = of_the_table("/scoreapp/gzip");
 
     let wire_signed = Case {
         body: gzip.clone(),
@@ -503,7 +561,7 @@ pub(crate) async fn nothing_is_inflated(address: SocketAddr) {
     };
     for case in [wire_signed, inflated_signed] {
         let mut case = Case {
-            expected: refused.expected.clone(),
+            expected: rejected.expected.clone(),
             ..case
         };
         case.headers.push(("content-encoding", b"gzip".to_vec()));
@@ -556,6 +614,6 @@ pub(crate) async fn a_thousand_connections_at_once_are_served(address: SocketAdd
         });
     }
     for mut connection in connections {
-        connection.answer().await.unwrap().must_be_of(&case);
+        connection.response().await.unwrap().must_be_of(&case);
     }
 }

@@ -1,4 +1,4 @@
-//! What came of an event becomes the same answer in axum and in actix-web.
+//! An outcome becomes the same response in axum, actix-web and tower.
 
 use std::{
     convert::Infallible,
@@ -10,29 +10,30 @@ use std::{
 
 use actix_web::{Responder, ResponseError};
 use axum::response::IntoResponse;
+use http::{Response, StatusCode};
 use leadhook::{
-    Delivery, Graphoid,
+    Delivery, Graphoid, ReadError, Rejection, VerifyError,
     dedup::{Dedup, MemoryStore, OnceError, Outcome, StoreError},
 };
 
-/// An answer: its status, its `Retry-After`, and its body.
+/// An response: its status, its `Retry-After`, and its body.
 #[derive(Debug, PartialEq)]
-struct Answer(u16, Option<String>, String);
+struct Shown(u16, Option<String>, String);
 
 type Result<T, E = Infallible> = std::result::Result<Outcome<T>, OnceError<E>>;
 
-async fn by_axum<E: IntoResponse>(result: Result<&'static str, E>) -> Answer {
+async fn by_axum<E: IntoResponse>(result: Result<&'static str, E>) -> Shown {
     let (head, body) = result.into_response().into_parts();
     let body = axum::body::to_bytes(body, 100).await.unwrap();
     let retry_after = head.headers.get("retry-after");
-    Answer(
+    Shown(
         head.status.as_u16(),
         retry_after.map(|value| value.to_str().unwrap().into()),
         String::from_utf8(body.into()).unwrap(),
     )
 }
 
-async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -> Answer {
+async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -> Shown {
     let request = actix_web::test::TestRequest::default().to_http_request();
     let response = result.respond_to(&request).map_into_boxed_body();
     let retry_after = response.headers().get("retry-after").cloned();
@@ -40,24 +41,59 @@ async fn by_actix<E: ResponseError + 'static>(result: Result<&'static str, E>) -
     let body = actix_web::body::to_bytes(response.into_body())
         .await
         .unwrap();
-    Answer(
+    Shown(
         status,
         retry_after.map(|value| value.to_str().unwrap().into()),
         String::from_utf8(body.into()).unwrap(),
     )
 }
 
+fn by_tower(result: Result<&'static str>) -> Shown {
+    let own = |value: &str| Response::new(value.to_owned());
+    let response: Response<String> = match result {
+        Ok(Outcome::Handled(value)) => Outcome::Handled(own(value)).into(),
+        Ok(Outcome::HandledUnrecorded { value, error }) => {
+            let value = own(value);
+            Outcome::HandledUnrecorded { value, error }.into()
+        }
+        Ok(Outcome::AlreadyHandled) => Outcome::AlreadyHandled.into(),
+        Ok(Outcome::InProgress { remaining }) => Outcome::InProgress { remaining }.into(),
+        Ok(Outcome::LeaseExpired) => Outcome::LeaseExpired.into(),
+        Err(OnceError::Store(error)) => OnceError::<Response<String>>::Store(error).into(),
+        Err(other) => panic!("{other:?}"),
+    };
+    let (head, body) = response.into_parts();
+    let retry_after = head.headers.get("retry-after");
+    let retry_after = retry_after.map(|value| value.to_str().unwrap().into());
+    Shown(head.status.as_u16(), retry_after, body)
+}
+
+#[test]
+fn every_status_converts() {
+    let unsigned = VerifyError::MissingSignature;
+    let unreadable = ReadError::NotAnObject;
+    let in_progress = Outcome::<()>::InProgress {
+        remaining: Duration::ZERO,
+    };
+    assert_eq!(StatusCode::from(&unsigned), unsigned.status());
+    assert_eq!(StatusCode::from(&unreadable), unreadable.status());
+    assert_eq!(StatusCode::from(&Rejection::from(unsigned)), 401);
+    assert_eq!(StatusCode::from(&Rejection::from(unreadable)), 400);
+    assert_eq!(StatusCode::from(&in_progress), 409);
+    assert_eq!(StatusCode::from(&StoreError::Full), 503);
+}
+
 #[tokio::test]
 async fn every_outcome_has_its_status() {
-    type Case = (fn() -> Result<&'static str>, Answer);
+    type Case = (fn() -> Result<&'static str>, Shown);
     let cases: [Case; 8] = [
         (
             || Ok(Outcome::Handled("done")),
-            Answer(200, None, "done".into()),
+            Shown(200, None, "done".into()),
         ),
         (
             || Ok(Outcome::AlreadyHandled),
-            Answer(200, None, String::new()),
+            Shown(200, None, String::new()),
         ),
         (
             || {
@@ -66,7 +102,7 @@ async fn every_outcome_has_its_status() {
                     error: StoreError::unavailable("gone"),
                 })
             },
-            Answer(200, None, "done".into()),
+            Shown(200, None, "done".into()),
         ),
         (
             || {
@@ -74,7 +110,7 @@ async fn every_outcome_has_its_status() {
                     remaining: Duration::from_millis(41_001),
                 })
             },
-            Answer(409, Some("42".into()), String::new()),
+            Shown(409, Some("42".into()), String::new()),
         ),
         (
             || {
@@ -82,15 +118,15 @@ async fn every_outcome_has_its_status() {
                     remaining: Duration::ZERO,
                 })
             },
-            Answer(409, Some("1".into()), String::new()),
+            Shown(409, Some("1".into()), String::new()),
         ),
         (
             || Ok(Outcome::LeaseExpired),
-            Answer(503, None, String::new()),
+            Shown(503, None, String::new()),
         ),
         (
             || Err(OnceError::Store(StoreError::Full)),
-            Answer(503, None, String::new()),
+            Shown(503, None, String::new()),
         ),
         (
             || {
@@ -98,18 +134,19 @@ async fn every_outcome_has_its_status() {
                     "10.0.0.7 refused",
                 )))
             },
-            Answer(503, None, String::new()),
+            Shown(503, None, String::new()),
         ),
     ];
     for (result, expected) in cases {
         let shown = format!("{:?}", result());
         assert_eq!(by_axum(result()).await, expected, "axum: {shown}");
         assert_eq!(by_actix(result()).await, expected, "actix-web: {shown}");
+        assert_eq!(by_tower(result()), expected, "tower: {shown}");
     }
 }
 
 #[tokio::test]
-async fn failed_work_answers_as_its_error_does() {
+async fn failed_work_responds_as_its_error_does() {
     #[derive(Debug)]
     struct Teapot;
 
@@ -121,7 +158,7 @@ async fn failed_work_answers_as_its_error_does() {
 
     impl IntoResponse for Teapot {
         fn into_response(self) -> axum::response::Response {
-            (http::StatusCode::IM_A_TEAPOT, self.to_string()).into_response()
+            (StatusCode::IM_A_TEAPOT, self.to_string()).into_response()
         }
     }
 
@@ -131,9 +168,14 @@ async fn failed_work_answers_as_its_error_does() {
         }
     }
 
-    let expected = || Answer(418, None, "short and stout".into());
+    let expected = || Shown(418, None, "short and stout".into());
     assert_eq!(by_axum(Err(OnceError::Failed(Teapot))).await, expected());
     assert_eq!(by_actix(Err(OnceError::Failed(Teapot))).await, expected());
+
+    let mut teapot = Response::new(String::new());
+    *teapot.status_mut() = StatusCode::IM_A_TEAPOT;
+    let response: Response<String> = OnceError::Failed(teapot).into();
+    assert_eq!(response.status(), 418);
 }
 
 #[tokio::test]
@@ -145,17 +187,17 @@ async fn a_delivery_that_is_in_work_is_turned_away_until_the_work_is_given_up() 
     let mut first = Box::pin(dedup.once(key, pending::<std::result::Result<(), Infallible>>()));
     let poll = poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending()));
     assert!(poll.await, "the work goes on");
-    let Answer(status, retry_after, _) = by_axum(again().await).await;
+    let Shown(status, retry_after, _) = by_axum(again().await).await;
     assert_eq!(status, 409);
     assert!((3000..=3600).contains(&retry_after.unwrap().parse().unwrap()));
 
     drop(first);
     assert_eq!(
         by_axum(again().await).await,
-        Answer(200, None, "done".into())
+        Shown(200, None, "done".into())
     );
     assert_eq!(
         by_axum(again().await).await,
-        Answer(200, None, String::new())
+        Shown(200, None, String::new())
     );
 }

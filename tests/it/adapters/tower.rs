@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -91,7 +91,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
     Ok(response)
 }
 
-/// Tells the client what the operator is told.
+/// Sends the kind of a rejection to the client, in a header.
 fn tell(mut response: Response<Body>) -> Response<Body> {
     if let Some(rejection) = response.extensions().get::<Rejection>() {
         let kind = HeaderValue::from_str(&crate::cases::shown(rejection.kind())).unwrap();
@@ -125,7 +125,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// A request that is signed for the sender's body.
+    /// A request that is signed for the provider's body.
     fn signed<const N: usize>(frames: [Frame<Bytes>; N]) -> Request<Self> {
         signed(GRAPHOID.body).map(|_| Self {
             frames: frames.into_iter().map(Ok).collect(),
@@ -169,29 +169,29 @@ async fn a_streaming_body_is_read_to_its_end() {
     let (first, second) = GRAPHOID.body.split_at(10);
 
     let frames = [data(first), data(""), data(second)];
-    let answer = service
+    let response = service
         .clone()
         .oneshot(Frames::signed(frames))
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(response.status(), 200);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, GRAPHOID.body);
 
     let trailers = Frame::trailers(HeaderMap::new());
     let frames = [data(first), data(second), trailers];
-    let answer = service
+    let response = service
         .clone()
         .oneshot(Frames::signed(frames))
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
 
-    let answer = service
+    let response = service
         .oneshot(Frames::signed([data(first)]))
         .await
         .unwrap();
-    assert_eq!(answer.status(), 401, "the rest is signed, too");
+    assert_eq!(response.status(), 401, "the rest is signed, too");
 }
 
 #[tokio::test]
@@ -201,12 +201,12 @@ async fn a_body_that_fails_is_broken_off() {
     let mut request = Frames::signed([data(GRAPHOID.body)]);
     let error = io::ErrorKind::ConnectionReset.into();
     request.body_mut().frames.push_back(Err(error));
-    let answer = service.oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), 400);
-    assert_eq!(kind(&answer), Some(&RejectionKind::BodyIncomplete));
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(kind(&response), Some(&RejectionKind::BodyIncomplete));
 }
 
-/// A body of which nothing may be read, since its length is known.
+/// A body over every limit, of which nothing may be read.
 struct Huge;
 
 impl http_body::Body for Huge {
@@ -225,18 +225,43 @@ impl http_body::Body for Huge {
     }
 }
 
-#[tokio::test]
-async fn a_body_that_is_known_to_be_over_the_limit_is_not_read() {
+/// The status of the response to a huge body, what it says of the connection, and what the rejection
+/// does.
+async fn reject_unread(request: Request<Huge>) -> (u16, bool, bool) {
     let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
-
-    let request = signed(GRAPHOID.body).map(|_| Huge);
-    let answer = service.oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), 413);
-    assert_eq!(kind(&answer), Some(&RejectionKind::BodyTooLarge));
+    let response = service.oneshot(request).await.unwrap();
+    let closes = response.headers().get("connection");
+    let rejection = response.extensions().get::<Rejection>().unwrap();
+    (
+        response.status().as_u16(),
+        closes.is_some_and(|value| value == "close"),
+        rejection.must_close(),
+    )
 }
 
 #[tokio::test]
-async fn the_limit_is_2_mib_unless_told() {
+async fn nothing_is_read_where_the_client_waits_to_be_asked() {
+    for (request, status) in [(signed(GRAPHOID.body), 413), (unsigned(), 401)] {
+        let mut request = request.map(|_| Huge);
+        let expect = HeaderValue::from_static("100-Continue");
+        request.headers_mut().insert("expect", expect);
+        assert_eq!(reject_unread(request).await, (status, true, true));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_drained_under_http_2() {
+    for (request, status) in [(signed(GRAPHOID.body), 413), (unsigned(), 401)] {
+        for version in [Version::HTTP_2, Version::HTTP_3] {
+            let mut request = request.clone().map(|_| Huge);
+            *request.version_mut() = version;
+            assert_eq!(reject_unread(request).await, (status, false, false));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_limit_is_2_mib_by_default() {
     let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
     let status = async |length: usize| {
         let padding = b" ".repeat(length - GRAPHOID.body.len());
@@ -253,15 +278,18 @@ async fn a_response_only_has_to_have_a_default() {
         Ok::<_, Infallible>(Response::new("done"))
     }));
 
-    let answer = service
+    let response = service
         .clone()
         .oneshot(signed(GRAPHOID.body))
         .await
         .unwrap();
-    assert_eq!((answer.status(), *answer.body()), (StatusCode::OK, "done"));
-    let answer = service.oneshot(unsigned()).await.unwrap();
     assert_eq!(
-        (answer.status(), *answer.body()),
+        (response.status(), *response.body()),
+        (StatusCode::OK, "done")
+    );
+    let response = service.oneshot(unsigned()).await.unwrap();
+    assert_eq!(
+        (response.status(), *response.body()),
         (StatusCode::UNAUTHORIZED, "")
     );
 }
@@ -270,17 +298,17 @@ async fn a_response_only_has_to_have_a_default() {
 async fn the_reason_stands_in_the_response() {
     let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
 
-    let answer = service.oneshot(unsigned()).await.unwrap();
-    let rejection = answer.extensions().get::<Rejection>().unwrap();
+    let response = service.oneshot(unsigned()).await.unwrap();
+    let rejection = response.extensions().get::<Rejection>().unwrap();
     assert_eq!(rejection.provider(), Some("graphoid"));
     assert_eq!(
         *rejection.kind(),
         RejectionKind::Verify(VerifyError::MissingSignature)
     );
-    assert!(answer.headers().is_empty(), "{:?}", answer.headers());
+    assert!(response.headers().is_empty(), "{:?}", response.headers());
 }
 
-/// A service that refuses to be called before it was polled ready, as its contract allows.
+/// A service that rejects to be called before it was polled ready, as its contract allows.
 #[derive(Default)]
 struct Careful {
     is_ready: bool,
@@ -308,7 +336,7 @@ impl Service<Request<Body>> for Careful {
     }
 }
 
-/// Calls a service once it is ready, and gives what it answers to the caller to wait for.
+/// Calls a service once it is ready, and gives what it responses to the caller to wait for.
 async fn call<S: Service<Request<Body>, Error: Debug>>(
     service: &mut S,
     request: Request<Body>,
@@ -320,14 +348,14 @@ async fn call<S: Service<Request<Body>, Error: Debug>>(
 async fn a_service_is_called_only_when_it_is_ready() {
     let mut service = layer().layer(Careful::default());
     for _ in 0..3 {
-        let refused = call(&mut service, unsigned()).await;
+        let rejected = call(&mut service, unsigned()).await;
         let first = call(&mut service, signed(GRAPHOID.body)).await;
         let second = call(&mut service, signed(GRAPHOID.body)).await;
         let clone = service.clone().oneshot(signed(GRAPHOID.body));
         assert_eq!(clone.await.unwrap().status(), 200);
         assert_eq!(second.await.unwrap().status(), 200);
         assert_eq!(first.await.unwrap().status(), 200);
-        assert_eq!(refused.await.unwrap().status(), 401);
+        assert_eq!(rejected.await.unwrap().status(), 401);
     }
 }
 
@@ -336,33 +364,33 @@ async fn under_a_concurrency_limit_everyone_is_served() {
     let inner = service_fn(handle::<Graphoid, GraphoidEvent>);
     let service = layer().layer(ConcurrencyLimit::new(inner, 2));
 
-    let mut refused = service.clone();
-    let answer = call(&mut refused, unsigned()).await.await.unwrap();
-    assert_eq!(answer.status(), 401);
+    let mut rejected = service.clone();
+    let response = call(&mut rejected, unsigned()).await.await.unwrap();
+    assert_eq!(response.status(), 401);
 
     let mut calls = JoinSet::new();
     for _ in 0..50 {
         calls.spawn(service.clone().oneshot(signed(GRAPHOID.body)));
     }
-    for answer in calls.join_all().await {
-        assert_eq!(answer.unwrap().status(), 200);
+    for response in calls.join_all().await {
+        assert_eq!(response.unwrap().status(), 200);
     }
-    drop(refused);
+    drop(rejected);
 }
 
 #[tokio::test]
-async fn a_refused_request_takes_up_no_place() {
+async fn a_rejected_request_takes_up_no_place() {
     let inner = service_fn(handle::<Graphoid, GraphoidEvent>);
     let service = layer().layer(ConcurrencyLimit::new(inner, 1));
 
     // It is alive, as one that belongs to a connection is.
-    let mut refused = service.clone();
-    let answer = call(&mut refused, unsigned()).await.await.unwrap();
-    assert_eq!(answer.status(), 401);
+    let mut rejected = service.clone();
+    let response = call(&mut rejected, unsigned()).await.await.unwrap();
+    assert_eq!(response.status(), 401);
 
-    let answer = service.oneshot(signed(GRAPHOID.body)).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    drop(refused);
+    let response = service.oneshot(signed(GRAPHOID.body)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    drop(rejected);
 }
 
 #[tokio::test]

@@ -1,21 +1,27 @@
-//! What the `tracing` feature tells the operator of a refusal, and what it keeps to itself.
+//! The adapters' `tracing` events, which contain nothing of the request.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
 
 use axum::extract::FromRequest;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::Full;
 use leadhook::{
-    Delivery, Graphoid, Receiver, Rejection, Secret, Signer, VerifyError, axum::Webhook,
-    tower::AuthenticateLayer,
+    Delivery, Graphoid, MalformedSignature, Receiver, Rejection, Secret, Signer, VerifyError,
+    axum::Webhook, tower::AuthenticateLayer,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::events::Events;
 
-/// What is told of a request with this header and body, to an endpoint with a limit of 100 bytes.
-fn told_of(
+/// The events for a request with this header and body, to an endpoint with a limit of 100 bytes.
+fn traced_for(
     header: Option<(&str, String)>,
     body: &'static str,
 ) -> Vec<BTreeMap<&'static str, String>> {
@@ -55,7 +61,7 @@ const LONG: &str = concat!(
 fn event(fields: &[(&'static str, &str)]) -> Vec<BTreeMap<&'static str, String>> {
     let always = [
         ("level", "WARN"),
-        ("message", "webhook refused"),
+        ("message", "webhook rejected"),
         ("provider", "graphoid"),
     ];
     let fields = always.iter().chain(fields).copied();
@@ -67,13 +73,13 @@ fn event(fields: &[(&'static str, &str)]) -> Vec<BTreeMap<&'static str, String>>
 }
 
 #[test]
-fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
+fn a_rejection_is_traced_with_its_reason_and_nothing_of_the_request() {
     assert_eq!(
-        told_of(Some(signed_by("whsec_5d41402abc4b", BODY)), BODY),
+        traced_for(Some(signed_by("whsec_5d41402abc4b", BODY)), BODY),
         []
     );
     assert_eq!(
-        told_of(None, BODY),
+        traced_for(None, BODY),
         event(&[
             ("status", "401"),
             (
@@ -83,7 +89,7 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
         ])
     );
     assert_eq!(
-        told_of(
+        traced_for(
             Some(("x-graphoid-signature", "sha1=2fd4e1c67a2d28fc".to_owned())),
             BODY
         ),
@@ -91,13 +97,12 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
             ("status", "401"),
             (
                 "reason",
-                "the signature header is malformed: a prefix other than `sha256=`; \
-                 no other algorithm is accepted"
+                &VerifyError::MalformedSignature(MalformedSignature::OtherAlgorithm).to_string()
             ),
         ])
     );
     assert_eq!(
-        told_of(Some(signed_by("a guess", BODY)), BODY),
+        traced_for(Some(signed_by("a guess", BODY)), BODY),
         event(&[
             ("status", "401"),
             ("reason", &VerifyError::SignatureMismatch.to_string()),
@@ -105,30 +110,30 @@ fn a_refusal_is_told_with_its_reason_and_without_what_was_sent() {
         ])
     );
     assert_eq!(
-        told_of(Some(("content-encoding", "gzip".to_owned())), BODY),
+        traced_for(Some(("content-encoding", "gzip".to_owned())), BODY),
         event(&[
             ("status", "415"),
             (
                 "reason",
-                "the body has a content encoding; it is read only as it was signed"
+                "the body has a content encoding, and only unencoded bodies can be verified"
             ),
         ])
     );
     assert_eq!(
-        told_of(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
+        traced_for(Some(signed_by("whsec_5d41402abc4b", LONG)), LONG),
         event(&[("status", "413"), ("reason", "the body is over the limit")])
     );
 }
 
 #[test]
-fn what_can_not_be_read_is_told_wherever_it_is_read() {
+fn an_unreadable_body_is_traced_wherever_it_is_read() {
     const WON: &str = r#"{"event":"lead.won","data":{"lead":{"name":"Ann Lee"}}}"#;
 
-    let told = event(&[
+    let traced = event(&[
         ("status", "422"),
         (
             "reason",
-            "unknown shape of lead.won at `data.lead.id` (line 1, column 53)",
+            "unexpected shape of lead.won at `data.lead.id` (line 1, column 36)",
         ),
         ("body_length", "55"),
     ]);
@@ -143,7 +148,7 @@ fn what_can_not_be_read_is_told_wherever_it_is_read() {
         let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
         runtime.unwrap().block_on(webhook).unwrap_err();
     });
-    assert_eq!(*events.0.lock().unwrap(), told);
+    assert_eq!(*events.0.lock().unwrap(), traced);
 
     let events = Events::default();
     let delivery = Delivery::<Graphoid>::from_storage(WON);
@@ -151,5 +156,98 @@ fn what_can_not_be_read_is_told_wherever_it_is_read() {
         let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
         assert_eq!(rejection.provider(), Some("graphoid"));
     });
-    assert_eq!(*events.0.lock().unwrap(), told);
+    assert_eq!(*events.0.lock().unwrap(), traced);
+}
+
+#[test]
+fn an_unknown_event_is_traced_without_its_name() {
+    const UNKNOWN: &str = r#"{"event":"lead.ann.lee@example.com","data":{}}"#;
+
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let (name, value) = signed_by("whsec_5d41402abc4b", UNKNOWN);
+    let request = Request::builder().header(name, value).body(UNKNOWN.into());
+    let request = request.unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
+        runtime.unwrap().block_on(webhook).unwrap();
+    });
+    let expected = BTreeMap::from(
+        [
+            ("level", "INFO"),
+            ("message", "unknown event"),
+            ("provider", "graphoid"),
+            ("body_length", "46"),
+        ]
+        .map(|(name, value)| (name, value.to_owned())),
+    );
+    assert_eq!(*events.0.lock().unwrap(), [expected]);
+}
+
+/// A body of which nothing ever arrives.
+struct Stalled;
+
+impl http_body::Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_rejection_is_traced_before_the_body_is_drained() {
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let request = Request::new(axum::body::Body::new(Stalled));
+    tracing::subscriber::with_default(events.clone(), || {
+        let webhook = pin!(Webhook::<Graphoid>::from_request(request, &receiver));
+        let poll = webhook.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll.is_pending(), "it waits for the body");
+    });
+    let events = events.0.lock().unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["status"], "401");
+}
+
+#[test]
+fn what_was_left_out_is_told_with_documented_keys_only() {
+    const WON: &str =
+        r#"{"event":"lead.won","data":{"lead":{"id":1,"value":"Ann","Lee":2}},"new":3}"#;
+
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let (name, value) = signed_by("whsec_5d41402abc4b", WON);
+    let request = Request::builder().header(name, value).body(WON.into());
+    let request = request.unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
+        runtime.unwrap().block_on(webhook).unwrap();
+    });
+    let left_out = [
+        ("level", "WARN"),
+        ("message", "values in an unexpected form were left out"),
+        ("provider", "graphoid"),
+        ("event", "lead.won"),
+        ("paths", "data.lead.value"),
+        ("count", "1"),
+    ];
+    let unread = [
+        ("level", "DEBUG"),
+        ("message", "parts of the body were not read"),
+        ("provider", "graphoid"),
+        ("event", "lead.won"),
+        ("count", "3"),
+    ];
+    let expected = [left_out.as_slice(), unread.as_slice()].map(|fields| {
+        let fields = fields.iter().map(|&(name, value)| (name, value.to_owned()));
+        fields.collect::<BTreeMap<_, _>>()
+    });
+    assert_eq!(*events.0.lock().unwrap(), expected);
 }

@@ -1,0 +1,79 @@
+//! A receiver for one provider with actix-web, to copy.
+//!
+//! ```text
+//! GRAPHOID_WEBHOOK_SECRET=whsec_5d41402abc4b cargo run --example actix --features actix,dedup
+//! ```
+
+use std::{error::Error, fmt, time::Duration};
+
+use actix_web::{
+    App, HttpResponse, HttpServer, ResponseError,
+    body::BoxBody,
+    error::ErrorRequestTimeout,
+    middleware::{Next, from_fn},
+    web::{self, Data},
+};
+use leadhook::{
+    Graphoid, Receiver, Secret,
+    actix::Webhook,
+    dedup::{Dedup, OnceError, Outcome},
+    graphoid::GraphoidEvent,
+};
+use tokio::time::timeout;
+
+/// The provider retries after a 503.
+#[derive(Debug)]
+struct AppError(Box<dyn Error>);
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for AppError {
+    fn error_response(&self) -> HttpResponse {
+        eprintln!("{self}");
+        HttpResponse::ServiceUnavailable().finish()
+    }
+}
+
+/// Handles each event once. Requests that are not authentic don't get here.
+async fn receive(
+    dedup: Data<Dedup>,
+    webhook: Webhook<Graphoid>,
+) -> Result<Outcome<HttpResponse>, OnceError<AppError>> {
+    let work = async {
+        handle(&webhook.envelope.event).map_err(AppError)?;
+        Ok(HttpResponse::Ok().finish())
+    };
+    dedup.once(webhook.delivery.key(), work).await
+}
+
+fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error>> {
+    match event {
+        GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
+        _ => println!("{event:?}"),
+    }
+    Ok(())
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let secret = Secret::from_env("GRAPHOID_WEBHOOK_SECRET")?;
+    let receiver = Data::new(Receiver::<Graphoid>::new(&secret));
+    let dedup = Data::new(Dedup::default());
+    // Graphoid gives up after 10 s. The limit also ends slow bodies.
+    let limit = Duration::from_secs(8);
+    let app = move || {
+        App::new()
+            .app_data(receiver.clone())
+            .app_data(dedup.clone())
+            .wrap(from_fn(move |request, next: Next<BoxBody>| async move {
+                let response = timeout(limit, next.call(request)).await;
+                response.unwrap_or_else(|late| Err(ErrorRequestTimeout(late)))
+            }))
+            .route("/webhooks/graphoid", web::post().to(receive))
+    };
+    Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)
+}
