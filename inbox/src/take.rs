@@ -52,19 +52,26 @@ impl<B: Backend> Inbox<B> {
         time: Duration,
         limit: usize,
     ) -> Result<Vec<Taken<B>>, Error> {
+        let kind = match kind {
+            Kind::Normal => "abandoned = 0",
+            Kind::Suspect => "abandoned > 0",
+        };
+        // Each source is looked up by itself, so that a backlog of a source without a handler here
+        // costs nothing.
+        let places = (4..).map(|place| format!("${place}"));
+        let due = sources.iter().zip(places).map(|(_, place)| {
+            let due = include_str!("sql/due.sql").replace("{source}", &place);
+            due.replace("{kind}", kind)
+        });
+        let due: Vec<String> = due.collect();
+        let sql = include_str!("sql/claim.sql").replace("{due}", &due.join("UNION ALL\n"));
         let statement = self
-            .statement(include_str!("sql/claim.sql"))
-            .part(
-                "{kind}",
-                match kind {
-                    Kind::Normal => "abandoned = 0",
-                    Kind::Suspect => "abandoned > 0",
-                },
-            )
+            .statement(&sql)
             .bind(&**lease)
             .bind(millis(time))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind_list("{sources}", sources.iter().map(ToString::to_string));
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let sources = sources.iter().map(|source| &**source);
+        let statement = sources.fold(statement, Statement::bind);
         let rows = self.fetch(statement).await?;
         let taken = rows.iter().map(|row| {
             let text = |column| B::text(row, column).map(Option::unwrap_or_default);

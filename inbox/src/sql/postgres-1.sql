@@ -17,8 +17,8 @@ CREATE TABLE leadhook_inbox (
     error           TEXT,                         -- of the last try: a label, nothing of the body
     settled_at      BIGINT                        -- when the row became done or dead
 );
-CREATE INDEX leadhook_inbox_due ON leadhook_inbox (due_at) WHERE state = 'waiting' AND lease IS NULL AND abandoned = 0;
-CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (due_at) WHERE state = 'waiting' AND lease IS NULL AND abandoned > 0;
+CREATE INDEX leadhook_inbox_due ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND lease IS NULL AND abandoned = 0;
+CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND lease IS NULL AND abandoned > 0;
 CREATE INDEX leadhook_inbox_leased ON leadhook_inbox (lease_until) WHERE lease IS NOT NULL;
 CREATE INDEX leadhook_inbox_done ON leadhook_inbox (settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;

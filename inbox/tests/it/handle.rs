@@ -19,6 +19,7 @@ use crate::support::{
 
 on_both![
     an_event_is_handled_with_its_effects_once,
+    a_row_is_taken_by_one_worker_at_a_time,
     a_failed_job_is_retried_until_it_is_dead,
     a_panic_is_a_failure,
 ];
@@ -49,6 +50,56 @@ async fn an_event_is_handled_with_its_effects_once<B: Db>(database: Database<B>)
     .await;
     assert_eq!(database.effects().await, 40);
     assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
+}
+
+async fn a_row_is_taken_by_one_worker_at_a_time<B: Db>(database: Database<B>) {
+    const ROWS: usize = 300;
+    let sources = [SOURCE, "north", "south"];
+    // A backlog that nobody here handles is in nobody's way.
+    for id in 0..ROWS {
+        database
+            .inbox
+            .accept("nobody's", &delivery(ROWS + id))
+            .await
+            .unwrap();
+    }
+    for id in 0..ROWS {
+        database
+            .inbox
+            .accept(sources[id % 3], &delivery(id))
+            .await
+            .unwrap();
+    }
+    let mut processes = Vec::new();
+    for _ in 0..3 {
+        // Connections of its own, as another process has.
+        let inbox = B::open(&database.url).await;
+        let handle = async |job: Job<GraphoidEvent, B>| {
+            let mut transaction = job.begin().await?;
+            B::record(&mut transaction, job.key()).await?;
+            job.commit(transaction).await
+        };
+        let workers = sources.iter().fold(inbox.workers(), |workers, source| {
+            workers.on(source, handle)
+        });
+        processes.push(
+            workers
+                .poll_interval(Duration::from_millis(50))
+                .start()
+                .await
+                .unwrap(),
+        );
+    }
+    until("all are done", async || {
+        database.count("state = 'done'").await == 300
+    })
+    .await;
+    assert_eq!(database.effects().await, 300);
+    assert_eq!(database.count("tries = 1 AND abandoned = 0").await, 300);
+    assert_eq!(database.count("tries = 0 AND state = 'waiting'").await, 300);
+    for workers in processes {
+        assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
+    }
 }
 
 async fn a_failed_job_is_retried_until_it_is_dead<B: Db>(database: Database<B>) {
