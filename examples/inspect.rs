@@ -31,7 +31,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use leadhook::{
     Event, Grader, Graphoid, Lead, ReadError, Receiver, ScoreApp, Secret, SecretError, Tomba,
-    VerifyError, grader::GraderEvent, graphoid::GraphoidEvent, scoreapp::ScoreAppEvent, tomba,
+    Unread, VerifyError, grader::GraderEvent, graphoid::GraphoidEvent, scoreapp::ScoreAppEvent,
+    tomba,
 };
 use serde::Serialize;
 
@@ -100,17 +101,20 @@ fn inspect<E: Event>(
         known: bool,
         data: &'a E,
         lead: Option<Lead>,
+        unread: Unread,
     }
 
     let values = values.iter().map(|value| value.as_encoded_bytes());
-    let envelope = receiver.authenticate(values, body)?.read_as::<E>()?;
+    let delivery = receiver.authenticate(values, body)?;
+    let envelope = delivery.read_as::<E>()?;
     let report = serde_json::to_string(&Report {
         event: envelope.name(),
         id: envelope.id.as_deref(),
         timestamp: envelope.timestamp,
-        known: E::NAMES.contains(&envelope.name()),
+        known: envelope.event.is_known(),
         data: &envelope.event,
         lead: envelope.lead(),
+        unread: delivery.unread(&envelope),
     });
     Ok(report.map_err(io::Error::from)?)
 }

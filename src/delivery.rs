@@ -14,6 +14,7 @@ use crate::read::age_limit::AgeLimit;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
 use crate::read::json;
+use crate::read::unread::Unread;
 
 /// A verified delivery from provider `P`, with its body.
 ///
@@ -111,6 +112,9 @@ impl<P: Provider> Delivery<P> {
 
     /// Reads the event and its envelope, and checks the age limit against the system's clock.
     ///
+    /// Only an event whose name or identity can't be read is an error. Any other value in an unexpected
+    /// form is left out of the event, and [`unread`](Self::unread) lists it.
+    ///
     /// Needs the `std` feature.
     ///
     /// # Errors
@@ -164,6 +168,44 @@ impl<P: Provider> Delivery<P> {
         let envelope: Envelope<E> = read::event(&self.body)?;
         self.age_limit.check(envelope.timestamp, now)?;
         Ok(envelope)
+    }
+
+    /// Lists the parts of the body that an envelope read from it does not hold.
+    ///
+    /// These are undocumented keys, values in an unexpected form, and all but the first of several
+    /// members with the same key. A field that the provider renames appears here on the same day. The
+    /// list is empty for every documented body. Each call scans the body and serializes the envelope.
+    ///
+    /// The paths contain keys of the body, which may be personal data.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Graphoid};
+    ///
+    /// let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1","worth":45000}}}"#;
+    /// let delivery = Delivery::<Graphoid>::from_storage(body);
+    /// let unread = delivery.unread(&delivery.read()?);
+    /// assert_eq!(unread.paths(), ["data.lead.worth"]);
+    /// # Ok::<(), leadhook::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) -> Unread {
+        Unread::of(&self.body, envelope)
+    }
+
+    /// Logs how many parts of the body were not read, if the log takes debug events.
+    #[cfg(all(feature = "tracing", any(feature = "axum", feature = "actix")))]
+    pub(crate) fn trace_unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let count = self.unread(envelope).count();
+            if count > 0 {
+                tracing::debug!(
+                    provider = P::NAME,
+                    event = read::documented_name::<E>(envelope.name()),
+                    count,
+                    "parts of the body were not read"
+                );
+            }
+        }
     }
 
     /// Reads the whole body as a type of your own, without an age limit.

@@ -113,6 +113,7 @@ pub use providers::{grader, graphoid, scoreapp, tomba};
 pub use read::envelope::Envelope;
 pub use read::error::ReadError;
 pub use read::raw_json::RawJson;
+pub use read::unread::Unread;
 pub use receiver::{CredentialSource, PendingDelivery, Receiver};
 pub use rejection::{Rejection, RejectionKind};
 pub use signer::Signer;

@@ -175,6 +175,11 @@ pub trait Event: Sized + Serialize {
     /// The names of the known events on the wire, such as `lead.won`.
     const NAMES: &'static [&'static str];
 
+    /// The sizes in bytes of the largest elements of its lists: of objects, and of other values. They
+    /// decide whether the fast pass could take too much memory for a body.
+    #[doc(hidden)]
+    const ELEMENT_SIZES: (usize, usize) = (0, 0);
+
     /// Reads the event with this name.
     ///
     /// `data` is the value of the envelope's data key, or null if that is missing. For a

@@ -40,7 +40,8 @@ let app: Router = Router::new()
 ///
 /// With the `tracing` feature, an event that has no type is traced at level `INFO` with the message
 /// "unknown event" and the fields `provider` and `body_length` in bytes. Its name comes from the body,
-/// so it is not traced.
+/// so it is not traced. Parts of a body that the event does not hold are counted at level `DEBUG`, with
+/// the fields `provider`, `event` and `count`; [`Delivery::unread`] lists them.
 #[non_exhaustive]
 pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
     /// The proof that the provider sent the request, and its bytes.
@@ -68,6 +69,7 @@ fn trace<P: Provider, E: Event<Provider = P>>(delivery: &Delivery<P>, envelope: 
         let body_length = delivery.body().len();
         tracing::info!(provider = P::NAME, body_length, "unknown event");
     }
+    delivery.trace_unread(envelope);
 }
 
 #[cfg(not(feature = "tracing"))]

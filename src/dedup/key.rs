@@ -142,11 +142,7 @@ impl<P: Provider> Delivery<P> {
             return None;
         }
         let text = str::from_utf8(self.body()).ok()?;
-        let head = Head::read(text, P::LAYOUT).ok()?;
-        let id = head
-            .id
-            .filter(|id| !id.is_empty() && head.duplicate.is_none())?;
-        Some([head.event?, head.workspace_id.unwrap_or_default(), id])
+        Head::read(text, P::LAYOUT).ok()?.into_identity()
     }
 
     /// Hashes all parts of a key in one pass.

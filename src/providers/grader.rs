@@ -68,7 +68,7 @@ use crate::lead::Lead;
 use crate::provider::{
     EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
 };
-use crate::read::lenient::Payload;
+use crate::read::lenient::{ElementSizes, Payload};
 use crate::read::raw_json::RawJson;
 
 mod form;
@@ -201,17 +201,24 @@ payload! {
     }
 }
 
-payload! {
-    /// The keys of both shapes.
-    struct EitherShape {
-        submission: Option<Submission>,
-        submission_id: Option<String>,
-        score: Option<f64>,
-        grade: Option<String>,
-        form_data: FormData,
-        grader: Option<GraderInfo>,
-        routing: Option<Routing>,
-    }
+/// The keys of both shapes. The first two are not optional in the way of a payload's, because they
+/// identify the event.
+#[derive(Deserialize)]
+struct EitherShape {
+    #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
+    submission: Option<Submission>,
+    #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
+    submission_id: Option<String>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    score: Option<f64>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    grade: Option<String>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    form_data: FormData,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    grader: Option<GraderInfo>,
+    #[serde(default, with = "crate::read::lenient::Lenient")]
+    routing: Option<Routing>,
 }
 
 /// Either shape, borrowed.
@@ -308,8 +315,13 @@ impl PartialEq for SubmissionEvent {
 }
 
 impl Payload for SubmissionEvent {
+    const ELEMENT_SIZES: ElementSizes = <Submission as Payload>::ELEMENT_SIZES;
+
     fn is_documented_key(key: &str) -> bool {
-        <EitherShape as Payload>::is_documented_key(key)
+        matches!(key, "submission" | "submission_id" | "grader" | "routing")
+            || <Submission as Payload>::is_documented_key(key)
+            || <GraderInfo as Payload>::is_documented_key(key)
+            || <Routing as Payload>::is_documented_key(key)
     }
 }
 

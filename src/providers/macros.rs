@@ -56,6 +56,15 @@ macro_rules! payload {
         }
 
         impl crate::read::lenient::Payload for $name {
+            const ELEMENT_SIZES: crate::read::lenient::ElementSizes = {
+                let sizes = (0, 0);
+                $(let sizes = crate::read::lenient::larger(
+                    sizes,
+                    <$type as crate::read::lenient::Lenient>::ELEMENT_SIZES,
+                );)*
+                sizes
+            };
+
             fn is_documented_key(key: &str) -> bool {
                 $(
                     key == payload!(@key $field $($key)?)
@@ -102,6 +111,15 @@ macro_rules! events {
             type Provider = $provider;
 
             const NAMES: &'static [&'static str] = &[$($name),*];
+
+            const ELEMENT_SIZES: (usize, usize) = {
+                let sizes = (0, 0);
+                $(let sizes = crate::read::lenient::larger(
+                    sizes,
+                    <$data as crate::read::lenient::Lenient>::ELEMENT_SIZES,
+                );)*
+                sizes
+            };
 
             fn read<'de, D: serde::Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error> {
                 match name {

@@ -1,4 +1,4 @@
-//! Limits to the age of an event, checked against a time that the caller passes in.
+//! Limits to the age of an event, which are checked against a time that the caller passes in.
 
 use core::time::Duration;
 

@@ -1,62 +1,44 @@
-//! Finds where JSON has an unexpected shape, in a slower pass after the fast one has failed.
+//! Finds where JSON can't be read as a type of the user's own, in a slower pass after the first failed.
 
 use alloc::string::{String, ToString};
 use core::fmt::Write;
 
-use serde_json::de::StrRead;
+use serde::Deserialize;
 use serde_path_to_error::{Deserializer, Path, Segment, Track};
 
 use crate::read::error::ReadError;
 
-/// Reads JSON and tracks the path, for the error.
-///
-/// The path shows a key if it is a documented one, and `*` for any other, because the keys of a body
-/// may be personal data.
+/// Reads JSON as a type of the user's own, whose keys may be personal data, so the path of the error
+/// shows `*` for each of them.
 #[cold]
-pub(super) fn read<'de, T>(
-    text: &'de str,
-    event: Option<&'static str>,
-    is_documented_key: impl Fn(&str) -> bool,
-    read: impl FnOnce(
-        Deserializer<'_, '_, &mut serde_json::Deserializer<StrRead<'de>>>,
-    ) -> serde_json::Result<T>,
-) -> Result<T, ReadError> {
+pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
     let mut track = Track::new();
     let mut json = serde_json::Deserializer::from_str(text);
-    read(Deserializer::new(&mut json, &mut track)).map_err(|error| ReadError::UnexpectedShape {
-        event,
-        path: path_of(&track.path(), &error, is_documented_key),
-        line: error.line(),
-        column: error.column(),
+    T::deserialize(Deserializer::new(&mut json, &mut track)).map_err(|error| {
+        let is_field_missing = error.to_string().starts_with("missing field `");
+        ReadError::UnexpectedShape {
+            event: None,
+            path: path_of(&track.path(), is_field_missing),
+            line: error.line(),
+            column: error.column(),
+        }
     })
 }
 
-/// Formats the path of an error, with the name of the field if one is missing.
-fn path_of(
-    path: &Path,
-    error: &serde_json::Error,
-    is_documented_key: impl Fn(&str) -> bool,
-) -> String {
+/// Formats the path of an error, with one more key if a field is missing.
+fn path_of(path: &Path, is_field_missing: bool) -> String {
     let mut text = String::new();
-    let push_key = |text: &mut String, key: &str| {
-        if !text.is_empty() {
-            text.push('.');
-        }
-        text.push_str(if is_documented_key(key) { key } else { "*" });
-    };
+    let push_key = |text: &mut String| text.push_str(if text.is_empty() { "*" } else { ".*" });
     for segment in path {
         match segment {
             Segment::Seq { index } => {
                 let _ = write!(text, "[{index}]");
             }
-            Segment::Map { key } => push_key(&mut text, key),
-            Segment::Enum { .. } | Segment::Unknown => push_key(&mut text, "*"),
+            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => push_key(&mut text),
         }
     }
-    if let Some(rest) = error.to_string().strip_prefix("missing field `")
-        && let Some((field, _)) = rest.split_once('`')
-    {
-        push_key(&mut text, field);
+    if is_field_missing {
+        push_key(&mut text);
     }
     text
 }

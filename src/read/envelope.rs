@@ -10,9 +10,10 @@ use crate::provider::{Event, Layout, Provider};
 
 /// An event together with its envelope.
 ///
-/// It serializes in the provider's layout and with the provider's key names. That keeps the meaning of
-/// every documented value, but not its spelling: escapes, fractions of a second, null or missing, a
-/// number as a string. For the bytes as they were sent, use [`Delivery::body`](crate::Delivery::body).
+/// It serializes in the provider's layout and with the provider's key names. Every documented value
+/// keeps its meaning but not its spelling, such as escapes, fractions of a second, or a number as a
+/// string. An optional value that could not be read is not in it; [`Delivery::unread`](crate::Delivery::unread)
+/// lists such values. For the bytes as they were sent, use [`Delivery::body`](crate::Delivery::body).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Envelope<E> {

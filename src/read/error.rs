@@ -4,8 +4,8 @@ use alloc::string::String;
 
 /// Why a delivery can't be read as an event.
 ///
-/// It quotes nothing of the body, where there is personal data: it carries keys and names that the
-/// provider documents, and positions. Lines and columns are counted from 1, columns in bytes.
+/// It quotes nothing from the body, which contains personal data. It has only positions, and keys and
+/// names that the provider documents. Lines and columns are counted from 1, columns in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -15,7 +15,7 @@ pub enum ReadError {
         /// How many bytes precede it.
         index: usize,
     },
-    /// The body is not JSON: broken off, followed by something else, or another format.
+    /// The body is not JSON. It may be incomplete, followed by other data, or in another format.
     #[error("the body is not JSON at line {line}, column {column}")]
     NotJson {
         /// The line of the first error.
@@ -23,38 +23,37 @@ pub enum ReadError {
         /// The column of the first error.
         column: usize,
     },
-    /// The body is JSON, but no object.
+    /// The body is JSON but not an object.
     #[error("the body is JSON, but not an object")]
     NotAnObject,
-    /// The envelope doesn't name its event.
-    #[error("the body has no text `{key}` that names the event")]
+    /// The envelope has no event name.
+    #[error("the body has no string `{key}` that names the event")]
     MissingEventName {
         /// The key that should have held the name.
         key: &'static str,
     },
-    /// A key of the envelope is there more than once, so that two readers could read two meanings.
+    /// A key of the envelope appears more than once, so two readers could read two different events.
     #[error("the body has `{key}` more than once")]
     DuplicateKey {
         /// The key.
         key: &'static str,
     },
-    /// The event is known, but its data has a shape that is not.
+    /// The event is a documented one, but the value that identifies it can't be read.
     ///
-    /// The delivery is whole: store its bytes, and read them once the shape is known.
+    /// The delivery keeps its bytes. Store them and read them when you know the shape.
     #[error(
-        "unknown shape{}{} at `{path}` (line {line}, column {column})",
+        "unexpected shape{}{} at `{path}` (line {line}, column {column})",
         if event.is_some() { " of " } else { "" },
         event.unwrap_or_default()
     )]
     UnexpectedShape {
-        /// The event's name, where it is a documented one.
+        /// The event's name if it is a documented one.
         event: Option<&'static str>,
-        /// The path in the body, such as `data.category_scores[2].percent`. A key that is not
-        /// documented is shown as `*`.
+        /// The path in the body, such as `data.lead.id`. A key that is not documented is shown as `*`.
         path: String,
-        /// The line of the value.
+        /// The line on which the value starts.
         line: usize,
-        /// The column of the value.
+        /// The column at which the value starts.
         column: usize,
     },
     /// An age limit is set, and the envelope has no readable timestamp.

@@ -12,7 +12,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, ReadErro
     let text = utf8(json)?;
     serde_json::from_str(text).or_else(|_| {
         check_syntax(text)?;
-        diagnose::read(text, None, |_| false, |json| T::deserialize(json))
+        diagnose::read(text)
     })
 }
 

@@ -1,9 +1,11 @@
-//! Reads what senders really send: numbers as text, text as numbers, null for nothing.
+//! Lenient deserialization: accepts numbers as strings, strings as numbers, and null for missing
+//! values.
 //!
-//! One rule for each type of field, whoever the sender is. [`payload!`] declares a payload type
-//! whose fields follow them.
+//! Each type of field has one rule for all providers. [`payload!`] declares payload types whose fields
+//! follow these rules.
 
 use alloc::{
+    borrow::Cow,
     boxed::Box,
     string::{String, ToString},
     vec::Vec,
@@ -20,16 +22,72 @@ use serde::{
 };
 
 use crate::read::raw_json::RawJson;
+use crate::read::scan;
+
+/// The name under which an optional value is read, as if it were a newtype.
+///
+/// A deserializer that doesn't know the name reads the value strictly. The tolerant one calls
+/// `visit_some` instead, and then the value may be left out.
+pub(crate) const OPTIONAL: &str = "leadhook::optional";
+
+/// The name under which a required value is read, as if it were a newtype.
+pub(crate) const REQUIRED: &str = "leadhook::required";
+
+/// The name under which a value tells the tolerant deserializer the size of its elements, as if it were
+/// a tuple of that many fields.
+pub(crate) const ELEMENTS: &str = "leadhook::elements";
+
+/// The key of the map that `serde_json` makes of a fraction with its feature `arbitrary_precision`,
+/// which any crate of a build can turn on.
+pub(crate) const NUMBER: &str = "$serde_json::private::Number";
+
+/// How many bytes a list may take at once for as many elements as it is said to have.
+pub(crate) const CAUTIOUS: usize = 16 * 1024 * 1024;
+
+/// The sizes of the largest elements of lists in a type: of the elements that are objects, and of
+/// those that are scalars or members.
+pub(crate) type ElementSizes = (usize, usize);
+
+/// The larger of the sizes of two types.
+pub(crate) const fn larger(one: ElementSizes, other: ElementSizes) -> ElementSizes {
+    const fn max(one: usize, other: usize) -> usize {
+        if one > other { one } else { other }
+    }
+    (max(one.0, other.0), max(one.1, other.1))
+}
 
 /// A type of field, and how leniently it is read.
 pub(crate) trait Lenient: Sized + Serialize {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    /// The value that stands for one that is left out, unless the value is required.
+    const LEFT_OUT: Option<Self> = None;
+
+    /// The size of an element, for a type that holds many.
+    const ELEMENT: usize = 0;
+
+    /// The sizes of all elements in the type.
+    const ELEMENT_SIZES: ElementSizes = (0, 0);
+
+    /// Whether a value is written as an object.
+    const IS_OBJECT: bool = false;
+
+    /// Reads a value in any of the forms that providers send.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+
+    /// Reads a field. The tolerant deserializer can leave it out if it is optional.
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = if Self::LEFT_OUT.is_some() {
+            OPTIONAL
+        } else {
+            REQUIRED
+        };
+        deserializer.deserialize_newtype_struct(name, Field(PhantomData))
+    }
 
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Serialize::serialize(self, serializer)
     }
 
-    /// Whether the field can be left out when it is written.
+    /// Whether the field has no value and is not written.
     fn is_absent(&self) -> bool {
         false
     }
@@ -41,16 +99,51 @@ pub(crate) trait Lenient: Sized + Serialize {
     }
 }
 
+struct Field<T>(PhantomData<T>);
+
+impl<'de, T: Lenient> Visitor<'de> for Field<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        T::read(deserializer)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer
+            .deserialize_tuple_struct(ELEMENTS, T::ELEMENT, self)
+            .or_else(|error| T::LEFT_OUT.ok_or(error))
+    }
+}
+
 /// An object with documented fields. [`payload!`] implements it.
 pub(crate) trait Payload: DeserializeOwned + Serialize {
+    /// The sizes of the elements of its lists.
+    const ELEMENT_SIZES: ElementSizes = (0, 0);
+
     fn is_documented_key(key: &str) -> bool;
 }
 
-/// A large object, which is kept on the heap so that moving what holds it costs little.
+/// A large object on the heap, so that moving the event costs little.
 impl<T: Payload> Payload for Box<T> {
+    const ELEMENT_SIZES: ElementSizes = T::ELEMENT_SIZES;
+
     fn is_documented_key(key: &str) -> bool {
         T::is_documented_key(key)
     }
+}
+
+/// The first element of a list.
+pub(crate) fn first_element(json: &str) -> Option<&str> {
+    scan::elements(json).next()
+}
+
+/// Whether a value means the same as null: PHP writes `[]` for an object without members.
+pub(crate) fn is_none(json: &str) -> bool {
+    json == "null" || (scan::is_list(json) && first_element(json).is_none())
 }
 
 /// A JSON value that is neither an object nor a list.
@@ -63,7 +156,7 @@ enum Scalar<'a> {
     Text(&'a str),
 }
 
-/// Reads a scalar; `read` says what it means, or that it is not what is `expected`.
+/// Reads a scalar. `read` returns its meaning, or `None` if it has an unexpected form.
 fn scalar<'de, D, T, F>(deserializer: D, expected: &'static str, read: F) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -88,7 +181,7 @@ where
         }
     }
 
-    impl<T, F: FnOnce(&Scalar<'_>) -> Option<T>> Visitor<'_> for Reader<T, F> {
+    impl<'de, T, F: FnOnce(&Scalar<'_>) -> Option<T>> Visitor<'de> for Reader<T, F> {
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,14 +211,28 @@ where
         fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
             self.read(&Scalar::Text(text))
         }
+
+        /// A fraction, with `arbitrary_precision`.
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+            let number: Option<(Cow<'de, str>, Cow<'de, str>)> = map.next_entry()?;
+            match number {
+                Some((key, digits)) if key == NUMBER => match digits.parse() {
+                    Ok(value) => self.read(&Scalar::Float(value)),
+                    Err(_) => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+                },
+                _ => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+            }
+        }
     }
 
     deserializer.deserialize_any(Reader(expected, read, PhantomData))
 }
 
-/// Text, or a number or a boolean where text is documented. Null is none.
+/// A string, or a number or boolean as a string. Null is `None`.
 impl Lenient for Option<String> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "text", |scalar| {
             Some(match *scalar {
                 Scalar::Null => None,
@@ -143,19 +250,21 @@ impl Lenient for Option<String> {
     }
 }
 
-/// Text that must be there.
+/// A required string.
 impl Lenient for String {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         present(deserializer, &"text")
     }
 }
 
-/// A number, or a numeric text. Null and the empty text are none.
+/// A number, or a numeric string. Null and the empty string are `None`.
 ///
-/// From 2^53 on, where an `f64` can't hold every whole number, it is refused, not rounded. A whole
-/// number is written without a fraction.
+/// From 2^53 on, an `f64` can't hold every whole number, so larger numbers are rejected instead of
+/// rounded. A whole number is written without a fraction.
 impl Lenient for Option<f64> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a number", number)
     }
 
@@ -171,9 +280,11 @@ impl Lenient for Option<f64> {
     }
 }
 
-/// A whole number that isn't negative, or a numeric text. Null and the empty text are none.
+/// A whole number that isn't negative, or a numeric string. Null and the empty string are `None`.
 impl Lenient for Option<u64> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a count", |scalar| match *scalar {
             Scalar::Unsigned(value) => Some(Some(value)),
             ref other => match number(other)? {
@@ -188,9 +299,11 @@ impl Lenient for Option<u64> {
     }
 }
 
-/// A boolean, or 0 or 1, or the text of one. Null and the empty text are none.
+/// A boolean, 0 or 1, or one of them as a string. Null and the empty string are `None`.
 impl Lenient for Option<bool> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a boolean", |scalar| match *scalar {
             Scalar::Null | Scalar::Text("") => Some(None),
             Scalar::Bool(value) => Some(Some(value)),
@@ -205,9 +318,11 @@ impl Lenient for Option<bool> {
     }
 }
 
-/// A time in RFC 3339, with any offset and fraction. Any other scalar is none, as in the envelope.
+/// A time in RFC 3339, with any offset and fraction. Any other scalar is `None`, as in the envelope.
 impl Lenient for Option<DateTime<Utc>> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar(deserializer, "a time", |scalar| match *scalar {
             Scalar::Text(text) => Some(time(text)),
             _ => Some(None),
@@ -219,13 +334,24 @@ impl Lenient for Option<DateTime<Utc>> {
     }
 }
 
-/// A list. Null is an empty one, one text a list of one; elements that are null are left out.
+/// A list. Null is the empty list, a string is a list of one element, and null elements are skipped.
 impl<T> Lenient for Vec<T>
 where
     Option<T>: Lenient,
     T: Serialize,
 {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(Vec::new());
+    const ELEMENT: usize = size_of::<T>();
+    const ELEMENT_SIZES: ElementSizes = larger(
+        <Option<T> as Lenient>::ELEMENT_SIZES,
+        if <Option<T> as Lenient>::IS_OBJECT {
+            (Self::ELEMENT, 0)
+        } else {
+            (0, Self::ELEMENT)
+        },
+    );
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List<T>(PhantomData<T>);
 
         impl<'de, T> Visitor<'de> for List<T>
@@ -243,12 +369,13 @@ where
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                let one = <Option<T> as Lenient>::deserialize(text.into_deserializer())?;
+                let one = <Option<T> as Lenient>::read(text.into_deserializer())?;
                 Ok(one.into_iter().collect())
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
+                // Only the tolerant deserializer knows the length, and the list has it exactly then.
+                let mut list = with_capacity(seq.size_hint());
                 while let Some(Element(element)) = seq.next_element()? {
                     if let Some(element) = element {
                         list.push(element);
@@ -277,9 +404,13 @@ where
     }
 }
 
-/// An object. Null is none, and so is `[]`, which PHP writes for an object without members.
+/// An object. Null is `None`, and so is `[]`, because PHP writes that for an object without members.
 impl<T: Payload> Lenient for Option<T> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(None);
+    const ELEMENT_SIZES: ElementSizes = T::ELEMENT_SIZES;
+    const IS_OBJECT: bool = true;
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object<T>(PhantomData<T>);
 
         impl<'de, T: Payload> Visitor<'de> for Object<T> {
@@ -317,9 +448,11 @@ impl<T: Payload> Lenient for Option<T> {
     }
 }
 
-/// An object that must be there.
+/// A required object.
 impl<T: Payload> Lenient for T {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const ELEMENT_SIZES: ElementSizes = <T as Payload>::ELEMENT_SIZES;
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         present(deserializer, &"an object")
     }
 
@@ -329,22 +462,28 @@ impl<T: Payload> Lenient for T {
 }
 
 impl Lenient for RawJson {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Deserialize::deserialize(deserializer)
     }
 }
 
-/// Reads what must be there.
+/// Reads a required value.
 pub(crate) fn present<'de, D, T>(deserializer: D, expected: &dyn Expected) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     Option<T>: Lenient,
 {
-    <Option<T> as Lenient>::deserialize(deserializer)?
+    <Option<T> as Lenient>::read(deserializer)?
         .ok_or_else(|| D::Error::invalid_type(Unexpected::Unit, expected))
 }
 
-/// Reads a time as the senders write it.
+/// Creates a list for as many elements as there are, if that is known.
+pub(crate) fn with_capacity<T>(length: Option<usize>) -> Vec<T> {
+    let cautious = CAUTIOUS.checked_div(size_of::<T>()).unwrap_or(0);
+    Vec::with_capacity(length.unwrap_or(0).min(cautious))
+}
+
+/// Reads a time in RFC 3339.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     (0..=9999).contains(&time.year()).then_some(time)
@@ -352,7 +491,10 @@ pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
 
 #[expect(clippy::option_option, reason = "no number, none sent, or one")]
 fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
-    #[expect(clippy::cast_precision_loss, reason = "what is not exact is refused")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number that is not exact is rejected"
+    )]
     let value = match *scalar {
         Scalar::Null => return Some(None),
         Scalar::Bool(_) => return None,
@@ -367,7 +509,7 @@ fn number(scalar: &Scalar<'_>) -> Option<Option<f64>> {
     exact(value).map(Some)
 }
 
-/// Refuses whole numbers that may have been rounded, and what is not finite.
+/// Rejects whole numbers that may have been rounded, and numbers that are not finite.
 fn exact(value: f64) -> Option<f64> {
     /// 2^53: below it, each integer has an `f64` of its own.
     const LIMIT: f64 = 9_007_199_254_740_992.0;
@@ -379,7 +521,7 @@ fn exact(value: f64) -> Option<f64> {
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::float_cmp,
-    reason = "only what comes back the same is taken"
+    reason = "only a number that comes back the same is taken"
 )]
 fn whole(value: f64) -> Option<i64> {
     (exact(value)? as i64 as f64 == value).then_some(value as i64)

@@ -1,4 +1,4 @@
-//! JSON that is kept as it was sent.
+//! JSON as it was sent.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -11,9 +11,9 @@ use crate::read::json;
 
 /// A JSON value, byte for byte as it was sent.
 ///
-/// It holds what has no type of its own: the data of unknown events, the values of a form. Numbers
-/// keep all digits, and there is no limit to the depth. It compares as text. Only `serde_json` can
-/// deserialize it.
+/// It holds values that have no type of their own, such as the data of unknown events and the fields of
+/// a form. Numbers keep all digits, and the depth is not limited. Two values are equal if their text is.
+/// Only `serde_json` can deserialize it.
 ///
 /// ```
 /// use leadhook::RawJson;
@@ -32,7 +32,7 @@ use crate::read::json;
 pub struct RawJson(Box<RawValue>);
 
 impl RawJson {
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()

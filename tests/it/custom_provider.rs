@@ -150,7 +150,7 @@ fn unknown_events_and_shapes_are_told_apart() {
     let shape = read(r#"{"type":"order.paid","payload":{"total":"?"}}"#).unwrap_err();
     assert_eq!(
         shape.to_string(),
-        "unknown shape of order.paid at `payload.total` (line 1, column 43)"
+        "unexpected shape of order.paid at `payload.total` (line 1, column 41)"
     );
     assert_eq!(
         read(r#"{"event":"order.paid"}"#).unwrap_err(),
@@ -220,7 +220,7 @@ fn a_bare_and_unsigned_sender_has_a_token() {
         leadhook::Delivery::<Contacts>::from_storage(r#"{"mail":"a@b.c","age":999}"#).read();
     assert_eq!(
         shape.unwrap_err().to_string(),
-        "unknown shape of contact at `*` (line 1, column 25)"
+        "unexpected shape of contact at `*` (line 1, column 23)"
     );
     let repeated =
         leadhook::Delivery::<Contacts>::from_storage(r#"{"mail":"a","mail":"b"}"#).read();

@@ -10,14 +10,14 @@ use serde::{
 
 use crate::lead::Lead;
 use crate::providers::contact::{self, Contact};
-use crate::read::lenient::Lenient;
+use crate::read::lenient::{ElementSizes, Lenient, with_capacity};
 use crate::read::raw_json::RawJson;
 
 /// The fields of a submitted form, in the order in which they were sent.
 ///
 /// The owner of the form chooses the names, and the values can be any JSON. The methods for contact
 /// data know the usual names in any spelling, so `jobTitle`, `job_title` and `Job Title` are the same.
-/// If several fields have the same name, the first one counts.
+/// If several fields have the same name, only the first one is kept.
 ///
 /// ```
 /// use leadhook::grader::FormData;
@@ -34,7 +34,7 @@ use crate::read::raw_json::RawJson;
 pub struct FormData(Vec<(String, RawJson)>);
 
 impl FormData {
-    /// Returns the value of the field with exactly this name, or of the first one if there are several.
+    /// Returns the value of the field with exactly this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&RawJson> {
         self.0
@@ -130,14 +130,18 @@ fn text(value: &RawJson) -> Option<Cow<'_, str>> {
         None if matches!(json, "true" | "false") => None,
         _ => {
             let mut json = serde_json::Deserializer::from_str(json);
-            let text: Option<String> = Lenient::deserialize(&mut json).ok()?;
+            let text: Option<String> = Lenient::read(&mut json).ok()?;
             text.map(Cow::Owned)
         }
     }
 }
 
 impl Lenient for FormData {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const LEFT_OUT: Option<Self> = Some(Self(Vec::new()));
+    const ELEMENT: usize = size_of::<(String, RawJson)>();
+    const ELEMENT_SIZES: ElementSizes = (0, Self::ELEMENT);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Deserialize::deserialize(deserializer)
     }
 }
@@ -165,16 +169,49 @@ impl<'de> Deserialize<'de> for FormData {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FormData, A::Error> {
-                let mut fields = Vec::new();
+                let mut fields = with_capacity(map.size_hint());
                 while let Some(field) = map.next_entry()? {
                     fields.push(field);
                 }
+                remove_duplicates(&mut fields);
                 Ok(FormData(fields))
             }
         }
 
         deserializer.deserialize_any(Fields)
     }
+}
+
+/// Keeps the first of the fields with the same name.
+fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
+    /// Up to which number of fields comparing each with each is faster than sorting them.
+    const FEW: usize = 16;
+
+    let mut numbers: Vec<usize> = if fields.len() <= FEW {
+        let names = || fields.iter().map(|(name, _)| name).enumerate();
+        let is_repeated = |(number, name): &(usize, &String)| {
+            names().take(*number).any(|(_, earlier)| earlier == *name)
+        };
+        names()
+            .filter(is_repeated)
+            .map(|(number, _)| number)
+            .collect()
+    } else {
+        let mut sorted: Vec<_> = fields.iter().map(|(name, _)| name).enumerate().collect();
+        sorted.sort_unstable_by_key(|&(number, name)| (name, number));
+        let pairs = sorted.iter().zip(sorted.iter().skip(1));
+        pairs
+            .filter(|((_, one), (_, next))| one == next)
+            .map(|(_, (number, _))| *number)
+            .collect()
+    };
+    if numbers.is_empty() {
+        return;
+    }
+    numbers.sort_unstable();
+    let mut repeated = numbers.into_iter().peekable();
+    let mut number = 0..;
+    fields.retain(|_| repeated.next_if_eq(&number.next().unwrap_or(0)).is_none());
 }
 
 impl Serialize for FormData {

@@ -74,8 +74,10 @@ impl PhoneNumber {
 }
 
 impl Lenient for Option<PhoneNumber> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text: Option<String> = Lenient::deserialize(deserializer)?;
+    const LEFT_OUT: Option<Self> = Some(None);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Option<String> = Lenient::read(deserializer)?;
         Ok(text.map(|text| match text.as_str() {
             "true" => PhoneNumber::IsKnown(true),
             "false" => PhoneNumber::IsKnown(false),

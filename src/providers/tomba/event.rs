@@ -41,6 +41,15 @@ macro_rules! tomba_event {
             const NAMES: &'static [&'static str] =
                 &[$($payload::NAME,)* shape::NOT_FOUND, shape::FAILED];
 
+            const ELEMENT_SIZES: (usize, usize) = {
+                let sizes = (0, 0);
+                $(let sizes = lenient::larger(
+                    sizes,
+                    <$payload as lenient::Lenient>::ELEMENT_SIZES,
+                );)*
+                sizes
+            };
+
             fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
                 match name {
                     $($payload::NAME => Data::read_body(body).map(Self::$payload),)*

@@ -78,6 +78,7 @@ impl<T: Data> Event for LookupResult<T> {
     type Provider = Tomba;
 
     const NAMES: &'static [&'static str] = &[T::NAME];
+    const ELEMENT_SIZES: (usize, usize) = T::ELEMENT_SIZES;
 
     fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
         match name {

@@ -13,7 +13,7 @@ use serde::{
 
 use super::body::Data;
 use crate::lead::Lead;
-use crate::read::lenient::{Lenient, present};
+use crate::read::lenient::{ElementSizes, Lenient, larger, present};
 
 /// The phone numbers that phone-finder found for an e-mail address, a domain or a LinkedIn profile.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -91,7 +91,7 @@ impl FoundPhone {
 
 /// An object, or a list of objects. Null and the empty list are none.
 impl Lenient for Option<PhoneFinder> {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Phones;
 
         impl<'de> Visitor<'de> for Phones {
@@ -106,12 +106,12 @@ impl Lenient for Option<PhoneFinder> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let phone: Option<_> = Lenient::deserialize(MapAccessDeserializer::new(map))?;
+                let phone: Option<_> = Lenient::read(MapAccessDeserializer::new(map))?;
                 Ok(phone.map(PhoneFinder::One))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                let phones: Vec<_> = Lenient::deserialize(SeqAccessDeserializer::new(seq))?;
+                let phones: Vec<_> = Lenient::read(SeqAccessDeserializer::new(seq))?;
                 Ok((!phones.is_empty()).then_some(PhoneFinder::Full(phones)))
             }
         }
@@ -125,7 +125,11 @@ impl Lenient for Option<PhoneFinder> {
 }
 
 impl Lenient for PhoneFinder {
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    const ELEMENT: usize = size_of::<FoundPhone>();
+    const ELEMENT_SIZES: ElementSizes =
+        larger((Self::ELEMENT, 0), <FoundPhone as Lenient>::ELEMENT_SIZES);
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         present(deserializer, &"an object or a list of objects")
     }
 

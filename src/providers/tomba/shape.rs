@@ -1,6 +1,6 @@
 //! The shape of a body, by which its event is recognized.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String};
 use core::fmt;
 
 use serde::{
@@ -13,6 +13,7 @@ use super::body::Data;
 use super::{
     AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator, SaveLead,
 };
+use crate::read::lenient::{first_element, is_none};
 
 /// The name of a look-up's body that has an error.
 pub(super) const FAILED: &str = "error";
@@ -106,13 +107,12 @@ impl<'a> Fields<'a> {
     /// Reads an object, or the first object of a list.
     fn of(json: &'a RawValue) -> Option<Self> {
         let json = if json.get().starts_with('[') {
-            let list: Vec<&RawValue> = serde_json::from_str(json.get()).ok()?;
-            *list.first()?
+            first_element(json.get())?
         } else {
-            json
+            json.get()
         };
-        let mut fields: BTreeMap<_, &RawValue> = serde_json::from_str(json.get()).ok()?;
-        fields.retain(|_, value| serde_json::from_str::<Option<[(); 0]>>(value.get()).is_err());
+        let mut fields: BTreeMap<_, &RawValue> = serde_json::from_str(json).ok()?;
+        fields.retain(|_, value| !is_none(value.get()));
         Some(Self(fields))
     }
 

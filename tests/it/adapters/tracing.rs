@@ -133,7 +133,7 @@ fn an_unreadable_body_is_traced_wherever_it_is_read() {
         ("status", "422"),
         (
             "reason",
-            "unknown shape of lead.won at `data.lead.id` (line 1, column 53)",
+            "unexpected shape of lead.won at `data.lead.id` (line 1, column 36)",
         ),
         ("body_length", "55"),
     ]);
@@ -213,4 +213,41 @@ fn a_rejection_is_traced_before_the_body_is_drained() {
     let events = events.0.lock().unwrap();
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["status"], "401");
+}
+
+#[test]
+fn what_was_left_out_is_told_with_documented_keys_only() {
+    const WON: &str =
+        r#"{"event":"lead.won","data":{"lead":{"id":1,"value":"Ann","Lee":2}},"new":3}"#;
+
+    let events = Events::default();
+    let receiver = Receiver::<Graphoid>::new(&Secret::new("whsec_5d41402abc4b").unwrap());
+    let (name, value) = signed_by("whsec_5d41402abc4b", WON);
+    let request = Request::builder().header(name, value).body(WON.into());
+    let request = request.unwrap();
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let webhook = Webhook::<Graphoid>::from_request(request, &receiver);
+        runtime.unwrap().block_on(webhook).unwrap();
+    });
+    let left_out = [
+        ("level", "WARN"),
+        ("message", "values in an unexpected form were left out"),
+        ("provider", "graphoid"),
+        ("event", "lead.won"),
+        ("paths", "data.lead.value"),
+        ("count", "1"),
+    ];
+    let unread = [
+        ("level", "DEBUG"),
+        ("message", "parts of the body were not read"),
+        ("provider", "graphoid"),
+        ("event", "lead.won"),
+        ("count", "3"),
+    ];
+    let expected = [left_out.as_slice(), unread.as_slice()].map(|fields| {
+        let fields = fields.iter().map(|&(name, value)| (name, value.to_owned()));
+        fields.collect::<BTreeMap<_, _>>()
+    });
+    assert_eq!(*events.0.lock().unwrap(), expected);
 }

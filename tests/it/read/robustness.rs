@@ -29,8 +29,12 @@ where
     let delivery = receiver.authenticate([header], body.to_vec()).unwrap();
     let envelope = delivery.read()?;
     let _ = envelope.lead();
+    let _ = delivery.unread(&envelope);
     let written = serde_json::to_string(&envelope).unwrap();
-    assert_eq!(read::<P>(written).unwrap(), envelope);
+    let delivery = Delivery::<P>::from_storage(written);
+    assert_eq!(delivery.read().unwrap(), envelope);
+    // All that is written was read.
+    assert_eq!(delivery.unread(&envelope).paths(), [""; 0]);
     Ok(())
 }
 
@@ -139,6 +143,30 @@ proptest! {
         // The data of an unknown event never fails it, and neither does an id.
         let unknown = read::<Graphoid>(format!(r#"{{"id":{data},"event":"lead.exploded","data":{data}}}"#));
         prop_assert!(unknown.is_ok(), "{:?}", unknown);
+    }
+
+    #[test]
+    fn both_passes_read_the_same(data in json()) {
+        // Half an emoji in a key of the data, which the strict pass can't read.
+        let Some(members) = data.strip_prefix('{') else { return Ok(()) };
+        let separator = if members == "}" { "" } else { "," };
+        let other = format!("{{\"\\ud83d\":null{separator}{members}");
+        let bodies = |key: &str, name: &str| {
+            [&data, &other].map(|data| format!(r#"{{"{key}":"{name}","data":{data}}}"#))
+        };
+        let [first, second] = bodies("event", "lead.won");
+        prop_assert_eq!(read::<Graphoid>(first).ok(), read::<Graphoid>(second).ok());
+        let [first, second] = bodies("event", "submission.scored");
+        prop_assert_eq!(read::<Grader>(first).ok(), read::<Grader>(second).ok());
+        let [first, second] = bodies("event_name", "QUIZ_FINISHED");
+        prop_assert_eq!(read::<ScoreApp>(first).ok(), read::<ScoreApp>(second).ok());
+        let [first, second] = [&data, &other].map(|data| {
+            format!(r#"{{"data":{{"website_url":"x","organization":{data},"emails":[{data}]}}}}"#)
+        });
+        prop_assert_eq!(
+            read_as::<LookupResult<DomainSearch>>(first).ok(),
+            read_as::<LookupResult<DomainSearch>>(second).ok()
+        );
     }
 
     #[test]

