@@ -57,6 +57,11 @@ const UNREADABLE: &str = concat!(
     r#"{"event":"lead.won","data":{"lead":{"jane.roe@private.example":"4915112345678"}},"#,
     r#""Roe-Zimmermann":1}"#,
 );
+/// An event that nobody documents, with a name that is personal data.
+const UNKNOWN: &str = concat!(
+    r#"{"event":"Roe-Zimmermann","id":"4915112345678","#,
+    r#""data":{"jane.roe@private.example":"4915112345678"}}"#,
+);
 
 /// Types that can't be made here, with the reason.
 const WITHOUT_A_ROW: &[(&str, &str)] = &[
@@ -104,7 +109,8 @@ impl Table {
             .into();
         let secret = Secret::new(SECRET).unwrap();
         let signer = Signer::<Graphoid>::new(&secret);
-        let signatures = [BODY, UNREADABLE].map(|body| *signer.sign(body.as_bytes()).as_bytes());
+        let signatures =
+            [BODY, UNREADABLE, UNKNOWN].map(|body| *signer.sign(body.as_bytes()).as_bytes());
         for bytes in [SECRET.as_bytes(), PREVIOUS.as_bytes()]
             .into_iter()
             .chain(signatures.iter().map(<[u8; 32]>::as_slice))
@@ -528,6 +534,7 @@ async fn requests() {
         (signed(&previous, BODY), BODY),
         (signed(&secret, &long), &long),
         (signed(&secret, UNREADABLE), UNREADABLE),
+        (signed(&secret, UNKNOWN), UNKNOWN),
         (signed(&secret, BODY), BODY),
     ];
     let layer = AuthenticateLayer::new(receiver.clone()).with_body_limit(1000);
