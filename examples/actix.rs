@@ -4,7 +4,7 @@
 //! GRAPHOID_WEBHOOK_SECRET=whsec_5d41402abc4b cargo run --example actix --features actix,dedup
 //! ```
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, io, io::Write, time::Duration};
 
 use actix_web::{
     App, HttpResponse, HttpServer, ResponseError,
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 /// The provider retries after a 503.
 #[derive(Debug)]
-struct AppError(Box<dyn Error>);
+struct AppError(io::Error);
 
 impl fmt::Display for AppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,18 +44,15 @@ async fn receive(
     webhook: Webhook<Graphoid>,
 ) -> Result<Outcome<HttpResponse>, OnceError<AppError>> {
     let work = async {
-        handle(&webhook.envelope.event).map_err(AppError)?;
+        // Call your CRM here.
+        match &webhook.envelope.event {
+            GraphoidEvent::LeadWon(won) => writeln!(io::stdout(), "{:?} is won", won.lead.name),
+            other => writeln!(io::stdout(), "{other:?}"),
+        }
+        .map_err(AppError)?;
         Ok(HttpResponse::Ok().finish())
     };
     dedup.once(webhook.delivery.key(), work).await
-}
-
-fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error>> {
-    match event {
-        GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
-        _ => println!("{event:?}"),
-    }
-    Ok(())
 }
 
 #[actix_web::main]

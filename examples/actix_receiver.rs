@@ -39,7 +39,10 @@ use leadhook::{
 };
 use serde_json::json;
 use socket2::SockRef;
-use support::{Deadline, IDLE_WITHIN, ResponseDeadline, SHUTDOWN_WITHIN, Settings, Work};
+use support::{
+    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, ResponseDeadline, SHUTDOWN_WITHIN, Settings,
+    Work,
+};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
@@ -88,11 +91,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn configure(app: &mut ServiceConfig, settings: &Settings) {
-    let lookups = &settings.tomba_lookups;
-    route::<GraderEvent>(app, "/webhooks/grader", &settings.grader);
-    route::<GraphoidEvent>(app, "/webhooks/graphoid", &settings.graphoid);
-    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", &settings.scoreapp);
-    route::<SaveLead>(app, "/webhooks/tomba/save-lead", &settings.tomba_leads);
+    let lookups = settings.tomba_lookups.as_ref();
+    route::<GraderEvent>(app, "/webhooks/grader", settings.grader.as_ref());
+    route::<GraphoidEvent>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
+    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
+    route::<SaveLead>(
+        app,
+        "/webhooks/tomba/save-lead",
+        settings.tomba_leads.as_ref(),
+    );
     route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", lookups);
     route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", lookups);
     route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", lookups);
@@ -102,7 +109,7 @@ fn configure(app: &mut ServiceConfig, settings: &Settings) {
 }
 
 /// Adds the route of a provider's events, unless the provider is not served.
-fn route<E>(app: &mut ServiceConfig, path: &str, receiver: &Option<Receiver<E::Provider>>)
+fn route<E>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
 where
     E: Event<Provider: ResponseDeadline> + 'static,
 {
@@ -152,15 +159,10 @@ async fn receive<E: Event + 'static>(
     }
 }
 
-/// The number of requests after which a connection is closed.
-///
-/// actix-web keeps the responses that a client does not read, and goes on to handle its requests.
-const REQUESTS_PER_CONNECTION: usize = 1000;
-
 /// A connection that is closed if no request arrives for a while.
 ///
 /// actix-web has no time limit for the head of a second request, and none for clients that don't read
-/// their responses.
+/// their responses, which it keeps in memory.
 struct Watched {
     requests: AtomicUsize,
     used: Arc<Notify>,

@@ -4,7 +4,7 @@
 //! GRAPHOID_WEBHOOK_SECRET=whsec_5d41402abc4b cargo run --example axum --features axum,dedup
 //! ```
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, io, io::Write, time::Duration};
 
 use axum::{
     Router,
@@ -35,7 +35,7 @@ impl FromRef<App> for Receiver<Graphoid> {
 }
 
 /// The provider retries after a 503.
-struct AppError(Box<dyn Error + Send + Sync>);
+struct AppError(io::Error);
 
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
@@ -49,16 +49,15 @@ async fn receive(
     State(app): State<App>,
     webhook: Webhook<Graphoid>,
 ) -> Result<Outcome<()>, OnceError<AppError>> {
-    let work = async { handle(&webhook.envelope.event).map_err(AppError) };
+    let work = async {
+        // Call your CRM here.
+        match &webhook.envelope.event {
+            GraphoidEvent::LeadWon(won) => writeln!(io::stdout(), "{:?} is won", won.lead.name),
+            other => writeln!(io::stdout(), "{other:?}"),
+        }
+        .map_err(AppError)
+    };
     app.dedup.once(webhook.delivery.key(), work).await
-}
-
-fn handle(event: &GraphoidEvent) -> Result<(), Box<dyn Error + Send + Sync>> {
-    match event {
-        GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
-        _ => println!("{event:?}"),
-    }
-    Ok(())
 }
 
 #[tokio::main]

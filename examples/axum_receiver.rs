@@ -11,12 +11,16 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
     Json, Router,
-    extract::{Extension, FromRef, Request, State},
-    http::{StatusCode, header::CONNECTION},
+    extract::{ConnectInfo, Extension, FromRef, Request, State, connect_info::Connected},
+    http::{HeaderValue, StatusCode, header::CONNECTION},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::post,
@@ -36,7 +40,10 @@ use leadhook::{
     },
 };
 use serde_json::json;
-use support::{Deadline, IDLE_WITHIN, ResponseDeadline, SHUTDOWN_WITHIN, Settings, Work};
+use support::{
+    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, ResponseDeadline, SHUTDOWN_WITHIN, Settings,
+    Work,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     time,
@@ -70,7 +77,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_WITHIN);
-    let app = app(settings, &work).into_make_service();
+    let app = app(settings, &work).layer(middleware::from_fn(end_connection));
+    let app = app.into_make_service_with_connect_info::<RequestCount>();
     Ok(server.serve(app).await?)
 }
 
@@ -160,6 +168,30 @@ where
         Ok(Outcome::LeaseExpired) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Ok(_) => Json(json!({ "received": true })).into_response(),
     }
+}
+
+/// The number of requests that came over a connection.
+#[derive(Clone, Default)]
+struct RequestCount(Arc<AtomicUsize>);
+
+impl Connected<SocketAddr> for RequestCount {
+    fn connect_info(_: SocketAddr) -> Self {
+        Self::default()
+    }
+}
+
+/// Closes a connection after its last request.
+async fn end_connection(
+    ConnectInfo(RequestCount(count)): ConnectInfo<RequestCount>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if count.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS_PER_CONNECTION {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
 }
 
 /// Disconnects clients that send requests and don't read the responses.

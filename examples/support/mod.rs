@@ -52,6 +52,10 @@ const STORE_WITHIN: Duration = Duration::from_secs(1);
 /// How long a connection may do nothing: send no request, or read no response.
 pub(crate) const IDLE_WITHIN: Duration = Duration::from_secs(30);
 
+/// The number of requests after which a connection is closed, so that a client that sends requests and
+/// reads no responses can't keep the receiver busy.
+pub(crate) const REQUESTS_PER_CONNECTION: usize = 1000;
+
 /// How long a shutdown waits for the requests in flight.
 pub(crate) const SHUTDOWN_WITHIN: Duration = Duration::from_secs(10);
 

@@ -51,7 +51,7 @@ impl Backoff {
 
     /// The delay after a number of tries; `random` picks the jitter.
     pub(crate) fn delay(&self, tries: i64, random: u32) -> Duration {
-        let doublings = u32::try_from(tries - 1).unwrap_or(0).min(31);
+        let doublings = tries.saturating_sub(1).clamp(0, 31);
         let delay = self.first.saturating_mul(1 << doublings).min(self.longest);
         let share = f64::from(random) / f64::from(u32::MAX); // 0 to 1
         delay.mul_f64(0.8 + 0.4 * share)

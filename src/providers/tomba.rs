@@ -55,24 +55,19 @@
 //! - The payload types are those of Tomba's API documentation and of its own clients. Between 2021 and
 //!   2025 several fields changed, so all are optional.
 
-use core::time::Duration;
-
-use crate::provider::{Layout, Provider, Unsigned, UnsignedProvider};
-
 mod author_finder;
 mod body;
 mod common;
 mod domain_search;
 mod email_finder;
 mod email_verifier;
+mod error;
 mod event;
 mod lookup;
 mod phone_finder;
 mod phone_validator;
 mod save_lead;
 mod shape;
-
-use shape::Shape;
 
 pub use author_finder::{AuthorFinder, AuthorInfo};
 pub use common::{PhoneNumber, Source, Verification, Whois};
@@ -81,36 +76,9 @@ pub use domain_search::{
 };
 pub use email_finder::EmailFinder;
 pub use email_verifier::{EmailVerifier, MxRecords, VerifiedEmail};
-pub use event::TombaEvent;
-pub use lookup::{LookupError, LookupResult};
+pub use error::LookupError;
+pub use event::{Tomba, TombaEvent};
+pub use lookup::LookupResult;
 pub use phone_finder::{FoundPhone, PhoneFinder};
 pub use phone_validator::{PhoneValidator, Region};
 pub use save_lead::SaveLead;
-
-/// The provider Tomba.
-///
-/// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
-/// of a look-up that found nothing or failed, is never a duplicate of another.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Tomba;
-
-impl Provider for Tomba {
-    const NAME: &'static str = "tomba";
-    const LAYOUT: Layout = Layout::Bare {
-        keys: &["data", "meta", "errors"],
-    };
-    /// Assumed: the delays of the retries are not documented. It is shorter than other providers'
-    /// because Tomba sends neither an id nor a timestamp. If a lead is changed and then changed back,
-    /// the third body can equal the first.
-    const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
-    type Authentication = Unsigned;
-    type Event = TombaEvent;
-
-    fn body_identifies_event(body: &[u8]) -> bool {
-        let shape: Result<Shape<'_>, _> = serde_json::from_slice(body);
-        shape.map_or(true, |shape| shape.has_data())
-    }
-}
-
-impl UnsignedProvider for Tomba {}

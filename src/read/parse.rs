@@ -58,9 +58,10 @@ impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
                 }
                 Some((key, Part::Data)) => {
                     once(event.is_none() && head.data.is_none(), key)?;
-                    match head.name() {
-                        Some(name) => event = Some(map.next_value_seed(Data::new(name))?),
-                        None => head.data = Some(map.next_value()?),
+                    if let Some(name) = head.name() {
+                        event = Some(map.next_value_seed(Data::new(name))?);
+                    } else {
+                        head.data = Some(map.next_value()?);
                     }
                 }
                 None => {
@@ -68,16 +69,15 @@ impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
                 }
             }
         }
-        let event = match event {
-            Some(event) => event,
-            None => {
-                let name = head
-                    .name()
-                    .ok_or_else(|| A::Error::missing_field(keys.event))?;
-                let data = head.data.map_or("null", RawValue::get);
-                E::read(name, &mut serde_json::Deserializer::from_str(data))
-                    .map_err(A::Error::custom)?
-            }
+        let event = if let Some(event) = event {
+            event
+        } else {
+            let name = head
+                .name()
+                .ok_or_else(|| A::Error::missing_field(keys.event))?;
+            let data = head.data.map_or("null", RawValue::get);
+            E::read(name, &mut serde_json::Deserializer::from_str(data))
+                .map_err(A::Error::custom)?
         };
         Ok(head.around(event))
     }

@@ -37,10 +37,6 @@ const MAX_PATHS: usize = 100;
 
 /// The paths of the values that the tolerant pass left out, with `*` for undocumented keys.
 #[derive(Default)]
-#[cfg_attr(
-    not(feature = "tracing"),
-    expect(dead_code, reason = "only the log has a place for it")
-)]
 pub(crate) struct LeftOut {
     /// The first hundred.
     pub(crate) paths: Vec<String>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
 
-use super::LookupError;
+use super::error::LookupError;
 use crate::lead::Lead;
 use crate::read::lenient::Lenient;
 use crate::read::raw_json::RawJson;

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
 
 use super::body::Data;
-use super::{PhoneNumber, Source, Verification, Whois};
+use super::common::{PhoneNumber, Source, Verification, Whois};
 use crate::lead::Lead;
 use crate::read::lenient::Lenient;
 

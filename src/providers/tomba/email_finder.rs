@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::body::Data;
-use super::{PhoneNumber, Source, Verification};
+use super::common::{PhoneNumber, Source, Verification};
 use crate::lead::Lead;
 
 payload! {

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::body::Data;
-use super::{Source, Whois};
+use super::common::{Source, Whois};
 use crate::lead::Lead;
 
 payload! {

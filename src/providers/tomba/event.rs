@@ -1,17 +1,77 @@
-//! An event for bodies whose look-up the route doesn't tell.
+//! The facts about Tomba, and its events.
+
+use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::author_finder::AuthorFinder;
 use super::body::{Data, Failure, NoData, write_body};
+use super::domain_search::DomainSearch;
+use super::email_finder::EmailFinder;
+use super::email_verifier::EmailVerifier;
+use super::error::LookupError;
+use super::phone_finder::PhoneFinder;
+use super::phone_validator::PhoneValidator;
+use super::save_lead::SaveLead;
 use super::shape::{self, Shape};
-use super::{
-    AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
-    PhoneValidator, SaveLead, Tomba,
-};
 use crate::lead::Lead;
-use crate::provider::Event;
+use crate::provider::{Event, Layout, Provider, Unsigned, UnsignedProvider};
 use crate::read::lenient;
 use crate::read::raw_json::RawJson;
+
+/// The provider Tomba.
+///
+/// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
+/// of a look-up that found nothing or failed, is never a duplicate of another.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Tomba;
+
+impl Provider for Tomba {
+    const NAME: &'static str = "tomba";
+    const LAYOUT: Layout = Layout::Bare {
+        keys: &["data", "meta", "errors"],
+    };
+    /// Assumed: the delays of the retries are not documented. It is shorter than other providers'
+    /// because Tomba sends neither an id nor a timestamp. If a lead is changed and then changed back,
+    /// the third body can equal the first.
+    const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
+    type Authentication = Unsigned;
+    type Event = TombaEvent;
+
+    fn body_identifies_event(body: &[u8]) -> bool {
+        let shape: Result<Shape<'_>, _> = serde_json::from_slice(body);
+        shape.map_or(true, |shape| shape.has_data())
+    }
+}
+
+impl UnsignedProvider for Tomba {}
+
+impl Event for SaveLead {
+    type Provider = Tomba;
+
+    const NAMES: &'static [&'static str] = &[<Self as Data>::NAME];
+
+    fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
+        Data::read_body(body)
+    }
+
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.write_body(serializer)
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        self.lead()
+    }
+
+    fn is_documented_key(key: &str) -> bool {
+        <Self as lenient::Lenient>::is_documented_key(key)
+    }
+}
 
 /// Declares [`TombaEvent`] from the table of payload types, each of which is a variant's name, too.
 macro_rules! tomba_event {

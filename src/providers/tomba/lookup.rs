@@ -1,11 +1,10 @@
 //! The result of a look-up.
 
-use alloc::string::String;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Tomba;
 use super::body::{Data, Failure, NoData, write_body};
+use super::error::LookupError;
+use super::event::Tomba;
 use super::shape::{self, Shape};
 use crate::lead::Lead;
 use crate::provider::Event;
@@ -48,19 +47,6 @@ pub enum LookupResult<T> {
     ///
     /// That Tomba sends errors to a webhook is assumed.
     Failed(LookupError),
-}
-
-payload! {
-    /// Why a look-up failed, as Tomba's API responds.
-    pub struct LookupError {
-        /// The kind of error, such as `invalid_request`.
-        #[serde(rename = "type")]
-        pub kind: Option<String>,
-        /// The error in words, such as `The bulk was not found`.
-        pub message: Option<String>,
-        /// The HTTP status, such as `404`.
-        pub code: Option<u64>,
-    }
 }
 
 impl<T> LookupResult<T> {

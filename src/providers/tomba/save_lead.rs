@@ -2,13 +2,8 @@
 
 use alloc::string::String;
 
-use serde::{Deserializer, Serializer};
-
-use super::Tomba;
 use super::body::Data;
 use crate::lead::Lead;
-use crate::provider::Event;
-use crate::read::lenient;
 
 payload! {
     /// A lead that a user of Tomba saved or changed, which is the event `save_lead`.
@@ -62,31 +57,5 @@ impl Data for SaveLead {
 
     fn lead(&self) -> Option<Lead> {
         self.lead()
-    }
-}
-
-impl Event for SaveLead {
-    type Provider = Tomba;
-
-    const NAMES: &'static [&'static str] = &[<Self as Data>::NAME];
-
-    fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
-        Data::read_body(body)
-    }
-
-    fn name(&self) -> &str {
-        Self::NAME
-    }
-
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.write_body(serializer)
-    }
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
-    }
-
-    fn is_documented_key(key: &str) -> bool {
-        <Self as lenient::Lenient>::is_documented_key(key)
     }
 }

@@ -9,10 +9,14 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::author_finder::AuthorFinder;
 use super::body::Data;
-use super::{
-    AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, PhoneFinder, PhoneValidator, SaveLead,
-};
+use super::domain_search::DomainSearch;
+use super::email_finder::EmailFinder;
+use super::email_verifier::EmailVerifier;
+use super::phone_finder::PhoneFinder;
+use super::phone_validator::PhoneValidator;
+use super::save_lead::SaveLead;
 use crate::read::lenient::{first_element, is_none};
 
 /// The name of a look-up's body that has an error.
@@ -53,50 +57,49 @@ impl Shape<'_> {
         self.data.is_some_and(has_value)
     }
 
-    /// Returns the name of the event that has this shape. The first test that holds decides.
+    /// Returns the name of the event that has this shape.
     pub(super) fn name(&self) -> &'static str {
         if self.has_errors() {
-            return FAILED;
-        }
-        let Some(data) = self.data else {
-            return UNKNOWN;
-        };
-        if !has_value(data) {
-            return NOT_FOUND;
-        }
-        let is_list = data.get().starts_with('[');
-        let Some(data) = Fields::of(data) else {
-            return UNKNOWN;
-        };
-
-        if is_list {
-            // The option `full` of linkedin, which has no type here, makes a list, too.
-            if data.is_phone() {
-                PhoneFinder::NAME
-            } else {
-                UNKNOWN
-            }
-        } else if data.has("organization") || data.starts_with("emails", '[') {
-            DomainSearch::NAME
-        } else if data.starts_with("email", '{') {
-            EmailVerifier::NAME
-        } else if data.is_phone() {
-            if data.has("email") || data.has("domain") || data.has("linkedin") {
-                PhoneFinder::NAME
-            } else {
-                PhoneValidator::NAME
-            }
-        } else if data.has("website_url") || data.has("verification") {
-            if data.has("info") {
-                AuthorFinder::NAME
-            } else {
-                EmailFinder::NAME
-            }
-        } else if data.has("website") || data.has("notes") {
-            SaveLead::NAME
+            FAILED
+        } else if let Some(name) = self.data.and_then(name_of) {
+            name
+        } else if self.data.is_some() && !self.has_data() {
+            NOT_FOUND
         } else {
             UNKNOWN
         }
+    }
+}
+
+/// Returns the name of the event that has such data. The first test that holds decides.
+fn name_of(data: &RawValue) -> Option<&'static str> {
+    let is_list = data.get().starts_with('[');
+    let data = Fields::of(data)?;
+
+    if is_list {
+        // The option `full` of linkedin, which has no type here, makes a list, too.
+        data.is_phone().then_some(PhoneFinder::NAME)
+    } else if data.has("organization") || data.starts_with("emails", '[') {
+        Some(DomainSearch::NAME)
+    } else if data.starts_with("email", '{') {
+        Some(EmailVerifier::NAME)
+    } else if data.is_phone() {
+        let is_found = data.has("email") || data.has("domain") || data.has("linkedin");
+        Some(if is_found {
+            PhoneFinder::NAME
+        } else {
+            PhoneValidator::NAME
+        })
+    } else if data.has("website_url") || data.has("verification") {
+        Some(if data.has("info") {
+            AuthorFinder::NAME
+        } else {
+            EmailFinder::NAME
+        })
+    } else if data.has("website") || data.has("notes") {
+        Some(SaveLead::NAME)
+    } else {
+        None
     }
 }
 

@@ -658,15 +658,15 @@ fn tombas_bodies_are_recognized_in_the_right_order() {
         (json!({"errors": {}, "data": {"organization": {}}}), "error"),
         (json!({"data": [{"e164_format": "+1"}]}), "phone-finder"),
         (
-            json!({"data": {"organization": {}, "email": {}}}),
+            json!({"data": {"organization": {"founded": 2010}, "email": {}}}),
             "domain-search",
         ),
         (
-            json!({"data": {"organization": {}, "emails": [], "e164_format": "+1"}}),
+            json!({"data": {"organization": {"founded": 2010}, "emails": [], "e164_format": "+1"}}),
             "domain-search",
         ),
         (
-            json!({"data": {"email": {}, "e164_format": "+1", "website_url": "x"}}),
+            json!({"data": {"email": {"block": false}, "e164_format": "+1", "website_url": "x"}}),
             "email-verifier",
         ),
         (

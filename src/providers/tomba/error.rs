@@ -1,0 +1,16 @@
+//! The error of a look-up.
+
+use alloc::string::String;
+
+payload! {
+    /// Why a look-up failed, as Tomba's API responds.
+    pub struct LookupError {
+        /// The kind of error, such as `invalid_request`.
+        #[serde(rename = "type")]
+        pub kind: Option<String>,
+        /// The error in words, such as `The bulk was not found`.
+        pub message: Option<String>,
+        /// The HTTP status, such as `404`.
+        pub code: Option<u64>,
+    }
+}
