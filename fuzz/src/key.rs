@@ -117,13 +117,15 @@ fn body(parts: &Parts<'_>, spelling: u8) -> Vec<u8> {
     format!("{{{}}}", members.join(separator)).into_bytes()
 }
 
-type Whole<'a> = (u8, Option<&'a str>, Identity);
+/// An empty scope is none.
+type Whole<'a> = (u8, &'a str, Identity);
 
 /// The identity, if the reference can tell it.
 fn identity<'a>(sent: &Sent<'a>, body: &[u8]) -> Option<Whole<'a>> {
     let provider = sent.provider % 3;
+    let scope = sent.scope.unwrap_or_default();
     if provider != 0 {
-        return Some((provider, sent.scope, Identity::Body(body.to_vec())));
+        return Some((provider, scope, Identity::Body(body.to_vec())));
     }
     let object = reference::body(body)?;
     let Some(Value::String(event)) = object.get("event") else {
@@ -139,5 +141,5 @@ fn identity<'a>(sent: &Sent<'a>, body: &[u8]) -> Option<Whole<'a>> {
             Identity::Id(event.clone(), workspace, reference::identity(id)?)
         }
     };
-    Some((provider, sent.scope, identity))
+    Some((provider, scope, identity))
 }

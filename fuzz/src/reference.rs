@@ -126,10 +126,12 @@ pub(crate) fn says(body: Option<&Value>, typed: &Value) -> bool {
     }
 }
 
-fn is_nothing(typed: &Value) -> bool {
+/// Whether a value has nothing to say.
+pub(crate) fn is_nothing(typed: &Value) -> bool {
     match typed {
         Value::Null => true,
-        Value::Array(list) => list.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(list) => list.iter().all(is_nothing),
         Value::Object(members) => members.values().all(is_nothing),
         _ => false,
     }

@@ -379,7 +379,7 @@ fn deduplication(table: &mut Table, delivery: &Delivery<Graphoid>) {
 /// The names of the public types outside of `providers`, whose types are the body's content, and of
 /// the public error types everywhere.
 fn public_types() -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut types, mut errors) = (BTreeSet::new(), BTreeSet::new());
+    let (mut all, mut types, mut errors) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, code) in sources() {
         let mut is_error = false;
         for line in code.lines() {
@@ -393,6 +393,7 @@ fn public_types() -> (BTreeSet<String>, BTreeSet<String>) {
                 if is_error {
                     errors.insert(name.to_owned());
                 }
+                all.insert(name.to_owned());
                 if !path.contains("/providers") {
                     types.insert(name.to_owned());
                 }
@@ -408,7 +409,7 @@ fn public_types() -> (BTreeSet<String>, BTreeSet<String>) {
         }
     }
     assert!(types.len() > 25, "{types:?}");
-    (types, errors)
+    (types, &errors & &all)
 }
 
 /// Path and code of each file under `src`, up to its unit tests.
