@@ -12,7 +12,7 @@ limit=$1
 shift
 [ $# -gt 0 ] || set -- header verifier grader graphoid scoreapp tomba credential key
 export CARGO_TARGET_DIR=../target/fuzz
-cargo run --quiet --locked --bin seeds
+cargo run --quiet --locked --example seeds
 # The library forbids unsafe code, so a sanitizer finds nothing, and costs four fifths of the speed.
 cargo +nightly fuzz build --sanitizer none
 for target; do
