@@ -148,7 +148,7 @@ fn plot(lines: &[Line]) -> String {
         let column = LEFT + if index % 2 == 0 { 0.0 } else { 330.0 };
         let _ = write!(
             svg,
-            r##"<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/><path d="M{column} {row}h26" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/><text x="{}" y="{}">{}</text>"##,
+            r#"<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/><path d="M{column} {row}h26" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/><text x="{}" y="{}">{}</text>"#,
             column + 34.0,
             row + 4.0,
             line.name,
