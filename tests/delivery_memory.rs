@@ -220,7 +220,8 @@ fn a_body_of_one_byte_chunks_costs_a_few_times_its_size() {
             assert_eq!(status(&mut stream), 200, "{name}");
         });
         println!("{name}: a body of {length} bytes in chunks of one byte takes {peak} bytes");
-        assert!(peak < 4 * length, "{name}: {peak}");
+        // The server's own buffers are the part that does not grow with the body.
+        assert!(peak < 4 * length + 1024 * 1024, "{name}: {peak}");
         drop(stream);
         server.stop();
     });

@@ -63,8 +63,10 @@
 //!
 //! The size limit for a body is actix-web's own `PayloadConfig`: 256 KiB unless you set another.
 //!
-//! A request is rejected by its head if possible, before its body is read. actix-web then reads the
-//! rest of the body itself or closes the connection with notice.
+//! A request is rejected by its head if possible, before its body is kept. Under HTTP/1, up to 3 MiB of
+//! the body are still read and thrown away before the response, because a proxy that streams bodies
+//! gives up a connection on which the response comes first. That takes constant memory. If more is
+//! left, actix-web closes the connection with notice.
 //!
 //! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
 //! for requests with a middleware. `examples/actix_receiver.rs` has one.
@@ -178,14 +180,20 @@ web::post().to(scoreapp);
 "#
 )]
 
-use core::{future::Future, pin::Pin};
+use alloc::rc::Rc;
+use core::{
+    cell::RefCell,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use actix_web::{
     Error, FromRequest, HttpRequest, HttpResponse, ResponseError,
     dev::Payload,
     error::PayloadError,
     http::{
-        StatusCode,
+        StatusCode, Version,
         header::{CONTENT_LENGTH, TRANSFER_ENCODING},
     },
     web,
@@ -193,6 +201,7 @@ use actix_web::{
 #[cfg(feature = "dedup")]
 use actix_web::{Responder, body::BoxBody, http::header::RETRY_AFTER};
 use bytes::Bytes;
+use futures_core::Stream;
 
 #[doc(no_inline)]
 pub use super::Webhook;
@@ -231,9 +240,27 @@ impl<P: Provider, E: Event<Provider = P> + 'static> FromRequest for Webhook<P, E
     }
 }
 
+/// The number of bytes of a rejected body that are read and thrown away.
+///
+/// It is 1 MiB more than the limit of the other adapters, because actix-web's own can't be read.
+const DRAINED: usize = 3 * 1024 * 1024;
+
 async fn authenticate<P: Provider>(
     request: HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
+) -> Result<Delivery<P>, Rejection> {
+    let payload = Shared(Rc::new(RefCell::new(payload)));
+    let result = receive(&request, &payload).await;
+    if result.is_err() && request.version() < Version::HTTP_2 {
+        // A streaming proxy gives up its connection if the response comes before the body's end.
+        payload.drain().await;
+    }
+    result
+}
+
+async fn receive<P: Provider>(
+    request: &HttpRequest,
+    payload: &Shared,
 ) -> Result<Delivery<P>, Rejection> {
     let reject = |kind| Rejection::of::<P>(kind, None);
     let receiver = request
@@ -242,14 +269,54 @@ async fn authenticate<P: Provider>(
     let headers = |name: &str| request.headers().get_all(name);
     // A body with an encoding is rejected here, because actix-web would decode it below.
     let pending = steps::check(receiver, headers, request.uri().query())?;
-    if matches!(payload, Payload::None) && declares_body(&request) {
+    if matches!(*payload.0.borrow(), Payload::None) && declares_body(request) {
         return Err(reject(RejectionKind::BodyTaken));
     }
-    let body = Bytes::from_request(&request, &mut payload)
+    let body = Bytes::from_request(request, &mut payload.to_payload())
         .await
         .map_err(|error| reject(explain(&error)))?;
     // actix-web's buffer is larger than the body.
     steps::finish(pending, Bytes::copy_from_slice(&body))
+}
+
+/// A body that can be drained after actix-web stopped to read it at its limit.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Payload>>);
+
+impl Shared {
+    fn to_payload(&self) -> Payload {
+        Payload::Stream {
+            payload: Box::pin(self.clone()),
+        }
+    }
+
+    /// Reads the rest of the body and throws it away.
+    async fn drain(mut self) {
+        let mut drained = 0_usize;
+        while drained < DRAINED {
+            match poll_fn(|context| Pin::new(&mut self).poll_next(context)).await {
+                Some(Ok(data)) => drained = drained.saturating_add(data.len()),
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+}
+
+impl Stream for Shared {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        let mut payload = self.0.borrow_mut();
+        let polled = Pin::new(&mut *payload).poll_next(context);
+        if let Poll::Ready(Some(Err(_))) = polled {
+            // actix-web's body never ends after an error.
+            *payload = Payload::None;
+        }
+        polled
+    }
 }
 
 /// Returns whether the head announces a body that is not empty.

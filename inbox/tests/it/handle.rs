@@ -1,8 +1,9 @@
 //! What is stored is handled.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -70,32 +71,42 @@ async fn a_row_is_taken_by_one_worker_at_a_time<B: Db>(database: Database<B>) {
             .await
             .unwrap();
     }
+    let in_progress = Arc::new(Mutex::new(HashSet::new()));
+    let taken_twice = Arc::new(AtomicUsize::new(0));
     let mut processes = Vec::new();
     for _ in 0..3 {
         // Connections of its own, as another process has.
         let inbox = B::open(&database.url).await;
-        let handle = async |job: Job<GraphoidEvent, B>| {
-            let mut transaction = job.begin().await?;
-            B::record(&mut transaction, job.key()).await?;
-            job.commit(transaction).await
-        };
-        let workers = sources.iter().fold(inbox.workers(), |workers, source| {
-            workers.on(source, handle)
-        });
-        processes.push(
-            workers
-                .poll_interval(Duration::from_millis(50))
-                .start()
-                .await
-                .unwrap(),
-        );
+        let mut workers = inbox.workers().poll_interval(Duration::from_millis(50));
+        for source in sources {
+            let (in_progress, taken_twice) = (in_progress.clone(), taken_twice.clone());
+            workers = workers.on(source, move |job: Job<GraphoidEvent, B>| {
+                let (in_progress, taken_twice) = (in_progress.clone(), taken_twice.clone());
+                async move {
+                    let key = job.key();
+                    if !in_progress.lock().unwrap().insert(key) {
+                        taken_twice.fetch_add(1, Ordering::Relaxed);
+                    }
+                    let handled = async {
+                        let mut transaction = job.begin().await?;
+                        B::record(&mut transaction, key).await?;
+                        job.commit(transaction).await
+                    };
+                    let handled = handled.await;
+                    in_progress.lock().unwrap().remove(&key);
+                    handled
+                }
+            });
+        }
+        processes.push(workers.start().await.unwrap());
     }
     until("all are done", async || {
         database.count("state = 'done'").await == 300
     })
     .await;
     assert_eq!(database.effects().await, 300);
-    assert_eq!(database.count("tries = 1 AND abandoned = 0").await, 300);
+    assert_eq!(taken_twice.load(Ordering::Relaxed), 0);
+    assert_eq!(database.count("abandoned > 0").await, 0);
     assert_eq!(database.count("tries = 0 AND state = 'waiting'").await, 300);
     for workers in processes {
         assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);

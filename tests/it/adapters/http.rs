@@ -362,10 +362,21 @@ pub(crate) async fn the_header_is_looked_at_before_the_body_is_sent(address: Soc
         "/tomba/email-verifier/longer",
     ] {
         let case = of_the_table(id);
-        for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+        for (framing, body) in [
+            ("Content-Length: 5", "12345"),
+            ("Transfer-Encoding: chunked", "0\r\n\r\n"),
+        ] {
             let rest = format!("{framing}\r\nExpect: 100-continue\r\n\r\n");
-            let head = [&head(&case), rest.as_bytes()].concat();
-            ask(address, head).await.unwrap().must_be_of(&case);
+            let mut connection = Connection::open(address).await;
+            let writer = connection.writer.as_mut().unwrap();
+            writer.write_all(&head(&case)).await.unwrap();
+            writer.write_all(rest.as_bytes()).await.unwrap();
+            connection.receive().await;
+            // actix-web asks for the body before it calls the application.
+            if connection.received.starts_with(b"HTTP/1.1 100 ") {
+                connection.send(body);
+            }
+            connection.response().await.unwrap().must_be_of(&case);
         }
     }
 }
@@ -388,7 +399,8 @@ pub(crate) async fn the_limit_is_inclusive(address: SocketAddr) {
 
 pub(crate) async fn a_body_without_end_is_rejected(address: SocketAddr) {
     let mut case = of_the_table("/scoreapp/over-the-limit");
-    case.body.resize(DRAINED + 512 * 1024, b' ');
+    // More than any adapter reads.
+    case.body.resize(4 * 1024 * 1024, b' ');
     let length = format!("Content-Length: {}\r\n\r\n", u64::MAX / 2);
     let with_length = [&head(&case), length.as_bytes(), &case.body].concat();
     let mut chunked = in_chunks(&case, 1000, "");
@@ -479,9 +491,6 @@ pub(crate) async fn a_rejected_body_is_never_taken_for_a_request(address: Socket
         "a connection is never used again"
     );
 }
-
-/// About the number of bytes that are read of a rejected body.
-const DRAINED: usize = LIMIT + 1024 * 1024;
 
 /// A proxy sends the next request on the connection of a rejected one, unless the response says that
 /// the connection closes.
