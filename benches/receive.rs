@@ -6,6 +6,8 @@
 //!
 //! - *Floor*: the SHA-256 compressions that HMAC can't avoid once its key is set up.
 //! - *By hand*: the key set up for each request, `hex::encode`, `==` on strings, and `serde_json::Value`.
+//! - *Derived*: verified by leadhook, and read by a plain `serde` derive of the same owned fields, which
+//!   accepts the documented form only and is what serde_json and the allocator leave of the time.
 //! - *Whole way*: authenticate, read, compute the key, handle once with the memory store, and the lead.
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +31,11 @@ use leadhook::{
     Grader, Graphoid, Receiver, ScoreApp, Secret, SignedProvider, Signer, Verifier,
     dedup::{Dedup, Key, Outcome},
 };
-use support::{SECRET, Way};
+use serde::de::DeserializeOwned;
+use support::{
+    SECRET, Way,
+    derived::{LeadWon, QuizFinished, SubmissionScored},
+};
 
 mod support;
 
@@ -40,17 +46,17 @@ fn main() {
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
-    table::<Graphoid>("Graphoid lead.won", support::lead_won());
-    table::<Grader>("Grader.io submission.scored", support::submission_scored());
-    table::<ScoreApp>("ScoreApp QUIZ_FINISHED", support::quiz_finished());
-    table::<ScoreApp>(
+    table::<Graphoid, LeadWon>("Graphoid lead.won", support::lead_won());
+    table::<Grader, SubmissionScored>("Grader.io submission.scored", support::submission_scored());
+    table::<ScoreApp, QuizFinished>("ScoreApp QUIZ_FINISHED", support::quiz_finished());
+    table::<ScoreApp, QuizFinished>(
         "ScoreApp with 440 questions",
         support::quiz_with_questions(440),
     );
 }
 
-/// Prints what each step costs for one body.
-fn table<P: SignedProvider>(name: &str, body: String) {
+/// Prints what each step costs for one body. `D` is the derived type of its event.
+fn table<P: SignedProvider, D: DeserializeOwned>(name: &str, body: String) {
     let secret = Secret::new(SECRET).unwrap();
     let previous = Secret::new("a previous secret").unwrap();
     let (_, header) = Signer::<P>::new(&secret).header(body.as_bytes());
@@ -135,6 +141,11 @@ fn table<P: SignedProvider>(name: &str, body: String) {
             Box::new(|| drop(black_box(authenticate().read().unwrap()))),
         ),
         (
+            "authenticate, and read a derived type",
+            BY_HAND,
+            Box::new(|| drop(black_box(authenticate().json::<D>().unwrap()))),
+        ),
+        (
             "lead",
             BY_HAND,
             Box::new(|| drop(black_box(black_box(&envelope).lead()))),
@@ -169,11 +180,11 @@ fn table<P: SignedProvider>(name: &str, body: String) {
     println!("\n{name}, {} bytes", body.len());
     for ((name, base), time) in labels.iter().zip(&times) {
         let ratio = time / time_of(base);
-        println!("  {name:<36} {time:>9.0} ns, {ratio:>6.3} of \"{base}\"");
+        println!("  {name:<37} {time:>9.0} ns, {ratio:>6.3} of \"{base}\"");
     }
     let key = time_of("key of a delivery that was read") / time_of(BY_HAND);
     println!(
-        "  {:<36} {:>12}, {key:>6.3} of \"{BY_HAND}\"",
+        "  {:<37} {:>12}, {key:>6.3} of \"{BY_HAND}\"",
         "the same key", ""
     );
 }

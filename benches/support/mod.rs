@@ -1,6 +1,8 @@
 //! What the benchmarks share: interleaved rounds, the receiver that is written by hand, and bodies.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+pub(crate) mod derived;
+
 use core::{
     fmt::Write,
     sync::atomic::{Ordering, fence},
@@ -22,10 +24,10 @@ pub(crate) type Way<'a> = Box<dyn FnMut() + 'a>;
 /// The ways take turns in each round, and a fence keeps successive calls from overlapping, so that
 /// the ratios hold although the machine is noisy.
 pub(crate) fn nanoseconds(ways: &mut [Way<'_>]) -> Vec<f64> {
-    const ROUNDS: usize = 2_000;
+    const ROUNDS: usize = 400;
 
     let longest = ways.iter_mut().map(|way| time(way, 20)).fold(0.0, f64::max);
-    let calls = (50_000.0 / longest).clamp(1.0, 100.0) as usize;
+    let calls = (500_000.0 / longest).clamp(1.0, 1_000.0) as usize;
     let rounds = if longest > 200_000.0 {
         ROUNDS / 20
     } else {

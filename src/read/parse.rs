@@ -50,9 +50,10 @@ impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
         let keys = self.keys;
         let mut head = Head::default();
         let mut event = None;
-        while let Some(Scalar::Text(key)) = map.next_key()? {
-            match head.part(keys, &key) {
-                Some((key, Part::Scalar(slot))) => {
+        while let Some(known) = map.next_key_seed(KnownKey(keys))? {
+            match known {
+                Some((key, Part::Scalar(name))) => {
+                    let slot = head.scalar(name);
                     once(slot.is_none(), key)?;
                     *slot = Some(map.next_value()?);
                 }
@@ -130,9 +131,59 @@ pub(crate) struct Head<'de> {
 }
 
 /// What a key of the envelope holds.
-enum Part<'a, 'de> {
-    Scalar(&'a mut Option<Scalar<'de>>),
+#[derive(Clone, Copy)]
+enum Part {
+    Scalar(Name),
     Data,
+}
+
+/// The scalars of an envelope.
+#[derive(Clone, Copy)]
+enum Name {
+    Event,
+    Id,
+    Timestamp,
+    WorkspaceId,
+    ApiVersion,
+}
+
+impl Part {
+    /// The part that a key holds, if it is a key of the envelope.
+    fn of(keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Self)> {
+        [
+            (Some(keys.event), Self::Scalar(Name::Event)),
+            (Some(keys.data), Self::Data),
+            (keys.id, Self::Scalar(Name::Id)),
+            (keys.timestamp, Self::Scalar(Name::Timestamp)),
+            (keys.workspace_id, Self::Scalar(Name::WorkspaceId)),
+            (keys.api_version, Self::Scalar(Name::ApiVersion)),
+        ]
+        .into_iter()
+        .find_map(|(known, part)| Some((known.filter(|known| key == *known)?, part)))
+    }
+}
+
+/// Reads a key, and finds out whether it is a key of the envelope.
+struct KnownKey(EnvelopeKeys);
+
+impl<'de> DeserializeSeed<'de> for KnownKey {
+    type Value = Option<(&'static str, Part)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KnownKey {
+    type Value = Option<(&'static str, Part)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Part::of(self.0, key))
+    }
 }
 
 impl<'de> Head<'de> {
@@ -148,25 +199,14 @@ impl<'de> Head<'de> {
         Ok(head)
     }
 
-    /// The part that a key holds, if it is a key of the envelope.
-    fn part(&mut self, keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Part<'_, 'de>)> {
-        if key == keys.event {
-            return Some((keys.event, Part::Scalar(&mut self.event)));
+    fn scalar(&mut self, name: Name) -> &mut Option<Scalar<'de>> {
+        match name {
+            Name::Event => &mut self.event,
+            Name::Id => &mut self.id,
+            Name::Timestamp => &mut self.timestamp,
+            Name::WorkspaceId => &mut self.workspace_id,
+            Name::ApiVersion => &mut self.api_version,
         }
-        if key == keys.data {
-            return Some((keys.data, Part::Data));
-        }
-        [
-            (keys.id, &mut self.id),
-            (keys.timestamp, &mut self.timestamp),
-            (keys.workspace_id, &mut self.workspace_id),
-            (keys.api_version, &mut self.api_version),
-        ]
-        .into_iter()
-        .find_map(|(known, slot)| {
-            let known = known.filter(|known| key == *known)?;
-            Some((known, Part::Scalar(slot)))
-        })
     }
 
     /// The event's name, which must be a text.
@@ -218,8 +258,11 @@ impl<'de> Visitor<'de> for HeadVisitor {
         while let Some(Text(key)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
             let duplicate = match self.0 {
-                Layout::Enveloped(keys) => match head.part(keys, &key) {
-                    Some((key, Part::Scalar(slot))) => slot.replace(Scalar::of(value)).map(|_| key),
+                Layout::Enveloped(keys) => match Part::of(keys, &key) {
+                    Some((key, Part::Scalar(name))) => {
+                        let before = head.scalar(name).replace(Scalar::of(value));
+                        before.map(|_| key)
+                    }
                     Some((key, Part::Data)) => head.data.replace(value).map(|_| key),
                     None => None,
                 },
