@@ -152,7 +152,7 @@ impl<P: Provider> Delivery<P> {
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read).
+    /// A [`ReadError`] if the body is not a readable event or outside of the age limit.
     pub fn read_at(&self, now: DateTime<Utc>) -> Result<Envelope<P::Event>, ReadError> {
         self.read_as_at(now)
     }
@@ -162,7 +162,7 @@ impl<P: Provider> Delivery<P> {
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read).
+    /// As for [`read_at`](Self::read_at).
     pub fn read_as_at<E: Event<Provider = P>>(
         &self,
         now: DateTime<Utc>,

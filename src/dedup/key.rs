@@ -152,7 +152,12 @@ impl<P: Provider> Delivery<P> {
 
     /// Hashes all parts of a key in one pass.
     fn hash<const N: usize>(&self, kind: &[u8], identity: [&[u8]; N]) -> Key {
-        let scope = self.scope().unwrap_or_default().as_bytes();
+        let scope: &[u8] = match self.scope() {
+            None => b"",
+            // No text is this byte, so the empty scope differs from none and from all others.
+            Some("") => &[0xff],
+            Some(scope) => scope.as_bytes(),
+        };
         let context = [VERSION, P::NAME.as_bytes(), scope, kind];
         let parts = || context.iter().chain(&identity).copied();
         let lengths = Lengths::of(parts());

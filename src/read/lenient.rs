@@ -436,7 +436,7 @@ impl<T: Payload> Lenient for Option<T> {
             }
         }
 
-        deserializer.deserialize_any(Object(PhantomData))
+        object_or_list(deserializer, Object(PhantomData))
     }
 
     fn is_absent(&self) -> bool {
@@ -465,6 +465,40 @@ impl Lenient for RawJson {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Deserialize::deserialize(deserializer)
     }
+}
+
+/// Reads an object, a list or null.
+///
+/// `deserialize_any` would do, but with `arbitrary_precision` it presents a fraction as an object.
+pub(crate) fn object_or_list<'de, D, V>(deserializer: D, visitor: V) -> Result<V::Value, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Visitor<'de>,
+{
+    struct NullOr<V>(V);
+
+    impl<'de, V: Visitor<'de>> Visitor<'de> for NullOr<V> {
+        type Value = V::Value;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.expecting(f)
+        }
+
+        fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+            self.0.visit_unit()
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+            self.0.visit_unit()
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+            // Unlike a map, a struct can also be a list.
+            deserializer.deserialize_struct("object", &[], self.0)
+        }
+    }
+
+    deserializer.deserialize_option(NullOr(visitor))
 }
 
 /// Reads a required value.

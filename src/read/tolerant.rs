@@ -445,6 +445,24 @@ impl<'de> Deserializer<'de> for Tolerant<'_, 'de> {
         self.note(visitor.visit_newtype_struct(self))
     }
 
+    /// Doesn't present a fraction as an object, as `deserialize_any` does with `arbitrary_precision`.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if scan::is_object(self.json) || scan::is_list(self.json) {
+            self.deserialize_any(visitor)
+        } else {
+            self.strictly(|json| json.deserialize_map(visitor))
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_map(visitor)
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -472,7 +490,7 @@ impl<'de> Deserializer<'de> for Tolerant<'_, 'de> {
     }
 
     forward_to_deserialize_any! {
-        char str string unit_struct seq tuple map struct identifier
+        char str string unit_struct seq tuple identifier
     }
 }
 

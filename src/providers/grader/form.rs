@@ -10,7 +10,7 @@ use serde::{
 
 use crate::lead::Lead;
 use crate::providers::contact::{self, Contact};
-use crate::read::lenient::{ElementSizes, Lenient, with_capacity};
+use crate::read::lenient::{ElementSizes, Lenient, object_or_list, with_capacity};
 use crate::read::raw_json::RawJson;
 
 /// The fields of a submitted form, in the order in which they were sent.
@@ -178,7 +178,7 @@ impl<'de> Deserialize<'de> for FormData {
             }
         }
 
-        deserializer.deserialize_any(Fields)
+        object_or_list(deserializer, Fields)
     }
 }
 

@@ -37,7 +37,11 @@ use crate::read::lenient;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum LookupResult<T> {
-    /// The look-up found something.
+    /// The look-up found something: the body's data has a value in it.
+    ///
+    /// If all values are undocumented, every field of the payload is empty, and
+    /// [`Delivery::unread`](crate::Delivery::unread) lists the values. Such an envelope serializes
+    /// without them, which then reads as [`NotFound`](Self::NotFound), so store the body.
     Found(T),
     /// The look-up found nothing: the body has no data, or the data has no value in it.
     ///

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use core::{fmt, slice};
 
 use serde::{
-    Deserializer, Serialize,
+    Deserialize, Deserializer, Serialize,
     de::{
         Error, MapAccess, SeqAccess, Visitor,
         value::{MapAccessDeserializer, SeqAccessDeserializer},
@@ -13,7 +13,7 @@ use serde::{
 
 use super::body::Data;
 use crate::lead::Lead;
-use crate::read::lenient::{ElementSizes, Lenient, larger, present};
+use crate::read::lenient::{ElementSizes, Lenient, larger, object_or_list, present};
 
 /// The phone numbers that phone-finder found for an e-mail address, a domain or a LinkedIn profile.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -106,8 +106,8 @@ impl Lenient for Option<PhoneFinder> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let phone: Option<_> = Lenient::read(MapAccessDeserializer::new(map))?;
-                Ok(phone.map(PhoneFinder::One))
+                let phone = Deserialize::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Some(PhoneFinder::One(phone)))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
@@ -116,7 +116,7 @@ impl Lenient for Option<PhoneFinder> {
             }
         }
 
-        deserializer.deserialize_any(Phones)
+        object_or_list(deserializer, Phones)
     }
 
     fn is_absent(&self) -> bool {

@@ -7,6 +7,10 @@ use std::fmt::Debug;
 use leadhook::{
     Delivery, Event, Grader, Graphoid, Provider, Receiver, ScoreApp, Secret, SignedProvider,
     Signer, Tomba, samples,
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator,
+    },
 };
 
 /// Values that the features of `serde_json` read in other ways, and members in no order.
@@ -17,6 +21,18 @@ const ODD: &[&str] = &[
     r#"{"event":"lead.won","data":{"lead":{"id":"1","value":1e400}}}"#,
     r#"{"event":"submission.scored","data":{"submission":{"id":1,"score":87.5,"form_data":{"b":1.0,"a":2}}}}"#,
     r#"{"event_name":"QUIZ_FINISHED","data":{"id":"1","total_score":{"actual":67.25,"percent":"67.00"}}}"#,
+    // A fraction where an object belongs.
+    r#"{"event":"lead.won","data":{"lead":1.5}}"#,
+    r#"{"event":"submission.scored","data":{"submission":{"id":1,"form_data":1.5},"grader":2.5,"routing":3.5}}"#,
+    r#"{"event_name":"QUIZ_FINISHED","data":{"id":"1","total_score":1.5,"lowest_category":2.5,"quiz_questions":[3.5]}}"#,
+];
+
+/// The same for Tomba.
+const ODD_LOOKUPS: &[&str] = &[
+    r#"{"data":1.5}"#,
+    r#"{"data":[1.5]}"#,
+    r#"{"data":{"email":"a@b.c","phone_number":1.5,"verification":2.5,"info":3.5,"score":4.5}}"#,
+    r#"{"data":null,"errors":1.5}"#,
 ];
 
 fn main() {
@@ -29,6 +45,16 @@ fn main() {
         let delivery = receiver.authenticate(["a token"], sample.body()).unwrap();
         assert!(delivery.read().is_ok(), "{sample:?}");
         show::<<Tomba as Provider>::Event>(sample.name(), &delivery);
+    }
+    for body in ODD_LOOKUPS {
+        let delivery = Delivery::<Tomba>::from_storage(*body);
+        show::<<Tomba as Provider>::Event>(body, &delivery);
+        show::<LookupResult<AuthorFinder>>(body, &delivery);
+        show::<LookupResult<DomainSearch>>(body, &delivery);
+        show::<LookupResult<EmailFinder>>(body, &delivery);
+        show::<LookupResult<EmailVerifier>>(body, &delivery);
+        show::<LookupResult<PhoneFinder>>(body, &delivery);
+        show::<LookupResult<PhoneValidator>>(body, &delivery);
     }
     // Deeper than any limit, as a value that nobody reads.
     for depth in [100, 10_000] {

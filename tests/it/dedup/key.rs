@@ -128,6 +128,9 @@ fn secrets_do_not_matter_and_scopes_do() {
         assert_eq!(key("before", Some("a")), key("after", Some("a")));
         assert_ne!(key("before", Some("a")), key("before", Some("b")));
         assert_ne!(key("before", Some("a")), key("before", None));
+        // An account whose name is empty is still an account.
+        assert_ne!(key("before", Some("")), key("before", None));
+        assert_eq!(key("before", Some("")), key("after", Some("")));
     }
     check::<Grader>();
     check::<Graphoid>();
@@ -148,20 +151,22 @@ fn an_id_is_never_taken_for_a_body() {
 
 #[test]
 fn parts_of_the_users_choice_make_a_key() {
-    let delivery = |scope: &str| Delivery::<Grader>::from_storage(WON).with_scope(scope);
-    let key = delivery("").key_from_parts(["submission", "sub_1"]);
+    let delivery = || Delivery::<Grader>::from_storage(WON);
+    let key = delivery().key_from_parts(["submission", "sub_1"]);
     let later = Delivery::<Grader>::from_storage("{}").key_from_parts(["submission", "sub_1"]);
     assert_eq!(key, later);
 
     let others = [
-        delivery("").key_from_parts(["submission", "sub_2"]),
-        delivery("").key_from_parts(["sub_1", "submission"]),
-        delivery("").key_from_parts(["submissionsub_1"]),
-        delivery("").key_from_parts(["submission", "sub_1", "submission.scored"]),
-        delivery("north").key_from_parts(["submission", "sub_1"]),
+        delivery().key_from_parts(["submission", "sub_2"]),
+        delivery().key_from_parts(["sub_1", "submission"]),
+        delivery().key_from_parts(["submissionsub_1"]),
+        delivery().key_from_parts(["submission", "sub_1", "submission.scored"]),
+        delivery()
+            .with_scope("north")
+            .key_from_parts(["submission", "sub_1"]),
         Delivery::<ScoreApp>::from_storage(WON).key_from_parts(["submission", "sub_1"]),
-        delivery("").key_from_parts([WON]),
-        delivery("").key(),
+        delivery().key_from_parts([WON]),
+        delivery().key(),
     ];
     assert_eq!(HashSet::from(others).len(), others.len());
     assert!(!others.contains(&key));
@@ -215,7 +220,7 @@ fn a_key_knows_how_long_its_provider_retries() {
 /// Everything that a key may depend on.
 #[derive(Clone, Debug, PartialEq)]
 struct Identity {
-    scope: String,
+    scope: Option<String>,
     kind: Kind,
 }
 
@@ -230,9 +235,15 @@ enum Kind {
 impl Identity {
     /// The key of a delivery with this identity. `extra` is not part of it.
     fn key(&self, extra: u8) -> Key {
-        let graphoid =
-            |body: String| Delivery::<Graphoid>::from_storage(body).with_scope(&self.scope);
-        let grader = |body: String| Delivery::<Grader>::from_storage(body).with_scope(&self.scope);
+        fn stored<P: Provider>(scope: Option<&String>, body: String) -> Delivery<P> {
+            let delivery = Delivery::from_storage(body);
+            match scope {
+                Some(scope) => delivery.with_scope(scope),
+                None => delivery,
+            }
+        }
+        let graphoid = |body: String| stored::<Graphoid>(self.scope.as_ref(), body);
+        let grader = |body: String| stored::<Grader>(self.scope.as_ref(), body);
         match &self.kind {
             Kind::Event(event, workspace, id) => {
                 let body = serde_json::json!({
@@ -278,8 +289,8 @@ fn identity() -> impl Strategy<Value = Identity> {
         text().prop_map(Kind::GraderBody),
         prop::collection::vec(text(), 1..=3).prop_map(Kind::GraderParts),
     ];
-    (prop_oneof![Just(String::new()), text()], kind)
-        .prop_map(|(scope, kind)| Identity { scope, kind })
+    let scope = prop_oneof![Just(None), Just(Some(String::new())), text().prop_map(Some)];
+    (scope, kind).prop_map(|(scope, kind)| Identity { scope, kind })
 }
 
 /// Members of an envelope in any order and number, with values that identify an event and others.
