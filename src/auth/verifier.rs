@@ -126,7 +126,8 @@ impl fmt::Debug for Verifier {
 /// let secret = Secret::new("12345")?;
 /// let (_, header) = Signer::<ScoreApp>::new(&secret).header(b"one two");
 ///
-/// let mut verifier = Verifier::new(SignatureFormat::Hex, &secret).begin(header.as_bytes())?;
+/// let verifier = Verifier::new(SignatureFormat::Hex, &secret);
+/// let mut verifier = verifier.begin(header.as_bytes())?;
 /// for chunk in ["one", " ", "two"] {
 ///     verifier.update(chunk.as_bytes());
 /// }
@@ -166,20 +167,20 @@ impl fmt::Debug for BodyVerifier {
     }
 }
 
-/// Which of several secrets or tokens matched a request.
+/// The position of the secret or token that matched a request.
 ///
 /// As long as some deliveries match a previous secret, that secret is still in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretIndex(usize);
 
 impl SecretIndex {
-    /// Whether the current secret matched.
+    /// Returns whether the current secret matched.
     #[must_use]
     pub fn is_current(self) -> bool {
         self.0 == 0
     }
 
-    /// The position of the secret that matched.
+    /// Returns the position of the secret that matched.
     ///
     /// 0 is the current secret, 1 is the first previous one, and so on.
     #[must_use]
@@ -188,7 +189,7 @@ impl SecretIndex {
     }
 }
 
-/// A comparison of static tokens with a current one and any number of previous ones.
+/// A verifier of static tokens with a current token and any number of previous ones.
 ///
 /// It compares SHA-256 hashes, so the time reveals nothing about the length of a token.
 #[derive(Clone)]

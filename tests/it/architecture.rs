@@ -48,6 +48,19 @@ fn shares_provider(file: &str, import: &str) -> bool {
 }
 
 #[test]
+fn the_table_has_every_file() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (table, _) = text.split_once("Beside `src`:").unwrap();
+    let listed: BTreeSet<_> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(file, _)| file.trim_end_matches(".rs").replace('/', "::"))
+        .collect();
+    let files: BTreeSet<_> = sources().into_keys().collect();
+    assert_eq!(listed, files);
+}
+
+#[test]
 fn no_imports_form_a_circle() {
     // A provider and its events name each other, so the files of one provider count as one.
     let room = |path: &String| -> String {
