@@ -123,8 +123,8 @@
     doc = r#"
 # Deduplication
 
-An [`Outcome`] is a response if the future's value is one, and an [`OnceError`] is a response if the
-work's error is one. `anyhow::Error` is not a response, so wrap it in a type of your own:
+An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
+the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own:
 
 ```
 use std::fmt;

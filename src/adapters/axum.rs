@@ -154,8 +154,8 @@
     doc = r#"
 # Deduplication
 
-An [`Outcome`] is a response if the future's value is one, and an [`OnceError`] is a response if the
-work's error is one. `anyhow::Error` is not a response, so wrap it in a type of your own. If the
+An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
+the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own. If the
 compiler says that your function is not a `Handler`, put `#[axum::debug_handler]` above it. The
 compiler then names the argument or the response at fault.
 

@@ -16,7 +16,7 @@ payload! {
         pub organization: Option<Organization>,
         /// One page of the e-mail addresses at the domain.
         pub emails: Vec<FoundEmail>,
-        /// The position of the page among all pages. In the body it stands beside the data.
+        /// The position of the page among all pages. The body has it beside the data.
         pub meta: Option<Meta>,
     }
 }
@@ -28,7 +28,7 @@ payload! {
         pub organization: Option<String>,
         /// The organization's domain, such as `example.com`.
         pub website_url: Option<String>,
-        /// What the organization does, in a sentence or more.
+        /// A description of the organization, in a sentence or more.
         pub description: Option<String>,
         /// The organization's postal address.
         pub location: Option<Location>,
@@ -44,7 +44,7 @@ payload! {
         pub company_size: Option<String>,
         /// The legal form, such as `privately held`.
         pub company_type: Option<String>,
-        /// The revenue. No public sample has a value.
+        /// The revenue, in an unknown form, because no public sample has a value.
         pub revenue: Option<String>,
         /// The pattern of the addresses, such as `{first}.{last}`.
         pub pattern: Option<String>,

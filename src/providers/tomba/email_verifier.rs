@@ -44,7 +44,7 @@ payload! {
         pub accept_all: Option<bool>,
         /// Whether the mail server delays mail from unknown senders, in newer samples.
         pub greylisted: Option<bool>,
-        /// Not explained by Tomba. The documented sample of a deliverable address has `true`.
+        /// A value that Tomba does not explain. It is `true` in the sample of a deliverable address.
         pub block: Option<bool>,
         /// Whether the address looks like random letters.
         pub gibberish: Option<bool>,
@@ -68,7 +68,7 @@ payload! {
 }
 
 impl EmailVerifier {
-    /// Returns the person behind the address, of whom nothing else is known.
+    /// Returns the person behind the address, with the address as the only contact data.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         Lead {
