@@ -38,7 +38,7 @@ fn every_import_keeps_to_the_rules() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// A provider may import its own parts and what several providers share, but no other provider.
+/// Returns whether a provider imports only its own parts and code that several providers share.
 fn shares_provider(file: &str, import: &str) -> bool {
     let provider = |path: &str| PROVIDERS.into_iter().find(|name| path.starts_with(name));
     let other = import
@@ -112,7 +112,7 @@ fn nothing_is_imported_through_the_root_of_the_crate() {
     }
 }
 
-/// The list in `ARCHITECTURE.md`: a room, and what it may import.
+/// Returns the list of `ARCHITECTURE.md`: each file or folder with its permitted imports.
 fn rules() -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, list) = text.split_once("## Who may import what").unwrap();
@@ -128,7 +128,7 @@ fn rules() -> BTreeMap<String, Vec<String>> {
     rules
 }
 
-/// What each file imports, as the paths of the files that define it.
+/// Returns the imports of each file, as the paths of the files that define them.
 fn imports() -> Imports {
     let sources = sources();
     let files: BTreeSet<&String> = sources.keys().collect();
@@ -155,7 +155,7 @@ fn imports() -> Imports {
         .collect()
 }
 
-/// The path from the crate's root, if it is one within the crate.
+/// Returns the path from the crate's root, if the path is within the crate.
 fn absolute(file: &str, path: &str, files: &BTreeSet<&String>) -> Option<String> {
     let parent = file.rsplit_once("::").map_or("", |(parent, _)| parent);
     let join = |base: &str, rest: &str| match base {
@@ -176,7 +176,7 @@ fn absolute(file: &str, path: &str, files: &BTreeSet<&String>) -> Option<String>
     }
 }
 
-/// All paths of a file: those of its `use` statements one by one, and those within its code.
+/// Returns all paths in a file, in `use` statements and in code.
 fn paths(code: &str) -> impl Iterator<Item = String> {
     let mut paths = Vec::new();
     for statement in code.split("use ").skip(1) {
@@ -194,7 +194,7 @@ fn paths(code: &str) -> impl Iterator<Item = String> {
     paths.into_iter()
 }
 
-/// Takes a tree such as `a::{b, c::d}` apart.
+/// Expands a tree such as `a::{b, c::d}` into its paths.
 fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     let tree = tree.trim();
     let Some((head, group)) = tree.split_once('{') else {
@@ -220,7 +220,7 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// The code of each file under `src`, without comments and unit tests.
+/// Returns the code of each file under `src`, without comments and unit tests.
 fn sources() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     read_folder(&root().join("src"), "", &mut sources);
