@@ -4,10 +4,12 @@ use core::time::Duration;
 
 use leadhook::{
     CredentialSource, EnvelopeKeys, Event, Layout, Lead, MalformedSignature, Provider, RawJson,
-    ReadError, Receiver, Secret, SecretIndex, SignatureFormat, Signed, SignedProvider, Signer,
-    TimestampedProvider, Unsigned, UnsignedProvider, VerifyError,
+    ReadError, Receiver, SecretIndex, SignatureFormat, Signed, SignedProvider, TimestampedProvider,
+    Unsigned, UnsignedProvider, VerifyError,
 };
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::support::{secret, signed};
 
 /// `{"type": "order.paid", "at": "2026-…", "payload": {"total": 5}}`, signed as GitHub does.
 struct Shop;

@@ -12,8 +12,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, Secret,
-    VerifyError, actix::Webhook, graphoid::GraphoidEvent,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, VerifyError,
+    actix::Webhook, graphoid::GraphoidEvent,
 };
 
 use crate::{

@@ -12,7 +12,7 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, Secret, VerifyError,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, VerifyError,
     axum::Webhook, graphoid::GraphoidEvent,
 };
 use tower::ServiceExt;

@@ -22,7 +22,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, Secret, VerifyError,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, VerifyError,
     graphoid::GraphoidEvent, tower::AuthenticateLayer,
 };
 use tokio::{sync::Semaphore, task::JoinSet};

@@ -61,9 +61,10 @@ fn traced_by_layer(header: Option<(&str, String)>, body: &'static str) -> Vec<Fi
 fn traced_by_extractor(body: &'static str) -> (Vec<Fields>, bool) {
     let (name, value) = signed::<Graphoid>(&secret(SECRET), body);
     let request = Request::builder().header(name, value).body(body.into());
+    let receiver = receiver();
     let mut accepted = false;
     let events = traced(|| {
-        let webhook = Webhook::<Graphoid>::from_request(request.unwrap(), &receiver());
+        let webhook = Webhook::<Graphoid>::from_request(request.unwrap(), &receiver);
         accepted = block_on(webhook).is_ok();
     });
     (events, accepted)
