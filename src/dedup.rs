@@ -44,7 +44,7 @@
 //!
 //! # Limits
 //!
-//! An event can be handled twice, or two deliveries can be taken for one event, in these cases:
+//! An event can be handled twice, or a delivery can wrongly be treated as a duplicate, in these cases:
 //!
 //! - **Unrecorded success.** The work succeeded, but the store could not record it
 //!   ([`Outcome::HandledUnrecorded`]), or the process ended before it did. A retry is handled again.

@@ -41,7 +41,7 @@ impl ResponseDeadline for Tomba {
     const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 }
 
-/// Grader.io does not state when it gives up, so this is assumed.
+/// Grader.io does not state a time limit, so this is assumed.
 impl ResponseDeadline for Grader {
     const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 }
@@ -179,7 +179,7 @@ impl Work {
     }
 }
 
-/// Standard output, written by a thread of its own because nobody may be reading it.
+/// Standard output, written by another thread because writing blocks if nobody reads the output.
 #[derive(Clone)]
 struct Output(SyncSender<Line>);
 

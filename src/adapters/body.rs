@@ -89,7 +89,7 @@ where
     Ok(collected.into_boxed_slice().into())
 }
 
-/// Distinguishes a body that a middleware cut off at its limit from one that ended early.
+/// Returns whether a body was too large for the limit of a middleware, or ended early.
 fn explain(error: &(dyn Error + 'static)) -> RejectionKind {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -12,7 +12,7 @@ use crate::auth::error::VerifyError;
 use crate::auth::secret::Secret;
 use crate::auth::signature::{Signature, SignatureFormat};
 
-/// A verifier of HMAC-SHA256 signatures with a current secret and any number of previous ones.
+/// A verifier of HMAC-SHA256 signatures with a current secret and any number of previous secrets.
 ///
 /// The keys are set up once, when the verifier is built, and verifying allocates nothing. The keyed
 /// hash states are wiped when the verifier is dropped; copies that `hmac` makes on its own stack are
@@ -189,7 +189,7 @@ impl SecretIndex {
     }
 }
 
-/// A verifier of static tokens with a current token and any number of previous ones.
+/// A verifier of static tokens with a current token and any number of previous tokens.
 ///
 /// It compares SHA-256 hashes, so the time reveals nothing about the length of a token.
 #[derive(Clone)]
@@ -257,7 +257,7 @@ impl MacKey {
     }
 }
 
-/// The current key and the previous ones.
+/// The current key and the previous keys.
 #[derive(Clone)]
 struct Keys {
     current: MacKey,

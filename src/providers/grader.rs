@@ -177,8 +177,10 @@ payload! {
         pub created_at: Option<DateTime<Utc>>,
         /// The score on a scale of 0 to 100, such as `87`.
         pub score: Option<f64>,
-        /// The grade that goes with the score, such as `hot`. Documented are `hot` (80 to 100), `warm`
-        /// (50 to 79), `cold` (20 to 49) and `disqualified`; any text is possible.
+        /// The grade that goes with the score, such as `hot`.
+        ///
+        /// The documented values are `hot` (80 to 100), `warm` (50 to 79), `cold` (20 to 49) and
+        /// `disqualified` (below 20). Other values are possible.
         pub grade: Option<String>,
         /// Where the form was submitted, such as `website_form`.
         pub source: Option<String>,

@@ -122,7 +122,9 @@ payload! {
         ///
         /// `ScoreApp` does not explain it. That it is the same for all events of a sitting is assumed.
         pub id: String,
-        /// The state of the quiz. Documented are `Started` and `Finished`; any text is possible.
+        /// The state of the quiz, such as `Finished`.
+        ///
+        /// The documented values are `Started` and `Finished`. Other values are possible.
         pub status: Option<String>,
         /// A key, such as `64b00a39ce128979457258`, that `ScoreApp` does not explain.
         ///
@@ -223,7 +225,7 @@ payload! {
         pub percent: Option<f64>,
         /// The score on a scale of 0 to 10, such as `5.36`.
         pub denominator10: Option<f64>,
-        /// The label that the quiz's owner gave to the score, such as `medium`. Any text is possible.
+        /// The label that the quiz's owner gave to the score, such as `medium`. It can be any text.
         pub tier: Option<String>,
     }
 }
@@ -237,7 +239,7 @@ payload! {
         pub percent: Option<f64>,
         /// The score on a scale of 0 to 10, such as `4.96`.
         pub denominator10: Option<f64>,
-        /// The label that the quiz's owner gave to the score, such as `medium`. Any text is possible.
+        /// The label that the quiz's owner gave to the score, such as `medium`. It can be any text.
         pub tier: Option<String>,
         /// The category.
         pub category: Option<Category>,

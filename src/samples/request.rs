@@ -188,7 +188,7 @@ impl<P: Provider> SampleRequest<P> {
         "POST"
     }
 
-    /// Returns the path, with the query if there is one.
+    /// Returns the path with its query.
     #[must_use]
     pub fn uri(&self) -> String {
         let mut uri = self.path.clone();

@@ -115,7 +115,7 @@ fn nothing_is_imported_through_the_root_of_the_crate() {
 /// Returns the list of `ARCHITECTURE.md`: each file or folder with its permitted imports.
 fn rules() -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let (_, list) = text.split_once("## Who may import what").unwrap();
+    let (_, list) = text.split_once("## Import rules").unwrap();
     let rules: BTreeMap<_, _> = list
         .lines()
         .filter_map(|line| line.strip_prefix("- `")?.split_once("`: "))

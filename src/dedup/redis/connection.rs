@@ -130,7 +130,7 @@ impl fmt::Debug for RedisConnection {
     }
 }
 
-/// An attempt to connect, and its result once there is one.
+/// An attempt to connect, with its result when it has ended.
 #[derive(Clone)]
 struct Attempt {
     started: Instant,

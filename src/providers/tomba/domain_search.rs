@@ -64,7 +64,7 @@ payload! {
         pub whois: Option<Whois>,
         /// When the data was updated, such as `2023-10-14T15:02:33+02:00`.
         pub last_updated: Option<String>,
-        /// The postal code, such as `94107`, in older samples. Newer ones have it in `location`.
+        /// The postal code, such as `94107`, in older samples. Newer samples have it in `location`.
         pub postal_code: Option<String>,
         /// The number of employees, such as `4000`, in older samples.
         pub employee_count: Option<u64>,
@@ -116,7 +116,9 @@ payload! {
         pub gender: Option<String>,
         /// The person's phone number, or whether Tomba knows one.
         pub phone_number: Option<PhoneNumber>,
-        /// The kind of address. Documented are `generic` and `personal`; any text is possible.
+        /// The kind of address, such as `personal`.
+        ///
+        /// The documented values are `generic` and `personal`. Other values are possible.
         #[serde(rename = "type")]
         pub kind: Option<String>,
         /// The person's country as a code, such as `US`.

@@ -21,10 +21,14 @@ payload! {
     pub struct VerifiedEmail {
         /// The e-mail address, such as `ann.lee@example.com`.
         pub email: Option<String>,
-        /// The result. Documented are `deliverable`, `undeliverable` and `risky`; any text is possible.
+        /// The result, such as `deliverable`.
+        ///
+        /// The documented values are `deliverable`, `undeliverable` and `risky`. Other values are possible.
         pub result: Option<String>,
-        /// The status. Documented are `valid`, `invalid`, `accept_all`, `webmail`, `disposable` and
-        /// `unknown`; any text is possible.
+        /// The status, such as `valid`.
+        ///
+        /// The documented values are `valid`, `invalid`, `accept_all`, `webmail`, `disposable` and `unknown`.
+        /// Other values are possible.
         pub status: Option<String>,
         /// How likely mail to the address arrives, such as `99` of 100.
         pub score: Option<f64>,

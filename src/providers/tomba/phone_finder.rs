@@ -48,7 +48,7 @@ payload! {
         pub rfc3966_format: Option<String>,
         /// The country as a code, such as `US`.
         pub country_code: Option<String>,
-        /// The kind of line, such as `mobile` or `TOLL_FREE`. Any text is possible.
+        /// The kind of line, such as `mobile` or `TOLL_FREE`. Other values are possible.
         pub line_type: Option<String>,
         /// The carrier's name, such as `Example Wireless`.
         pub carrier: Option<String>,

@@ -24,7 +24,7 @@ payload! {
         pub rfc3966_format: Option<String>,
         /// The country as a code, such as `US`.
         pub country_code: Option<String>,
-        /// The kind of line, such as `MOBILE`. Any text is possible.
+        /// The kind of line, such as `MOBILE`. Other values are possible.
         pub line_type: Option<String>,
         /// The carrier's name, such as `Example Wireless`.
         pub carrier: Option<String>,

@@ -15,7 +15,7 @@ use super::{
     support::{LONG, fresh, key},
 };
 
-/// The time after which events must be handled again when a new primary responds at the URL.
+/// The time limit for handling events again after a new primary responds at the URL.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends a command to a server.
