@@ -93,7 +93,7 @@ fn measure() {
 
     println!(
         "\n{:<16} {:>12} {:>16} {:>14} {:>26}",
-        "", "requests/s", "of body only", "of by hand", "share of by hand's work"
+        "", "requests/s", "vs body only", "vs by hand", "work vs by hand"
     );
     for (rates, servers) in rates.chunks(WAYS.len()).zip(servers.chunks(WAYS.len())) {
         let (body_only, by_hand) = (&rates[0], &rates[1]);
