@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use crate::provider::{Event, Layout, Provider};
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
+#[cfg(feature = "dedup")]
+use crate::read::identity::Identity;
 use crate::read::parse::Head;
 use crate::read::tolerant::{Findings, LeftOut, Place, Tolerant};
 
@@ -12,6 +14,8 @@ pub(crate) mod age_limit;
 mod diagnose;
 pub(crate) mod envelope;
 pub(crate) mod error;
+#[cfg(feature = "dedup")]
+pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod lenient;
 pub(crate) mod parse;
@@ -20,15 +24,33 @@ mod scan;
 mod tolerant;
 pub(crate) mod unread;
 
+/// An event that was read from a body.
+pub(crate) struct Reading<E> {
+    pub(crate) envelope: Envelope<E>,
+    /// Where the event's identity was found, if the strict pass read it.
+    #[cfg(feature = "dedup")]
+    pub(crate) identity: Option<Identity>,
+}
+
 /// Reads a body as an event.
-pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Envelope<E>, ReadError> {
+pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Reading<E>, ReadError> {
     let text = json::utf8(body)?;
     if tolerant::fits_in_memory(text, E::ELEMENT_SIZES)
-        && let Ok(envelope) = parse::event(text)
+        && let Ok((head, event)) = parse::event(text)
     {
-        return Ok(envelope);
+        return Ok(Reading {
+            #[cfg(feature = "dedup")]
+            identity: head
+                .identity()
+                .and_then(|texts| Identity::find(text, texts)),
+            envelope: head.around(event),
+        });
     }
-    event_tolerantly(text)
+    Ok(Reading {
+        #[cfg(feature = "dedup")]
+        identity: None,
+        envelope: event_tolerantly(text)?,
+    })
 }
 
 /// Reads a body that the strict pass could not read, or finds out why it can't be read.

@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -161,10 +161,14 @@ fn status(stream: &mut TcpStream) -> u16 {
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// Runs a test for each adapter, while no other test runs.
-fn for_each_adapter(test: impl Fn(&str, Server)) {
+/// Waits until no other test runs. What one test allocates would be counted in another.
+fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a test for each adapter.
+fn for_each_adapter(test: impl Fn(&str, Server)) {
     let adapters: [(&str, Serve); 3] = [("axum", axum), ("actix", actix), ("tower", tower)];
     for (name, serve) in adapters {
         test(name, Server::start(serve));
@@ -181,6 +185,7 @@ fn peak(measured: impl FnOnce()) -> usize {
 
 #[test]
 fn a_queued_delivery_keeps_its_body_and_no_read_buffer() {
+    let _alone = alone();
     for (length, count) in [(258, 50), (300_000, 5)] {
         for_each_adapter(|name, server| {
             let mut stream = TcpStream::connect(server.address).unwrap();
@@ -209,6 +214,7 @@ fn a_queued_delivery_keeps_its_body_and_no_read_buffer() {
 
 #[test]
 fn a_body_of_one_byte_chunks_costs_a_few_times_its_size() {
+    let _alone = alone();
     let length = LIMIT / 4;
     let mut request = head(&vec![b' '; length], "transfer-encoding: chunked");
     request.extend(b"1\r\n \r\n".repeat(length));
@@ -231,6 +237,7 @@ fn a_body_of_one_byte_chunks_costs_a_few_times_its_size() {
 
 #[test]
 fn a_declared_length_reserves_nothing() {
+    let _alone = alone();
     for_each_adapter(|name, server| {
         let mut stream = TcpStream::connect(server.address).unwrap();
         let head = head(b"", &format!("content-length: {LIMIT}"));
@@ -249,6 +256,7 @@ fn a_declared_length_reserves_nothing() {
 
 #[test]
 fn draining_takes_constant_memory() {
+    let _alone = alone();
     let unsigned = "POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     let body = chunk.repeat(40);

@@ -1,6 +1,5 @@
 //! The key that duplicate deliveries of one event share.
 
-use alloc::borrow::Cow;
 use core::{fmt, iter, str, time::Duration};
 
 use crate::auth::verifier::sha256;
@@ -73,7 +72,10 @@ impl<P: Provider> Delivery<P> {
     ///
     /// A Graphoid delivery without a readable event name or id gets the key of its body, so every
     /// delivery has a key. If the body [does not identify](Provider::body_identifies_event) the event,
-    /// each call returns a new key. Needs the `dedup` feature.
+    /// each call returns a new key.
+    ///
+    /// A Graphoid delivery that was read before remembers where its id is, so the key costs one hash.
+    /// Otherwise the body is parsed for it. The result is the same. Needs the `dedup` feature.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -88,8 +90,10 @@ impl<P: Provider> Delivery<P> {
     /// ```
     #[must_use]
     pub fn key(&self) -> Key {
-        if let Some(identity) = self.event_identity() {
-            return self.hash(b"id", identity.each_ref().map(|part| part.as_bytes()));
+        if P::DEDUP_BY == DedupBy::EventId
+            && let Some(key) = self.key_of_event_id()
+        {
+            return key;
         }
         if !P::body_identifies_event(self.body()) {
             let mut random = [0; 16];
@@ -136,13 +140,14 @@ impl<P: Provider> Delivery<P> {
         self.hash(b"own", parts.map(str::as_bytes))
     }
 
-    /// Reads the event's name, the workspace and the id, if they identify an event.
-    fn event_identity(&self) -> Option<[Cow<'_, str>; 3]> {
-        if P::DEDUP_BY != DedupBy::EventId {
-            return None;
+    /// The key of the event's name, the workspace and the id, if they identify an event.
+    fn key_of_event_id(&self) -> Option<Key> {
+        if let Some(identity) = self.known_identity() {
+            return Some(self.hash(b"id", identity));
         }
         let text = str::from_utf8(self.body()).ok()?;
-        Head::read(text, P::LAYOUT).ok()?.into_identity()
+        let head = Head::read(text, P::LAYOUT).ok()?;
+        Some(self.hash(b"id", head.identity()?.map(str::as_bytes)))
     }
 
     /// Hashes all parts of a key in one pass.

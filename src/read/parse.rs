@@ -14,10 +14,10 @@ use crate::read::envelope::Envelope;
 use crate::read::lenient::{self, NUMBER};
 use crate::read::scan::{self, Text};
 
-/// Reads an event in one strict pass.
-pub(super) fn event<E: Event>(text: &str) -> serde_json::Result<Envelope<E>> {
+/// Reads an event and what is around it in one strict pass.
+pub(super) fn event<E: Event>(text: &str) -> serde_json::Result<(Head<'_>, E)> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let envelope = match E::Provider::LAYOUT {
+    let parts = match E::Provider::LAYOUT {
         Layout::Enveloped(keys) => json.deserialize_map(EnvelopeVisitor {
             keys,
             event: PhantomData,
@@ -27,11 +27,11 @@ pub(super) fn event<E: Event>(text: &str) -> serde_json::Result<Envelope<E>> {
                 return Err(Error::custom("no object"));
             }
             let name = E::detect(&mut serde_json::Deserializer::from_str(text))?;
-            Head::default().around(E::read(name, &mut json)?)
+            (Head::default(), E::read(name, &mut json)?)
         }
     };
     json.end()?;
-    Ok(envelope)
+    Ok(parts)
 }
 
 struct EnvelopeVisitor<E> {
@@ -40,7 +40,7 @@ struct EnvelopeVisitor<E> {
 }
 
 impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
-    type Value = Envelope<E>;
+    type Value = (Head<'de>, E);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an envelope")
@@ -79,7 +79,7 @@ impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
             E::read(name, &mut serde_json::Deserializer::from_str(data))
                 .map_err(A::Error::custom)?
         };
-        Ok(head.around(event))
+        Ok((head, event))
     }
 }
 
@@ -179,12 +179,12 @@ impl<'de> Head<'de> {
 
     /// The event's name, workspace and id, if they identify an event.
     #[cfg(feature = "dedup")]
-    pub(crate) fn into_identity(self) -> Option<[Cow<'de, str>; 3]> {
-        let Some(Scalar::Text(name)) = self.event else {
+    pub(crate) fn identity(&self) -> Option<[&str; 3]> {
+        let Some(Scalar::Text(name)) = &self.event else {
             return None;
         };
-        let id = self.id?.into_text().filter(|id| !id.is_empty())?;
-        let workspace = self.workspace_id.and_then(Scalar::into_text);
+        let id = self.id.as_ref()?.text().filter(|id| !id.is_empty())?;
+        let workspace = self.workspace_id.as_ref().and_then(Scalar::text);
         self.duplicate
             .is_none()
             .then(|| [name, workspace.unwrap_or_default(), id])
@@ -214,29 +214,23 @@ impl<'de> Visitor<'de> for HeadVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut head = Head::default();
-        let mut seen = Vec::new();
+        let mut bare = Vec::new();
         while let Some(Text(key)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
-            let known = match self.0 {
+            let duplicate = match self.0 {
                 Layout::Enveloped(keys) => match head.part(keys, &key) {
-                    Some((key, Part::Scalar(slot))) => {
-                        *slot = Some(Scalar::of(value));
-                        Some(key)
-                    }
-                    Some((key, Part::Data)) => {
-                        head.data = Some(value);
-                        Some(key)
-                    }
+                    Some((key, Part::Scalar(slot))) => slot.replace(Scalar::of(value)).map(|_| key),
+                    Some((key, Part::Data)) => head.data.replace(value).map(|_| key),
                     None => None,
                 },
-                Layout::Bare { keys } => keys.iter().copied().find(|known| key == *known),
-            };
-            if let Some(key) = known {
-                if seen.contains(&key) {
-                    head.duplicate = Some(key);
+                Layout::Bare { keys } => {
+                    let known = keys.iter().copied().find(|known| key == *known);
+                    let duplicate = known.filter(|known| bare.contains(known));
+                    bare.extend(known);
+                    duplicate
                 }
-                seen.push(key);
-            }
+            };
+            head.duplicate = duplicate.or(head.duplicate);
         }
         Ok(head)
     }
@@ -260,6 +254,14 @@ impl<'de> Scalar<'de> {
             Self::Number(Cow::Borrowed(json))
         } else {
             Self::Unusable
+        }
+    }
+
+    #[cfg(feature = "dedup")]
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Number(text) => Some(text),
+            Self::Unusable => None,
         }
     }
 

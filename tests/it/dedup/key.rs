@@ -283,7 +283,54 @@ fn identity() -> impl Strategy<Value = Identity> {
         .prop_map(|(scope, kind)| Identity { scope, kind })
 }
 
+/// Members of an envelope in any order and number, with values that identify an event and others.
+fn envelope() -> impl Strategy<Value = String> {
+    let member = (
+        prop::sample::select(vec!["id", "\\u0069d", "event", "workspace_id", "other"]),
+        prop::sample::select(vec![
+            r#""lead.won""#,
+            r#""evt_1""#,
+            r#""evt\u005f1""#,
+            r#""\ud83d""#,
+            r#""""#,
+            "12",
+            "1.50",
+            "null",
+            "{}",
+            "[1]",
+        ]),
+    );
+    let lead = r#""data": {"lead": {"id": "evt_1"}}"#;
+    (
+        prop::collection::vec(member, 0..5),
+        any::<prop::sample::Index>(),
+        0..2_u8,
+    )
+        .prop_map(move |(members, place, anything)| {
+            let mut members: Vec<_> = members
+                .into_iter()
+                .map(|(key, value)| format!(r#""{key}":  {value}"#))
+                .collect();
+            members.insert(place.index(members.len() + 1), lead.into());
+            if anything == 0 {
+                members.push(r#""event": "lead.won""#.into());
+                members.push(r#""id": "evt_2""#.into());
+            }
+            format!("{{{}}}", members.join(", "))
+        })
+}
+
 proptest! {
+    #[test]
+    fn reading_an_event_does_not_change_its_key(body in envelope()) {
+        let unread = Delivery::<Graphoid>::from_storage(body.clone());
+        let read = Delivery::<Graphoid>::from_storage(body);
+        let _ = read.read();
+        prop_assert_eq!(read.key(), unread.key());
+        prop_assert_eq!(read.clone().key(), unread.key());
+        prop_assert_eq!(Delivery::<Graphoid>::from_storage(read.into_body()).key(), unread.key());
+    }
+
     #[test]
     fn keys_are_equal_if_and_only_if_identities_are_equal(
         one in identity(),
