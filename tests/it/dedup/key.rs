@@ -283,7 +283,7 @@ fn identity() -> impl Strategy<Value = Identity> {
         .prop_map(|(scope, kind)| Identity { scope, kind })
 }
 
-/// Members of an envelope in any order and number, with values that identify an event and others.
+/// Envelopes with any members in any order, of which some identify an event.
 fn envelope() -> impl Strategy<Value = String> {
     let member = (
         prop::sample::select(vec!["id", "\\u0069d", "event", "workspace_id", "other"]),
