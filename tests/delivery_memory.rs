@@ -226,7 +226,7 @@ fn a_body_of_one_byte_chunks_costs_a_few_times_its_size() {
             assert_eq!(status(&mut stream), 200, "{name}");
         });
         println!("{name}: a body of {length} bytes in chunks of one byte takes {peak} bytes");
-        // actix-web queues chunks before an extractor sees them, as many as have arrived.
+        // actix-web queues all chunks that have arrived before an extractor reads them.
         let times = if name == "actix" { 16 } else { 4 };
         // The server's own buffers are the part that does not grow with the body.
         assert!(peak < times * length + 1024 * 1024, "{name}: {peak}");

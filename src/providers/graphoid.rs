@@ -82,7 +82,8 @@ impl Provider for Graphoid {
             .with_api_version("api_version"),
     );
     const DEDUP_BY: DedupBy = DedupBy::EventId;
-    /// The documented delays add up to 10 h 35 min. The rest is for deliveries that are late.
+    /// The documented delays add up to 10 h 35 min. The rest of the time is for late
+    /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
     type Authentication = Signed;
     type Event = GraphoidEvent;

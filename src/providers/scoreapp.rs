@@ -75,8 +75,8 @@ pub struct ScoreApp;
 impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
-    /// Assumed: the last attempt comes 3 h 5 min after the first. The rest is for deliveries that are
-    /// late.
+    /// Assumed: the last attempt comes 3 h 5 min after the first. The rest of the time is for late
+    /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
     type Authentication = Signed;
     type Event = ScoreAppEvent;

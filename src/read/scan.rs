@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
             }
         }
 
-        // As bytes, because as text `serde_json` rejects lone surrogates.
+        // The string is read as bytes, because `serde_json` rejects lone surrogates in text.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn fits_in_memory(text: &str, (object, other): ElementSizes) -> bool 
     objects.saturating_add(others) <= budget
 }
 
-/// Counts a byte. The compiler vectorizes it, because each chunk's count fits a byte.
+/// Counts a byte. The compiler vectorizes this, because the count of each chunk fits into a byte.
 fn count(text: &str, wanted: u8) -> usize {
     text.as_bytes()
         .chunks(usize::from(u8::MAX))
