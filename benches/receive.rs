@@ -1,8 +1,8 @@
-//! What it costs to receive a delivery, beside a receiver that is written by hand.
+//! Measures the cost of receiving a delivery, beside a hand-written receiver.
 //!
-//! `cargo bench --bench receive --features dedup` prints ratios of the tenth percentile over
-//! interleaved rounds in one process. Times of different runs or machines can't be compared; ratios
-//! of one run can.
+//! `cargo bench --bench receive --features dedup` runs interleaved rounds in one process and prints
+//! ratios of the tenth percentiles. Only the ratios of one run can be compared, not the times of
+//! different runs or machines.
 //!
 //! - *Floor*: the SHA-256 compressions that HMAC can't avoid once its key is set up.
 //! - *By hand*: the key set up for each request, `hex::encode`, `==` on strings, and `serde_json::Value`.
@@ -39,7 +39,7 @@ use support::{
 
 mod support;
 
-/// What the providers' own examples do, which most ratios are relative to.
+/// A receiver like those in the providers' own examples, which is the baseline of most ratios.
 const BY_HAND: &str = "verify and parse by hand";
 
 fn main() {
@@ -55,7 +55,7 @@ fn main() {
     );
 }
 
-/// Prints what each step costs for one body. `D` is the derived type of its event.
+/// Prints the cost of each step for one body. `D` is the derived type of its event.
 fn table<P: SignedProvider, D: DeserializeOwned>(name: &str, body: String) {
     let secret = Secret::new(SECRET).unwrap();
     let previous = Secret::new("a previous secret").unwrap();
@@ -65,10 +65,10 @@ fn table<P: SignedProvider, D: DeserializeOwned>(name: &str, body: String) {
     let verifier = Verifier::new(P::FORMAT, &secret);
     let rotating = Verifier::new(P::FORMAT, &previous).with_previous(&secret);
     let malformed = "0".repeat(65);
-    // A delivery that was read, as a `Webhook` has it.
+    // The delivery and its event, as a `Webhook` has them.
     let delivery = receiver.authenticate([&header], body.clone()).unwrap();
     let envelope = delivery.read().unwrap();
-    // Without a retention, each call handles the event anew.
+    // Without a retention, each call handles the event again.
     let dedup = Dedup::default().with_retention(Duration::ZERO);
 
     let authenticate = || {

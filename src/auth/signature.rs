@@ -1,4 +1,4 @@
-//! Signatures as headers carry them: the two formats and the grammar of each.
+//! The two formats of a signature in a header, and the grammar of each.
 
 use alloc::{format, string::String};
 use core::fmt;
@@ -22,8 +22,8 @@ impl SignatureFormat {
     /// Parses a header value.
     ///
     /// The digits may be in either case, the prefix in lower case only. White space, lists, other
-    /// lengths and other algorithms are rejected, because the format is a fact about the provider and
-    /// not a choice of the request.
+    /// lengths and other algorithms are rejected, because the provider determines the format, and not
+    /// the request.
     ///
     /// ```
     /// use leadhook::{MalformedSignature, SignatureFormat};
@@ -191,12 +191,16 @@ pub enum MalformedSignature {
     },
 }
 
+<<<<<<< HEAD
 /// Whether any byte passes a test, which has no branch, so that the compiler vectorizes it.
 fn any(value: &[u8], test: impl Fn(u8) -> bool) -> bool {
     value.iter().fold(false, |found, &byte| found | test(byte))
 }
 
 /// Whether a value has the form of 32 bytes in Base64.
+=======
+/// Returns whether a value has the form of 32 bytes in Base64.
+>>>>>>> words
 fn is_base64(text: &[u8]) -> bool {
     text.strip_suffix(b"=").is_some_and(|rest| {
         rest.len() == 43

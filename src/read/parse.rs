@@ -1,4 +1,4 @@
-//! The envelope parser: the fast pass over every provider's envelope, and its scalars alone.
+//! The fast pass over a provider's envelope, and the envelope's scalars without the event.
 
 use alloc::{borrow::Cow, string::ToString, vec::Vec};
 use core::{fmt, marker::PhantomData};
@@ -14,7 +14,7 @@ use crate::read::envelope::Envelope;
 use crate::read::lenient::{self, NUMBER};
 use crate::read::scan::{self, Text};
 
-/// Reads an event and what is around it in one strict pass.
+/// Reads an event and its envelope in one strict pass.
 pub(super) fn event<E: Event>(text: &str) -> serde_json::Result<(Head<'_>, E)> {
     let mut json = serde_json::Deserializer::from_str(text);
     let parts = match E::Provider::LAYOUT {
@@ -130,10 +130,16 @@ pub(crate) struct Head<'de> {
     pub(super) duplicate: Option<&'static str>,
 }
 
+<<<<<<< HEAD
 /// What a key of the envelope holds.
 #[derive(Clone, Copy)]
 enum Part {
     Scalar(Name),
+=======
+/// The part of the envelope under a key.
+enum Part<'a, 'de> {
+    Scalar(&'a mut Option<Scalar<'de>>),
+>>>>>>> words
     Data,
 }
 
@@ -199,6 +205,7 @@ impl<'de> Head<'de> {
         Ok(head)
     }
 
+<<<<<<< HEAD
     fn scalar(&mut self, name: Name) -> &mut Option<Scalar<'de>> {
         match name {
             Name::Event => &mut self.event,
@@ -206,10 +213,16 @@ impl<'de> Head<'de> {
             Name::Timestamp => &mut self.timestamp,
             Name::WorkspaceId => &mut self.workspace_id,
             Name::ApiVersion => &mut self.api_version,
+=======
+    /// Returns the part under a key, if it is a key of the envelope.
+    fn part(&mut self, keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Part<'_, 'de>)> {
+        if key == keys.event {
+            return Some((keys.event, Part::Scalar(&mut self.event)));
+>>>>>>> words
         }
     }
 
-    /// The event's name, which must be a text.
+    /// Returns the event's name, which must be a text.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.event {
             Some(Scalar::Text(name)) => Some(name),
@@ -217,7 +230,7 @@ impl<'de> Head<'de> {
         }
     }
 
-    /// The event's name, workspace and id, if they identify an event.
+    /// Returns the event's name, workspace and id, if they identify an event.
     #[cfg(feature = "dedup")]
     pub(crate) fn identity(&self) -> Option<[&str; 3]> {
         let Some(Scalar::Text(name)) = &self.event else {
@@ -230,7 +243,7 @@ impl<'de> Head<'de> {
             .then(|| [name, workspace.unwrap_or_default(), id])
     }
 
-    /// The envelope around an event.
+    /// Creates the envelope around an event.
     pub(super) fn around<E>(self, event: E) -> Envelope<E> {
         let text = |scalar: Option<Scalar<'de>>| scalar.and_then(Scalar::into_text);
         Envelope {
@@ -279,7 +292,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
     }
 }
 
-/// A value beside the event, which never fails it: a text, a number as it was sent, or nothing usable.
+/// A value beside the event, which can't fail the event.
 #[derive(Debug, PartialEq)]
 enum Scalar<'de> {
     Text(Cow<'de, str>),
@@ -291,7 +304,7 @@ impl<'de> Scalar<'de> {
     fn of(raw: &'de RawValue) -> Self {
         let json = raw.get();
         if json.starts_with('"') {
-            // An id with a lone surrogate is no id, because two of them could differ in it.
+            // An id with a lone surrogate is unusable, because different ids could be equal without it.
             serde_json::from_str(json).unwrap_or(Self::Unusable)
         } else if json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
             Self::Number(Cow::Borrowed(json))
@@ -316,7 +329,7 @@ impl<'de> Scalar<'de> {
     }
 }
 
-/// Fails for a number that does not come back as it was sent; [`Scalar::of`] keeps it.
+/// Fails for a number that would not be kept digit for digit. [`Scalar::of`] keeps such a number.
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ScalarVisitor;
