@@ -67,6 +67,7 @@ pub mod actix;
 pub mod axum;
 mod backend;
 mod backoff;
+mod batch;
 mod cipher;
 mod error;
 mod failure;

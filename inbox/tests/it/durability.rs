@@ -50,8 +50,32 @@ async fn sqlite_without_a_journal_on_disk_is_rejected() {
             .unwrap();
         assert_eq!(rows, 0);
     }
-    let memory = Inbox::<Sqlite>::open(":memory:").await.unwrap_err();
-    assert!(matches!(memory, Error::NotDurable(_)), "{memory}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_in_memory_or_a_url_is_no_path() {
+    for path in [
+        "",
+        ":memory:",
+        "file:inbox.db",
+        "sqlite::memory:",
+        "sqlite://inbox.db",
+        "postgres://host/db",
+    ] {
+        let error = Inbox::<Sqlite>::open(path).await.unwrap_err();
+        assert!(matches!(error, Error::Path), "{path}: {error}");
+        assert!(error.to_string().contains("Inbox::temporary()"), "{error}");
+        assert!(path.is_empty() || !Path::new(path).exists(), "{path}");
+    }
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect("sqlite::memory:")
+        .await;
+    let inbox = Inbox::with_pool(pool.unwrap());
+    inbox.migrate().await.unwrap();
+    let error = inbox.check().await.unwrap_err();
+    assert!(matches!(error, Error::NotDurable(_)), "{error}");
+    assert!(error.to_string().contains("Inbox::temporary()"), "{error}");
 }
 
 /// A pool of one connection with weak settings.
