@@ -140,7 +140,7 @@ pub struct StoredRow {
     pub reason: Option<Reason>,
     /// The error of the last try: a label, and for an unreadable body a kind and a position.
     pub error: Option<String>,
-    /// How often it was taken.
+    /// How often it was claimed.
     pub tries: i64,
     /// How often its process was gone before it was settled.
     pub abandoned: i64,

@@ -8,11 +8,11 @@ CREATE TABLE leadhook_inbox (
     duplicates      BIGINT NOT NULL DEFAULT 0, -- deliveries after the first
     state           TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'dead')),
     reason          TEXT CHECK (reason IN ('failed', 'rejected', 'abandoned', 'unreadable', 'erased')),
-    due_at          BIGINT NOT NULL,           -- no worker takes the row earlier
+    due_at          BIGINT NOT NULL,           -- no worker claims the row earlier
     lease           TEXT,                      -- the token of the worker that has the row; NULL: free
     lease_until     BIGINT,                    -- after that the worker counts as gone
-    tries           BIGINT NOT NULL DEFAULT 0, -- takes, without those that a shutdown gave back
-    abandoned       BIGINT NOT NULL DEFAULT 0, -- takes whose worker was gone before it settled the row
+    tries           BIGINT NOT NULL DEFAULT 0, -- claims, without those that a shutdown released
+    abandoned       BIGINT NOT NULL DEFAULT 0, -- claims whose worker was gone before it settled the row
     first_failed_at BIGINT,                    -- the first failure since it was accepted or replayed
     error           TEXT,                      -- of the last try: a label, nothing of the body
     settled_at      BIGINT,                    -- when the row became done or dead

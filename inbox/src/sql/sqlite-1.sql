@@ -8,11 +8,11 @@ CREATE TABLE leadhook_inbox (
     duplicates      INTEGER NOT NULL DEFAULT 0, -- deliveries after the first
     state           TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'dead')),
     reason          TEXT CHECK (reason IN ('failed', 'rejected', 'abandoned', 'unreadable', 'erased')),
-    due_at          INTEGER NOT NULL,          -- no worker takes the row earlier
+    due_at          INTEGER NOT NULL,          -- no worker claims the row earlier
     lease           TEXT,                      -- the token of the worker that has the row; NULL: free
     lease_until     INTEGER,                   -- after that the worker counts as gone
-    tries           INTEGER NOT NULL DEFAULT 0, -- takes, without those that a shutdown gave back
-    abandoned       INTEGER NOT NULL DEFAULT 0, -- takes whose worker was gone before it settled the row
+    tries           INTEGER NOT NULL DEFAULT 0, -- claims, without those that a shutdown released
+    abandoned       INTEGER NOT NULL DEFAULT 0, -- claims whose worker was gone before it settled the row
     first_failed_at INTEGER,                   -- the first failure since it was accepted or replayed
     error           TEXT,                      -- of the last try: a label, nothing of the body
     settled_at      INTEGER,                   -- when the row became done or dead
