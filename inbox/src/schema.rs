@@ -21,10 +21,11 @@ impl<B: Backend> Inbox<B> {
     ///
     /// # Errors
     ///
-    /// If the database fails.
+    /// If the database fails, or its commits would not be durable. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), Error> {
         let is_migrated = {
             let mut connection = self.acquire().await?;
+            B::check(&mut connection).await?;
             let schema = version::<B>(&mut connection).await?;
             schema.is_some_and(|schema| schema.version >= known::<B>())
         };

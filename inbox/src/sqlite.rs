@@ -140,7 +140,10 @@ fn is_too_old(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::{Connection as _, SqliteConnection};
+
     use super::is_too_old;
+    use crate::{error::Error, inbox::Inbox};
 
     #[test]
     fn a_version_with_the_wal_reset_bug_is_too_old() {
@@ -149,6 +152,23 @@ mod tests {
         }
         for version in ["3.51.3", "3.52.0", "3.100", "4.0.0"] {
             assert!(!is_too_old(version), "{version}");
+        }
+    }
+
+    /// `LIBSQLITE3_SYS_USE_PKG_CONFIG=1` links the system's SQLite, which may be too old.
+    #[tokio::test]
+    async fn an_old_sqlite_is_rejected_before_it_writes() {
+        let mut memory = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut memory);
+        let version: String = version.await.unwrap();
+        let opened = Inbox::temporary().await;
+        if is_too_old(&version) {
+            assert!(
+                matches!(opened, Err(Error::SqliteTooOld { .. })),
+                "{opened:?}"
+            );
+        } else {
+            opened.unwrap();
         }
     }
 }

@@ -214,7 +214,6 @@ async fn a_pool_whose_transactions_fail_each_other_is_rejected() {
         let options = PgConnectOptions::from_str(&database.url).unwrap();
         let options = options.options([("default_transaction_isolation", level)]);
         let inbox = Inbox::with_pool(PgPool::connect_with(options).await.unwrap());
-        inbox.migrate().await.unwrap();
         let error = recording(&inbox).start().await.unwrap_err();
         assert!(matches!(error, Error::Isolation { .. }), "{error}");
     }
