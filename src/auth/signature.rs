@@ -191,16 +191,12 @@ pub enum MalformedSignature {
     },
 }
 
-<<<<<<< HEAD
-/// Whether any byte passes a test, which has no branch, so that the compiler vectorizes it.
+/// Returns whether any byte passes a test. The loop has no branch, so the compiler vectorizes it.
 fn any(value: &[u8], test: impl Fn(u8) -> bool) -> bool {
     value.iter().fold(false, |found, &byte| found | test(byte))
 }
 
-/// Whether a value has the form of 32 bytes in Base64.
-=======
 /// Returns whether a value has the form of 32 bytes in Base64.
->>>>>>> words
 fn is_base64(text: &[u8]) -> bool {
     text.strip_suffix(b"=").is_some_and(|rest| {
         rest.len() == 43

@@ -130,16 +130,10 @@ pub(crate) struct Head<'de> {
     pub(super) duplicate: Option<&'static str>,
 }
 
-<<<<<<< HEAD
-/// What a key of the envelope holds.
+/// The part of the envelope under a key.
 #[derive(Clone, Copy)]
 enum Part {
     Scalar(Name),
-=======
-/// The part of the envelope under a key.
-enum Part<'a, 'de> {
-    Scalar(&'a mut Option<Scalar<'de>>),
->>>>>>> words
     Data,
 }
 
@@ -154,7 +148,7 @@ enum Name {
 }
 
 impl Part {
-    /// The part that a key holds, if it is a key of the envelope.
+    /// Returns the part under a key, if it is a key of the envelope.
     fn of(keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Self)> {
         [
             (Some(keys.event), Self::Scalar(Name::Event)),
@@ -205,7 +199,6 @@ impl<'de> Head<'de> {
         Ok(head)
     }
 
-<<<<<<< HEAD
     fn scalar(&mut self, name: Name) -> &mut Option<Scalar<'de>> {
         match name {
             Name::Event => &mut self.event,
@@ -213,12 +206,6 @@ impl<'de> Head<'de> {
             Name::Timestamp => &mut self.timestamp,
             Name::WorkspaceId => &mut self.workspace_id,
             Name::ApiVersion => &mut self.api_version,
-=======
-    /// Returns the part under a key, if it is a key of the envelope.
-    fn part(&mut self, keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Part<'_, 'de>)> {
-        if key == keys.event {
-            return Some((keys.event, Part::Scalar(&mut self.event)));
->>>>>>> words
         }
     }
 

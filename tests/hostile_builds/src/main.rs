@@ -46,7 +46,6 @@ fn main() {
         assert!(delivery.read().is_ok(), "{sample:?}");
         show::<<Tomba as Provider>::Event>(sample.name(), &delivery);
     }
-<<<<<<< HEAD
     for body in ODD_LOOKUPS {
         let delivery = Delivery::<Tomba>::from_storage(*body);
         show::<<Tomba as Provider>::Event>(body, &delivery);
@@ -57,10 +56,7 @@ fn main() {
         show::<LookupResult<PhoneFinder>>(body, &delivery);
         show::<LookupResult<PhoneValidator>>(body, &delivery);
     }
-    // Deeper than any limit, as a value that nobody reads.
-=======
     // A value that is not read, nested deeper than any limit.
->>>>>>> words
     for depth in [100, 10_000] {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
         let body =

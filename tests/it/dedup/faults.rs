@@ -323,16 +323,11 @@ async fn nothing_is_lost_with_a_connection_manager() {
     break_connections(Dedup::new(store), proxy, 60, Duration::from_millis(20)).await;
 }
 
-<<<<<<< HEAD
-/// Connections break all the time: nothing that was acknowledged is lost, and nothing succeeds twice
-/// unless its success could not be recorded.
+/// Breaks connections all the time, and checks that no event is lost and that no event succeeds twice
+/// unless its first success could not be recorded.
 ///
 /// A connection breaks only if work has succeeded since the last break. redis-rs's manager waits ever
 /// longer before it connects again, so a fixed rate would break every new connection in its handshake.
-=======
-/// Breaks connections all the time, and checks that no event is lost and that no event succeeds twice
-/// unless its first success could not be recorded.
->>>>>>> words
 async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Duration) {
     const TASKS: u64 = 8;
 
