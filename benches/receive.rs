@@ -6,8 +6,9 @@
 //!
 //! - *Floor*: the SHA-256 compressions that HMAC can't avoid once its key is set up.
 //! - *By hand*: the key set up for each request, `hex::encode`, `==` on strings, and `serde_json::Value`.
-//! - *Derived*: verified by leadhook, and read by a plain `serde` derive of the same owned fields, which
-//!   accepts the documented form only and is what serde_json and the allocator leave of the time.
+//! - *Derived*: verified by leadhook, and read by a plain derive of the same owned fields. A derive
+//!   accepts the documented form only, so its time is the bound that the JSON parser and the allocator
+//!   set.
 //! - *Whole way*: authenticate, read, compute the key, handle once with the memory store, and the lead.
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
 //! The documented fields as one would derive them: owned, strict, and all required unless null.
+#![allow(clippy::struct_field_names, reason = "the providers chose the names")]
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, de::Error};

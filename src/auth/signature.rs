@@ -191,7 +191,7 @@ pub enum MalformedSignature {
     },
 }
 
-/// Returns whether any byte passes a test. The test has no branch, so the compiler vectorizes it.
+/// Returns whether any byte passes a test. The loop has no branch, so the compiler vectorizes it.
 fn any(value: &[u8], test: impl Fn(u8) -> bool) -> bool {
     value.iter().fold(false, |found, &byte| found | test(byte))
 }

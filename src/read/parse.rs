@@ -148,7 +148,7 @@ enum Name {
 }
 
 impl Part {
-    /// The part that a key holds, if it is a key of the envelope.
+    /// Returns the part under a key, if it is a key of the envelope.
     fn of(keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Self)> {
         [
             (Some(keys.event), Self::Scalar(Name::Event)),
