@@ -19,6 +19,18 @@
 //! and makes sure that an event delivered several times is handled only once. The core is a pure
 //! library: it has no global state, starts no threads, and sends nothing anywhere.
 //!
+//! # Modules
+//!
+//! | module | contains |
+//! |---|---|
+//! | [`grader`], [`graphoid`], [`scoreapp`], [`tomba`] | each provider's events, payload types and facts |
+//! | `axum`, `actix`, `tower` | the extractors and the layer, with the features of the same names |
+//! | `dedup` | the guard that handles each event once, with the feature `dedup` |
+//! | `samples` | signed sample requests, with the feature `samples` |
+//! | `guide` | solutions for common tasks, such as rotating secrets and collecting metrics |
+//!
+//! [`Provider`] and [`Event`] are the traits for a provider of your own.
+//!
 //! # Quick start
 //!
 //! A [`Receiver`] needs the values of a header and the raw body, which every framework gives you:
@@ -43,18 +55,6 @@
 //!
 //! With axum or actix-web, a handler takes a `Webhook<Graphoid>` as its argument, and requests that are
 //! not authentic never reach it.
-//!
-//! # Modules
-//!
-//! | module | contains |
-//! |---|---|
-//! | [`grader`], [`graphoid`], [`scoreapp`], [`tomba`] | each provider's events, payload types and facts |
-//! | `axum`, `actix`, `tower` | the extractors and the layer, with the features of the same names |
-//! | `dedup` | the guard that handles each event once, with the feature `dedup` |
-//! | `samples` | signed sample requests, with the feature `samples` |
-//! | `guide` | solutions for common tasks, such as rotating secrets and collecting metrics |
-//!
-//! [`Provider`] and [`Event`] are the traits for a provider of your own.
 //!
 //! # Features
 //!
