@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs fuzz targets one after the other. Needs cargo-fuzz and a nightly toolchain.
+# Runs fuzz targets one after the other. Needs cargo-fuzz, and no nightly toolchain, because it runs
+# without a sanitizer.
 #
 #   fuzz/run.sh -max_total_time=20            the gate: every target for 20 s
 #   fuzz/run.sh -runs=10000000 header key     a long run of two targets
@@ -14,9 +15,9 @@ shift
 export CARGO_TARGET_DIR=../target/fuzz
 cargo run --quiet --locked --example seeds
 # The library forbids unsafe code, so a sanitizer finds nothing, and costs four fifths of the speed.
-cargo +nightly fuzz build --sanitizer none
+cargo fuzz build --sanitizer none
 for target; do
     printf '\n== %s\n' "$target"
-    cargo +nightly fuzz run --sanitizer none "$target" -- \
+    cargo fuzz run --sanitizer none "$target" -- \
         "$limit" -max_len=4096 -timeout=10 -dict=json.dict -print_final_stats=1 -verbosity=0
 done

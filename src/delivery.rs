@@ -1,7 +1,9 @@
-//! An authenticated delivery: the proof of its provider, and its bytes.
+//! An authenticated delivery, which is the proof of its provider and the bytes.
 
 use alloc::sync::Arc;
 use core::{fmt, marker::PhantomData};
+#[cfg(feature = "dedup")]
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -13,6 +15,8 @@ use crate::read;
 use crate::read::age_limit::AgeLimit;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
+#[cfg(feature = "dedup")]
+use crate::read::identity::Identity;
 use crate::read::json;
 use crate::read::unread::Unread;
 
@@ -46,6 +50,9 @@ pub struct Delivery<P> {
     matched_secret: Option<SecretIndex>,
     scope: Option<Arc<str>>,
     age_limit: AgeLimit,
+    /// The places that identify the event, if the event was read.
+    #[cfg(feature = "dedup")]
+    identity: OnceLock<Identity>,
     provider: PhantomData<fn() -> P>,
 }
 
@@ -61,6 +68,8 @@ impl<P: Provider> Delivery<P> {
             matched_secret,
             scope,
             age_limit,
+            #[cfg(feature = "dedup")]
+            identity: OnceLock::new(),
             provider: PhantomData,
         }
     }
@@ -143,7 +152,7 @@ impl<P: Provider> Delivery<P> {
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read).
+    /// A [`ReadError`] if the body is not a readable event or outside of the age limit.
     pub fn read_at(&self, now: DateTime<Utc>) -> Result<Envelope<P::Event>, ReadError> {
         self.read_as_at(now)
     }
@@ -153,7 +162,7 @@ impl<P: Provider> Delivery<P> {
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read).
+    /// As for [`read_at`](Self::read_at).
     pub fn read_as_at<E: Event<Provider = P>>(
         &self,
         now: DateTime<Utc>,
@@ -165,15 +174,25 @@ impl<P: Provider> Delivery<P> {
         &self,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Result<Envelope<E>, ReadError> {
-        let envelope: Envelope<E> = read::event(&self.body)?;
-        self.age_limit.check(envelope.timestamp, now)?;
-        Ok(envelope)
+        let reading = read::event::<E>(&self.body)?;
+        #[cfg(feature = "dedup")]
+        if let Some(identity) = reading.identity {
+            self.identity.get_or_init(|| identity);
+        }
+        self.age_limit.check(reading.envelope.timestamp, now)?;
+        Ok(reading.envelope)
+    }
+
+    /// Returns the event's name, the workspace and the id, if reading the event has found them.
+    #[cfg(feature = "dedup")]
+    pub(crate) fn known_identity(&self) -> Option<[&[u8]; 3]> {
+        self.identity.get()?.texts(&self.body)
     }
 
     /// Lists the parts of the body that an envelope read from it does not hold.
     ///
     /// These are undocumented keys, values in an unexpected form, and all but the first of several
-    /// members with the same key. A field that the provider renames appears here on the same day. The
+    /// members with the same key. For example, a field that the provider has renamed is in the list. The
     /// list is empty for every documented body. Each call scans the body and serializes the envelope.
     ///
     /// The paths contain keys of the body, which may be personal data.
@@ -192,7 +211,7 @@ impl<P: Provider> Delivery<P> {
         Unread::of(&self.body, envelope)
     }
 
-    /// Logs how many parts of the body were not read, if the log takes debug events.
+    /// Logs how many parts of the body were not read, if debug events are logged.
     #[cfg(all(feature = "tracing", any(feature = "axum", feature = "actix")))]
     pub(crate) fn trace_unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) {
         if tracing::enabled!(tracing::Level::DEBUG) {
@@ -218,7 +237,8 @@ impl<P: Provider> Delivery<P> {
     ///     id: &'a str,
     /// }
     ///
-    /// let delivery = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1","event":"ticket.escalated"}"#);
+    /// let body = r#"{"id":"evt_1","event":"ticket.escalated"}"#;
+    /// let delivery = Delivery::<Graphoid>::from_storage(body);
     /// assert_eq!(delivery.json::<Escalation>()?.id, "evt_1");
     /// # Ok::<(), leadhook::ReadError>(())
     /// ```
@@ -237,6 +257,8 @@ impl<P> Clone for Delivery<P> {
         Self {
             body: self.body.clone(),
             scope: self.scope.clone(),
+            #[cfg(feature = "dedup")]
+            identity: self.identity.clone(),
             ..*self
         }
     }

@@ -1,10 +1,12 @@
-//! What a delivery says: a strict and fast pass over the body, and only if it fails, a tolerant one.
+//! Reading a body in a strict and fast pass, and in a tolerant pass if the strict pass fails.
 
 use serde_json::value::RawValue;
 
 use crate::provider::{Event, Layout, Provider};
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
+#[cfg(feature = "dedup")]
+use crate::read::identity::Identity;
 use crate::read::parse::Head;
 use crate::read::tolerant::{Findings, LeftOut, Place, Tolerant};
 
@@ -12,6 +14,8 @@ pub(crate) mod age_limit;
 mod diagnose;
 pub(crate) mod envelope;
 pub(crate) mod error;
+#[cfg(feature = "dedup")]
+pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod lenient;
 pub(crate) mod parse;
@@ -20,18 +24,36 @@ mod scan;
 mod tolerant;
 pub(crate) mod unread;
 
-/// Reads a body as an event.
-pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Envelope<E>, ReadError> {
-    let text = json::utf8(body)?;
-    if tolerant::fits_in_memory(text, E::ELEMENT_SIZES)
-        && let Ok(envelope) = parse::event(text)
-    {
-        return Ok(envelope);
-    }
-    event_tolerantly(text)
+/// An event that was read from a body.
+pub(crate) struct Reading<E> {
+    pub(crate) envelope: Envelope<E>,
+    /// The places that identify the event, if the strict pass read it.
+    #[cfg(feature = "dedup")]
+    pub(crate) identity: Option<Identity>,
 }
 
-/// Reads a body that the strict pass could not read, or finds out why it can't be read.
+/// Reads a body as an event.
+pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Reading<E>, ReadError> {
+    let text = json::utf8(body)?;
+    if tolerant::fits_in_memory(text, E::ELEMENT_SIZES)
+        && let Ok((head, event)) = parse::event(text)
+    {
+        return Ok(Reading {
+            #[cfg(feature = "dedup")]
+            identity: head
+                .identity()
+                .and_then(|texts| Identity::find(text, texts)),
+            envelope: head.around(event),
+        });
+    }
+    Ok(Reading {
+        #[cfg(feature = "dedup")]
+        identity: None,
+        envelope: event_tolerantly(text)?,
+    })
+}
+
+/// Reads a body that the strict pass could not read, or returns the reason why it can't be read.
 #[cold]
 fn event_tolerantly<E: Event>(text: &str) -> Result<Envelope<E>, ReadError> {
     json::check_syntax(text)?;
@@ -103,7 +125,7 @@ fn trace<E: Event>(event: &E, left_out: &LeftOut) {
 #[cfg(not(feature = "tracing"))]
 fn trace<E: Event>(_: &E, _: &LeftOut) {}
 
-/// The event's name if it is a documented one, so that it can't be personal data.
+/// Returns the event's name if it is documented. Any other name may be personal data.
 pub(crate) fn documented_name<E: Event>(name: &str) -> Option<&'static str> {
     E::NAMES.iter().copied().find(|known| name == *known)
 }

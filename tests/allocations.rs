@@ -1,11 +1,11 @@
-//! What verifying and reading allocate.
+//! The allocations of verifying and reading.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use allocation_counter::measure;
 use leadhook::{Grader, Secret, SecretIndex, SignatureFormat, Signer, Verifier};
 
 #[test]
-fn verifying_allocates_nothing_whatever_comes_of_it() {
+fn verifying_allocates_nothing_whatever_the_result_is() {
     let secrets = ["current", "previous", "other"].map(|text| Secret::new(text).unwrap());
     let body = vec![b' '; 100_000];
     for scheme in [SignatureFormat::Hex, SignatureFormat::PrefixedHex] {
@@ -67,4 +67,59 @@ fn keys_and_duplicates_in_memory_allocate_nothing() {
         let _ = delivery.key_from_parts(["submission", "sub_1"]);
     });
     assert_eq!(allocated.count_total, 0);
+}
+
+/// A clone of an event allocates its own texts, lists and maps.
+#[cfg(feature = "samples")]
+#[test]
+fn reading_allocates_the_event_and_nothing_else() {
+    use leadhook::{
+        Delivery, Event, Graphoid, Provider, ScoreApp,
+        samples::{Sample, grader, graphoid, scoreapp, tomba},
+        tomba::{DomainSearch, EmailVerifier, LookupResult},
+    };
+
+    fn check<P: Provider, E: Event<Provider = P> + Clone>(sample: &Sample<P>, more: u64) {
+        let delivery = Delivery::<P>::from_storage(sample.body());
+        let envelope = delivery.read_as::<E>().unwrap();
+        let cloned = measure(|| drop(envelope.clone())).count_total;
+        let read = measure(|| drop(delivery.read_as::<E>().unwrap())).count_total;
+        assert_eq!(read, cloned + more, "{}", sample.name());
+    }
+    fn check_all<P: Provider>(samples: &[Sample<P>])
+    where
+        P::Event: Clone,
+    {
+        for sample in samples {
+            check::<P, P::Event>(sample, 0);
+        }
+    }
+
+    check_all::<Graphoid>(graphoid::ALL);
+    check_all::<ScoreApp>(scoreapp::ALL);
+    check::<_, <Grader as Provider>::Event>(&grader::SUBMISSION_SCORED_TEST, 0);
+    // A list grows when it gets its fifth element.
+    check::<_, <Grader as Provider>::Event>(&grader::SUBMISSION_SCORED, 1);
+    // serde_json keeps a stack of the objects that it skips.
+    check::<_, LookupResult<EmailVerifier>>(&tomba::EMAIL_VERIFIER, 1);
+    check::<_, LookupResult<DomainSearch>>(&tomba::DOMAIN_SEARCH, 2);
+}
+
+#[cfg(feature = "dedup")]
+#[test]
+fn the_key_of_an_event_that_was_read_allocates_nothing() {
+    use leadhook::{Delivery, Graphoid};
+
+    let body = br#"{"id":"evt_1","event":"lead.won","workspace_id":"ws_1","data":{"lead":{"id":"lead_1"}}}"#;
+    for is_read in [false, true] {
+        let delivery = Delivery::<Graphoid>::from_storage(&body[..]);
+        if is_read {
+            delivery.read().unwrap();
+        }
+        let allocated = measure(|| {
+            let _ = delivery.key();
+        });
+        // Without reading, serde_json skips the data, and keeps a stack of its objects.
+        assert_eq!(allocated.count_total, u64::from(!is_read));
+    }
 }

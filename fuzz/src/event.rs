@@ -160,7 +160,7 @@ fn check<E: Event + PartialEq + Debug>(
     let written = serde_json::to_string(&envelope).unwrap();
     // None for half an emoji in raw JSON, which is kept as it was sent.
     let typed: Option<Value> = serde_json::from_str(&written).ok();
-    // A look-up of which no documented value is known is written as one that found nothing.
+    // A look-up with undocumented values alone is written as one that found nothing, as documented.
     if typed
         .as_ref()
         .is_none_or(|typed| !reference::is_nothing(typed))

@@ -117,13 +117,13 @@ fn body(parts: &Parts<'_>, spelling: u8) -> Vec<u8> {
     format!("{{{}}}", members.join(separator)).into_bytes()
 }
 
-/// An empty scope is none.
-type Whole<'a> = (u8, &'a str, Identity);
+/// The provider, the scope and the identity.
+type Whole<'a> = (u8, Option<&'a str>, Identity);
 
 /// The identity, if the reference can tell it.
 fn identity<'a>(sent: &Sent<'a>, body: &[u8]) -> Option<Whole<'a>> {
     let provider = sent.provider % 3;
-    let scope = sent.scope.unwrap_or_default();
+    let scope = sent.scope;
     if provider != 0 {
         return Some((provider, scope, Identity::Body(body.to_vec())));
     }

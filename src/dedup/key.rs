@@ -1,6 +1,5 @@
 //! The key that duplicate deliveries of one event share.
 
-use alloc::borrow::Cow;
 use core::{fmt, iter, str, time::Duration};
 
 use crate::auth::verifier::sha256;
@@ -16,7 +15,7 @@ const VERSION: &[u8] = b"1";
 /// Two deliveries with equal keys are duplicates of each other. A key is a SHA-256 hash of
 /// authenticated bytes only: the provider, the receiver's [scope](crate::Receiver::with_scope), and the
 /// data that the provider's [`DedupBy`] names. The signature is not part of it, because it changes
-/// when the secret is rotated between two tries. Neither is any header, because headers are not
+/// when the secret is rotated between two attempts. Headers are not part of it, because they are not
 /// signed.
 ///
 /// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
@@ -27,11 +26,11 @@ const VERSION: &[u8] = b"1";
 ///
 /// # False duplicates
 ///
-/// Grader.io, `ScoreApp` and Tomba send nothing that tells two equal events from a retry. If a lead is
-/// changed and then changed back, the third payload can equal the first byte for byte. It is then
-/// treated as a duplicate for as long as the first is remembered. So is a test delivery that is sent
-/// twice. [`Delivery::key_from_parts`](crate::Delivery::key_from_parts) makes a key from values that
-/// you choose.
+/// `ScoreApp` and Tomba send neither an id nor a timestamp of the event. If a lead is changed and then
+/// changed back, the third payload can equal the first byte for byte. It is then treated as a duplicate
+/// for as long as the first is remembered. The test delivery of Grader.io always has the same bytes, so
+/// sending it twice gives a duplicate, too. To make a key from values that you choose, use
+/// [`Delivery::key_from_parts`](crate::Delivery::key_from_parts).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     bytes: [u8; 32],
@@ -73,7 +72,10 @@ impl<P: Provider> Delivery<P> {
     ///
     /// A Graphoid delivery without a readable event name or id gets the key of its body, so every
     /// delivery has a key. If the body [does not identify](Provider::body_identifies_event) the event,
-    /// each call returns a new key. Needs the `dedup` feature.
+    /// each call returns a new key.
+    ///
+    /// A Graphoid delivery that was read before keeps the place of its id, so the key costs one hash.
+    /// Otherwise the body is parsed again. The key is the same. Needs the `dedup` feature.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -88,8 +90,10 @@ impl<P: Provider> Delivery<P> {
     /// ```
     #[must_use]
     pub fn key(&self) -> Key {
-        if let Some(identity) = self.event_identity() {
-            return self.hash(b"id", identity.each_ref().map(|part| part.as_bytes()));
+        if P::DEDUP_BY == DedupBy::EventId
+            && let Some(key) = self.key_of_event_id()
+        {
+            return key;
         }
         if !P::body_identifies_event(self.body()) {
             let mut random = [0; 16];
@@ -136,18 +140,24 @@ impl<P: Provider> Delivery<P> {
         self.hash(b"own", parts.map(str::as_bytes))
     }
 
-    /// Reads the event's name, the workspace and the id, if they identify an event.
-    fn event_identity(&self) -> Option<[Cow<'_, str>; 3]> {
-        if P::DEDUP_BY != DedupBy::EventId {
-            return None;
+    /// Computes the key of the event's name, the workspace and the id, if they identify an event.
+    fn key_of_event_id(&self) -> Option<Key> {
+        if let Some(identity) = self.known_identity() {
+            return Some(self.hash(b"id", identity));
         }
         let text = str::from_utf8(self.body()).ok()?;
-        Head::read(text, P::LAYOUT).ok()?.into_identity()
+        let head = Head::read(text, P::LAYOUT).ok()?;
+        Some(self.hash(b"id", head.identity()?.map(str::as_bytes)))
     }
 
     /// Hashes all parts of a key in one pass.
     fn hash<const N: usize>(&self, kind: &[u8], identity: [&[u8]; N]) -> Key {
-        let scope = self.scope().unwrap_or_default().as_bytes();
+        let scope: &[u8] = match self.scope() {
+            None => b"",
+            // No text is this byte, so the empty scope differs from none and from all others.
+            Some("") => &[0xff],
+            Some(scope) => scope.as_bytes(),
+        };
         let context = [VERSION, P::NAME.as_bytes(), scope, kind];
         let parts = || context.iter().chain(&identity).copied();
         let lengths = Lengths::of(parts());

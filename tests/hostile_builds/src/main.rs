@@ -1,15 +1,19 @@
-//! Reads every sample and some odd bodies, and prints all that the application would see.
+//! Reads every sample and some odd bodies, and prints every value that an application would see.
 //!
-//! `run.sh` compares what is printed by each build.
+//! `run.sh` compares the output of the builds.
 
 use std::fmt::Debug;
 
 use leadhook::{
     Delivery, Event, Grader, Graphoid, Provider, Receiver, ScoreApp, Secret, SignedProvider,
     Signer, Tomba, samples,
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator,
+    },
 };
 
-/// Values that the features of `serde_json` read in other ways, and members in no order.
+/// Values that the features of `serde_json` read differently, and members in an unusual order.
 const ODD: &[&str] = &[
     r#"{"event":"lead.won","data":{"lead":{"id":9007199254740991,"value":0.1,"name":"a"}}}"#,
     r#"{"event":"lead.won","data":{"lead":{"id":"1","value":123456789.123456789}}}"#,
@@ -17,6 +21,18 @@ const ODD: &[&str] = &[
     r#"{"event":"lead.won","data":{"lead":{"id":"1","value":1e400}}}"#,
     r#"{"event":"submission.scored","data":{"submission":{"id":1,"score":87.5,"form_data":{"b":1.0,"a":2}}}}"#,
     r#"{"event_name":"QUIZ_FINISHED","data":{"id":"1","total_score":{"actual":67.25,"percent":"67.00"}}}"#,
+    // A fraction where an object belongs.
+    r#"{"event":"lead.won","data":{"lead":1.5}}"#,
+    r#"{"event":"submission.scored","data":{"submission":{"id":1,"form_data":1.5},"grader":2.5,"routing":3.5}}"#,
+    r#"{"event_name":"QUIZ_FINISHED","data":{"id":"1","total_score":1.5,"lowest_category":2.5,"quiz_questions":[3.5]}}"#,
+];
+
+/// The same for Tomba.
+const ODD_LOOKUPS: &[&str] = &[
+    r#"{"data":1.5}"#,
+    r#"{"data":[1.5]}"#,
+    r#"{"data":{"email":"a@b.c","phone_number":1.5,"verification":2.5,"info":3.5,"score":4.5}}"#,
+    r#"{"data":null,"errors":1.5}"#,
 ];
 
 fn main() {
@@ -30,7 +46,17 @@ fn main() {
         assert!(delivery.read().is_ok(), "{sample:?}");
         show::<<Tomba as Provider>::Event>(sample.name(), &delivery);
     }
-    // Deeper than any limit, as a value that nobody reads.
+    for body in ODD_LOOKUPS {
+        let delivery = Delivery::<Tomba>::from_storage(*body);
+        show::<<Tomba as Provider>::Event>(body, &delivery);
+        show::<LookupResult<AuthorFinder>>(body, &delivery);
+        show::<LookupResult<DomainSearch>>(body, &delivery);
+        show::<LookupResult<EmailFinder>>(body, &delivery);
+        show::<LookupResult<EmailVerifier>>(body, &delivery);
+        show::<LookupResult<PhoneFinder>>(body, &delivery);
+        show::<LookupResult<PhoneValidator>>(body, &delivery);
+    }
+    // A value that is not read, nested deeper than any limit.
     for depth in [100, 10_000] {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
         let body =

@@ -1,17 +1,17 @@
-//! The results of Tomba's look-ups, found or not.
+//! The results of Tomba's look-ups.
 
 use core::fmt::Debug;
 
 use crate::support::{found, read_as};
 use leadhook::{
-    Event, ReadError,
+    Delivery, Event, ReadError, Tomba,
     tomba::{
         AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneValidator, TombaEvent,
     },
 };
 
-/// Checks what every look-up makes of a body that has no data.
+/// Checks that a body without data has the same result for every look-up.
 fn has_results<T>()
 where
     T: Debug + PartialEq,
@@ -66,6 +66,24 @@ fn finding_nothing_and_failing_are_results_of_every_look_up() {
     has_results::<PhoneValidator>();
 }
 
+/// Tomba says that it found something, so nothing but the values is left out, and `unread` lists them.
+#[test]
+fn a_result_of_undocumented_values_alone_is_no_empty_one() {
+    let body = r#"{"data":{"confidence":{"level":0.5},"email":null}}"#;
+    let delivery = Delivery::<Tomba>::from_storage(body);
+    let envelope = delivery.read_as::<LookupResult<EmailFinder>>().unwrap();
+    let LookupResult::Found(found) = &envelope.event else {
+        panic!("{envelope:?}");
+    };
+    assert_eq!((found.email.as_deref(), found.lead()), (None, None));
+    assert_eq!(delivery.unread(&envelope).paths(), ["data.confidence"]);
+
+    // What is written has documented values only, of which there are none.
+    let written = serde_json::to_string(&envelope).unwrap();
+    let again = read_as::<LookupResult<EmailFinder>>(written).unwrap();
+    assert_eq!(again.event, LookupResult::NotFound);
+}
+
 #[test]
 fn all_numbers_of_phone_finder_are_read() {
     let body =
@@ -97,8 +115,6 @@ fn all_numbers_of_phone_finder_are_read() {
 #[cfg(feature = "dedup")]
 #[test]
 fn only_results_with_data_have_duplicates() {
-    use leadhook::{Delivery, Tomba};
-
     let key = |body: &'static str, scope| {
         Delivery::<Tomba>::from_storage(body)
             .with_scope(scope)
