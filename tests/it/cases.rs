@@ -419,6 +419,7 @@ fn grammar(provider: SigningProvider) -> Vec<Case> {
         text("comma-at-the-end", "it is a list of one", format!("{good},"), List),
         text("base64", "hex was expected", "XrY7u+Ae7tCTyyK7j1rNww86JXnCu1eS9YIyEBDoJ6Q=".into(), Base64),
         text("prefixed-base64", "hex was expected", "sha256=XrY7u+Ae7tCTyyK7j1rNww86JXnCu1eS9YIyEBDoJ6Q=".into(), Base64),
+        text("short-base64", "it is not the form of 32 bytes", "c2hvcnQ=".into(), OtherAlgorithm),
         text("other-scheme", "the provider's scheme is a fact about it", of_other_scheme, either(UnexpectedPrefix, MissingPrefix)),
         text("prefix-alone", "a prefix is no signature", "sha256=".into(), either(UnexpectedPrefix, wrong_length(0))),
         text("prefix-twice", "a prefix is taken off once", format!("sha256=sha256={right}"), DuplicatePrefix),
