@@ -1,8 +1,8 @@
-//! What handling an event once costs, relative to a baseline that takes turns with it.
+//! Measures the cost of handling an event once, relative to a baseline in the same run.
 //!
 //! `cargo bench --bench dedup` prints one line for each comparison. Redis is measured with the `redis`
-//! feature, if a `redis-server` is installed. Times of different runs or machines can't be compared;
-//! the ratios of one run can.
+//! feature, if a `redis-server` is installed. Only the ratios of one run can be compared, not the times of
+//! different runs or machines.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
@@ -40,16 +40,16 @@ fn main() {
     redis::compare_all();
 }
 
-/// Prints how long a way takes, relative to a baseline.
+/// Prints the time of an operation, relative to a baseline.
 fn print(way: &str, baseline: &str, [ours, theirs]: [Duration; 2]) {
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
     println!("{ratio:>6.2}  {way}\n        baseline: {baseline} ({theirs:.0?} a call here)\n");
 }
 
-/// Lets two ways take turns, and prints the ratio of their times.
+/// Runs two operations in turns, and prints the ratio of their times.
 ///
-/// The time of a way is the tenth percentile of its rounds. New inputs are made for each round, outside
-/// of the time.
+/// The time of an operation is the tenth percentile of its rounds. Each round has new inputs, which are
+/// created outside of the measured time.
 fn compare<I, O, B>(
     (way, ours): (&str, impl Fn(I) -> O),
     (baseline, theirs): (&str, impl Fn(I) -> B),
@@ -68,7 +68,7 @@ fn compare<I, O, B>(
     print(way, baseline, percentiles);
 }
 
-/// The time of a call. The calls can't overlap.
+/// Returns the time of a call. The calls can't overlap.
 fn time<I, O>(inputs: Vec<I>, run: impl Fn(I) -> O) -> Duration {
     let calls = u32::try_from(inputs.len()).unwrap();
     let start = Instant::now();
@@ -87,7 +87,7 @@ fn ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A sample without the white space in which it is stored.
+/// Returns a sample without the white space between its tokens.
 fn sample(json: &str) -> String {
     let value: Value = serde_json::from_str(json).unwrap();
     value.to_string()
@@ -119,7 +119,7 @@ fn keys() {
 
 const GRADER_SAMPLE: &str = include_str!("../src/samples/grader/submission_scored_nested.json");
 
-/// Keys that were never used before.
+/// Returns keys that were never used before.
 fn new_keys() -> impl FnMut() -> Key {
     let mut numbers = 0..;
     move || {
@@ -135,7 +135,7 @@ fn handle(store: &impl Store, key: Key) {
     }
 }
 
-/// A store as one would write it in a few lines: no lease ends, and nothing is ever forgotten.
+/// A hand-written store, in which no lease ends and no key is forgotten.
 #[derive(Default)]
 struct ByHand(Mutex<HashMap<[u8; 32], bool>>);
 

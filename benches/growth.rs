@@ -1,7 +1,7 @@
-//! How the cost of a delivery grows with its body, and a plot of it.
+//! Measures how the cost of a delivery grows with its body, and plots it.
 //!
-//! `cargo bench --bench growth` verifies and reads bodies of 1 KiB to 4 MiB, prints the nanoseconds
-//! for each byte beside those of the receiver that is written by hand, and draws `docs/growth.svg`.
+//! `cargo bench --bench growth` verifies and reads bodies of 1 KiB to 4 MiB, prints the nanoseconds for
+//! each byte for leadhook and for a hand-written receiver, and draws `docs/growth.svg`.
 //! The cost is linear if the numbers of a row stay level.
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use support::{SECRET, Way};
 
 mod support;
 
-/// Nanoseconds for each byte, by the size of the body.
+/// The nanoseconds for each byte, by the size of the body.
 struct Line {
     name: &'static str,
     points: Vec<(usize, f64)>,

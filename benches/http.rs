@@ -1,15 +1,16 @@
-//! What a `Webhook` handler serves over loopback, beside handlers that are written by hand.
+//! Measures the requests that a `Webhook` handler serves over loopback, beside hand-written handlers.
 //!
 //! `cargo bench --bench http --features axum,actix` posts `ScoreApp`'s documented `QUIZ_FINISHED` to six
 //! servers of one thread each, in rounds in which all take turns. It needs two idle cores: one for the
 //! servers and one for the client. `ROUNDS` (7) and `SECONDS` (3), the length of a turn, can be set in
 //! the environment.
 //!
-//! The last column is the work above a handler that only reads the body, as a share of what the
-//! hand-written handler does above it. It hardly depends on the machine; requests per second do.
+//! The last column is the time beyond a handler that only reads the body, relative to the hand-written
+//! handler (1.00 is the same speed, lower is faster). Unlike the requests per second, it hardly depends on
+//! the machine.
 //!
-//! The client never sleeps. A sleeping client is woken by the responses, in the server's time, which
-//! costs the slow servers, for which it waits, more than the fast ones.
+//! The client never sleeps, because the server would spend time on waking it up, and a slow server would
+//! do that more often than a fast one.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
@@ -29,23 +30,23 @@ use sha2::Sha256;
 
 const SECRET: &str = "whsec_5d41402abc4b2a76b9719d911017c592";
 const BODY: &[u8] = include_bytes!("../src/samples/scoreapp/quiz_finished.json");
-/// As many requests are under way at any time.
+/// The number of requests in flight at any time.
 const CONNECTIONS: usize = 32;
 
-/// What a handler does with a request. All respond with an empty 200.
+/// The work of a handler. All handlers respond with an empty 200.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
-    /// It reads the body.
+    /// Reads the body.
     BodyOnly,
-    /// It verifies as the providers' own examples do and parses to a `Value`.
+    /// Verifies as the providers' own examples do, and parses to a `Value`.
     ByHand,
-    /// It takes the typed event.
+    /// Takes the typed event.
     Leadhook,
 }
 
 const WAYS: [Way; 3] = [Way::BodyOnly, Way::ByHand, Way::Leadhook];
 
-/// A framework, and what serves a way with it on a free port, whose address it prints.
+/// A framework, with the function that serves the work on a free port and prints the address.
 type Framework = (&'static str, fn(Way) -> io::Result<()>);
 
 const FRAMEWORKS: [Framework; 2] = [("axum", with_axum::serve), ("actix", with_actix::serve)];
@@ -92,7 +93,7 @@ fn measure() {
 
     println!(
         "\n{:<16} {:>12} {:>16} {:>14} {:>26}",
-        "", "requests/s", "of body only", "of by hand", "share of by hand's work"
+        "", "requests/s", "vs body only", "vs by hand", "work vs by hand"
     );
     for (rates, servers) in rates.chunks(WAYS.len()).zip(servers.chunks(WAYS.len())) {
         let (body_only, by_hand) = (&rates[0], &rates[1]);
@@ -122,7 +123,7 @@ fn ratios(rates: &[f64], base: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// The time of a request above reading its body, as a share of that of the hand-written handler.
+/// Returns the time of a request beyond reading its body, relative to the hand-written handler.
 fn shares(own: &[f64], body_only: &[f64], by_hand: &[f64]) -> Vec<f64> {
     own.iter()
         .zip(body_only)
@@ -138,7 +139,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A server in a process of its own, which ends with this value.
+/// A server in another process, which ends with this value.
 struct Server {
     name: String,
     process: Child,
@@ -222,7 +223,7 @@ impl Connection {
         Self(stream)
     }
 
-    /// Sends a request. It fits into the socket's buffer, because no other is under way.
+    /// Sends a request. It fits into the socket's buffer, because no other request is in flight.
     fn send(&mut self, request: &[u8]) {
         assert_eq!(self.0.write(request).unwrap(), request.len());
     }
@@ -256,7 +257,7 @@ fn signature() -> String {
         .1
 }
 
-/// This program on one core, where there are such cores and taskset.
+/// Returns this program on one core, if `taskset` and that core are available.
 fn on_core(core: usize, arguments: &[&str]) -> Command {
     let program = env::current_exe().unwrap();
     let can_pin = Command::new("taskset")

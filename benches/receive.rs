@@ -1,11 +1,14 @@
-//! What it costs to receive a delivery, beside a receiver that is written by hand.
+//! Measures the cost of receiving a delivery, beside a hand-written receiver.
 //!
-//! `cargo bench --bench receive --features dedup` prints ratios of the tenth percentile over
-//! interleaved rounds in one process. Times of different runs or machines can't be compared; ratios
-//! of one run can.
+//! `cargo bench --bench receive --features dedup` runs interleaved rounds in one process and prints
+//! ratios of the tenth percentiles. Only the ratios of one run can be compared, not the times of
+//! different runs or machines.
 //!
 //! - *Floor*: the SHA-256 compressions that HMAC can't avoid once its key is set up.
 //! - *By hand*: the key set up for each request, `hex::encode`, `==` on strings, and `serde_json::Value`.
+//! - *Derived*: verified by leadhook, and read by a plain derive of the same owned fields. A derive
+//!   accepts the documented form only, so its time is the bound that the JSON parser and the allocator
+//!   set.
 //! - *Whole way*: authenticate, read, compute the key, handle once with the memory store, and the lead.
 #![allow(
     clippy::unwrap_used,
@@ -29,28 +32,32 @@ use leadhook::{
     Grader, Graphoid, Receiver, ScoreApp, Secret, SignedProvider, Signer, Verifier,
     dedup::{Dedup, Key, Outcome},
 };
-use support::{SECRET, Way};
+use serde::de::DeserializeOwned;
+use support::{
+    SECRET, Way,
+    derived::{LeadWon, QuizFinished, SubmissionScored},
+};
 
 mod support;
 
-/// What the providers' own examples do, which most ratios are relative to.
+/// A receiver like those in the providers' own examples, which is the baseline of most ratios.
 const BY_HAND: &str = "verify and parse by hand";
 
 fn main() {
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
-    table::<Graphoid>("Graphoid lead.won", support::lead_won());
-    table::<Grader>("Grader.io submission.scored", support::submission_scored());
-    table::<ScoreApp>("ScoreApp QUIZ_FINISHED", support::quiz_finished());
-    table::<ScoreApp>(
+    table::<Graphoid, LeadWon>("Graphoid lead.won", support::lead_won());
+    table::<Grader, SubmissionScored>("Grader.io submission.scored", support::submission_scored());
+    table::<ScoreApp, QuizFinished>("ScoreApp QUIZ_FINISHED", support::quiz_finished());
+    table::<ScoreApp, QuizFinished>(
         "ScoreApp with 440 questions",
         support::quiz_with_questions(440),
     );
 }
 
-/// Prints what each step costs for one body.
-fn table<P: SignedProvider>(name: &str, body: String) {
+/// Prints the cost of each step for one body. `D` is the derived type of its event.
+fn table<P: SignedProvider, D: DeserializeOwned>(name: &str, body: String) {
     let secret = Secret::new(SECRET).unwrap();
     let previous = Secret::new("a previous secret").unwrap();
     let (_, header) = Signer::<P>::new(&secret).header(body.as_bytes());
@@ -59,10 +66,10 @@ fn table<P: SignedProvider>(name: &str, body: String) {
     let verifier = Verifier::new(P::FORMAT, &secret);
     let rotating = Verifier::new(P::FORMAT, &previous).with_previous(&secret);
     let malformed = "0".repeat(65);
-    // A delivery that was read, as a `Webhook` has it.
+    // The delivery and its event, as a `Webhook` has them.
     let delivery = receiver.authenticate([&header], body.clone()).unwrap();
     let envelope = delivery.read().unwrap();
-    // Without a retention, each call handles the event anew.
+    // Without a retention, each call handles the event again.
     let dedup = Dedup::default().with_retention(Duration::ZERO);
 
     let authenticate = || {
@@ -135,6 +142,11 @@ fn table<P: SignedProvider>(name: &str, body: String) {
             Box::new(|| drop(black_box(authenticate().read().unwrap()))),
         ),
         (
+            "authenticate, and read a derived type",
+            BY_HAND,
+            Box::new(|| drop(black_box(authenticate().json::<D>().unwrap()))),
+        ),
+        (
             "lead",
             BY_HAND,
             Box::new(|| drop(black_box(black_box(&envelope).lead()))),
@@ -169,11 +181,11 @@ fn table<P: SignedProvider>(name: &str, body: String) {
     println!("\n{name}, {} bytes", body.len());
     for ((name, base), time) in labels.iter().zip(&times) {
         let ratio = time / time_of(base);
-        println!("  {name:<36} {time:>9.0} ns, {ratio:>6.3} of \"{base}\"");
+        println!("  {name:<37} {time:>9.0} ns, {ratio:>6.3} of \"{base}\"");
     }
     let key = time_of("key of a delivery that was read") / time_of(BY_HAND);
     println!(
-        "  {:<36} {:>12}, {key:>6.3} of \"{BY_HAND}\"",
+        "  {:<37} {:>12}, {key:>6.3} of \"{BY_HAND}\"",
         "the same key", ""
     );
 }

@@ -78,7 +78,7 @@ fn run() -> Result<(), Failure> {
                 "tomba/phone-validator" => inspect::<tomba::LookupResult<tomba::PhoneValidator>>,
                 _ => return Err(Failure::Usage("unknown provider".into())),
             };
-            // Offline, a token is a token, wherever the request carried it.
+            // Offline it doesn't matter whether the token was in a header or in the query.
             let receiver = Receiver::<Tomba>::header_token("token", &secret);
             inspect(&receiver, one_kind(&tokens, &signatures, "--token")?, body)
         }
@@ -87,7 +87,7 @@ fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Authenticates and reads a body, and reports what is in it.
+/// Authenticates and reads a body, and returns the report.
 fn inspect<E: Event>(
     receiver: &Receiver<E::Provider>,
     values: &[OsString],
@@ -174,8 +174,8 @@ fn read(file: &OsStr) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// The values of the option that this provider wants, of which there must be one at least, and none
-/// of the other.
+/// Returns the values of the option that this provider needs. There must be at least one, and no value of
+/// the other option.
 fn one_kind<'a>(
     wanted: &'a [OsString],
     other: &[OsString],

@@ -11,7 +11,7 @@ use leadhook::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // The provider's side: bodies, and the signature of each.
+    // The provider's side has a body and a signature for each event.
     let secret = Secret::new("whsec_5d41402abc4b")?;
     let submission = r#"{"event":"submission.scored","webhook_id":"wh_abc123","data":{
         "submission":{"id":"sub_xyz789","score":87,"grade":"hot","form_data":{"email":"john.doe@acme.com"}}}}"#;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, lead_signature) = Signer::<Graphoid>::new(&secret).header(lead.as_bytes());
     let (_, quiz_signature) = Signer::<ScoreApp>::new(&secret).header(quiz.as_bytes());
 
-    // Your side: a receiver for each provider. It turns a header's value and a body into a delivery.
+    // Your side has a receiver for each provider, which turns a header's value and a body into a delivery.
     let grader = Receiver::<Grader>::new(&secret);
     let graphoid = Receiver::<Graphoid>::new(&secret);
     let scoreapp = Receiver::<ScoreApp>::new(&secret);

@@ -1,4 +1,4 @@
-//! Where a receiver meets the web frameworks.
+//! The adapters between a receiver and the web frameworks.
 //!
 //! Every adapter takes the same steps in this order: the body's encoding, the credential's presence
 //! and format, the body, the signature, the event.

@@ -1,4 +1,4 @@
-//! Who sent it: secrets, signatures and the verifier that compares them. Nothing here knows a provider.
+//! Secrets, signatures, and the verifier that compares them. Nothing in this folder knows a provider.
 
 pub(crate) mod error;
 mod hex;

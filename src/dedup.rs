@@ -1,4 +1,4 @@
-//! Deduplication: each event is handled once, although it is delivered several times.
+//! Deduplication, so that an event that is delivered several times is handled only once.
 //!
 //! Needs the `dedup` feature. [`Dedup::once`] claims the [`Key`] of a delivery in a [`Store`], runs
 //! your work, and marks the key as done if the work succeeded. If the work failed, it releases the
@@ -36,14 +36,15 @@
 //!
 //! # Guarantees
 //!
-//! - **No event is lost.** leadhook never responds with 200 before your work has succeeded, so an event
-//!   is handled as long as its provider retries.
+//! - **No event is lost.** leadhook never responds with 200 before your work has succeeded, so the
+//!   provider retries an event until it is handled or the provider gives up.
 //! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data.
-//! - **Once.** The work succeeds exactly once if it ends within its lease and the store can be reached.
+//! - **Once.** The work succeeds exactly once if it ends within its lease, the store can be reached, and
+//!   the key is remembered for as long as the provider retries.
 //!
 //! # Limits
 //!
-//! An event can be handled twice, or two deliveries can be taken for one event, in these cases:
+//! An event can be handled twice, or a delivery can wrongly be treated as a duplicate, in these cases:
 //!
 //! - **Unrecorded success.** The work succeeded, but the store could not record it
 //!   ([`Outcome::HandledUnrecorded`]), or the process ended before it did. A retry is handled again.
@@ -57,9 +58,9 @@
 //!   which may stand still while the machine sleeps. If the clock of a Redis server jumps ahead, leases
 //!   end early and an event can be in progress twice. If it jumps back, duplicates wait longer.
 //!
-//! # Events for the operator
+//! # Log events
 //!
-//! With the `tracing` feature, `once` writes these events. Each has the field `key`, in hex digits.
+//! With the `tracing` feature, `once` logs these events. Each has the field `key`, in hex digits.
 //!
 //! | level | fields | when |
 //! |---|---|---|
@@ -125,7 +126,7 @@ pub struct Dedup {
     clock: Clock,
 }
 
-/// The memory store is a variant of its own, because its calls then need no allocation.
+/// The memory store has a variant of its own, so that its calls need no allocation.
 #[derive(Clone)]
 enum AnyStore {
     Memory(MemoryStore),
@@ -150,7 +151,7 @@ impl Dedup {
 
     /// Sets how long the work on an event may take, which is 60 seconds by default.
     ///
-    /// Until the lease ends, duplicates get a 409. If a process dies, its claim in a shared store
+    /// While the work runs, duplicates get a 409. If a process dies, its claim in a shared store
     /// holds until the lease ends. The default ends before the retries after 5 minutes (Graphoid's
     /// webhook documentation), and before `ScoreApp`'s second retry after 110 seconds (assumed).
     #[must_use]
@@ -184,13 +185,13 @@ impl Dedup {
     /// The future is the work. It is polled only after the key is claimed. If it succeeds, the key is
     /// marked as done. If it fails, the key is released, and the next delivery runs its work again.
     ///
-    /// The work does not outrun its lease. There is no timer: the clock is read before each poll of the
-    /// future, and once the lease has ended, the future is dropped instead. A future that nothing wakes
-    /// is not polled. To cancel the work in time, let your runtime's timeout make the future fail,
-    /// inside of `once`; the key is then released at once.
+    /// The work is cancelled if it is polled after its lease has ended. There is no timer. Instead, the
+    /// clock is read before each poll of the future, and the future is dropped if the lease has ended.
+    /// A future that nothing wakes is not polled. To cancel such work in time, put your runtime's
+    /// timeout inside of `once`, so that the future fails and the key is released at once.
     ///
-    /// If this future is dropped or the work panics, the work is dropped and its claim is given up: in
-    /// a [`MemoryStore`] at once, in Redis when the lease ends.
+    /// If this future is dropped or the work panics, the work is dropped, too. A [`MemoryStore`] then
+    /// frees the key at once, and Redis frees it when the lease ends.
     ///
     /// ```
     /// use std::time::Duration;
@@ -219,7 +220,7 @@ impl Dedup {
     /// # Errors
     ///
     /// [`OnceError::Failed`] with the future's own error, and [`OnceError::Store`] if the store can't
-    /// be reached or is full; the future was then not polled.
+    /// be reached or is full. In the second case, the future was not polled.
     pub async fn once<T, E>(
         &self,
         key: Key,
@@ -251,7 +252,7 @@ impl Dedup {
             ClaimStatus::Held { remaining } => return Ok(Outcome::InProgress { remaining }),
         };
         let result = self.run_until(end, work.as_mut()).await;
-        // Dropped before the key is free, so that nothing of the work outlives its claim.
+        // The work is dropped before the key is free, so that no part of it outlives its claim.
         work.set(None);
         let unhandled = match result {
             Some(Ok(value)) => {
@@ -270,7 +271,7 @@ impl Dedup {
         unhandled
     }
 
-    /// Runs the work until an end. Returns `None` at the first poll after it.
+    /// Runs the work until its lease ends, and returns `None` at the first poll after that.
     async fn run_until<F: Future>(
         &self,
         end: Option<Instant>,

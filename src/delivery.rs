@@ -1,4 +1,4 @@
-//! An authenticated delivery: the proof of its provider, and its bytes.
+//! An authenticated delivery, which is the proof of its provider and the bytes.
 
 use alloc::sync::Arc;
 use core::{fmt, marker::PhantomData};
@@ -50,7 +50,7 @@ pub struct Delivery<P> {
     matched_secret: Option<SecretIndex>,
     scope: Option<Arc<str>>,
     age_limit: AgeLimit,
-    /// Where the body says which event it is, as soon as the event was read.
+    /// The places that identify the event, if the event was read.
     #[cfg(feature = "dedup")]
     identity: OnceLock<Identity>,
     provider: PhantomData<fn() -> P>,
@@ -183,7 +183,7 @@ impl<P: Provider> Delivery<P> {
         Ok(reading.envelope)
     }
 
-    /// The event's name, the workspace and the id, as far as reading the event has found them.
+    /// Returns the event's name, the workspace and the id, if reading the event has found them.
     #[cfg(feature = "dedup")]
     pub(crate) fn known_identity(&self) -> Option<[&[u8]; 3]> {
         self.identity.get()?.texts(&self.body)
@@ -192,7 +192,7 @@ impl<P: Provider> Delivery<P> {
     /// Lists the parts of the body that an envelope read from it does not hold.
     ///
     /// These are undocumented keys, values in an unexpected form, and all but the first of several
-    /// members with the same key. A field that the provider renames appears here on the same day. The
+    /// members with the same key. For example, a field that the provider has renamed is in the list. The
     /// list is empty for every documented body. Each call scans the body and serializes the envelope.
     ///
     /// The paths contain keys of the body, which may be personal data.
@@ -211,7 +211,7 @@ impl<P: Provider> Delivery<P> {
         Unread::of(&self.body, envelope)
     }
 
-    /// Logs how many parts of the body were not read, if the log takes debug events.
+    /// Logs how many parts of the body were not read, if debug events are logged.
     #[cfg(all(feature = "tracing", any(feature = "axum", feature = "actix")))]
     pub(crate) fn trace_unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) {
         if tracing::enabled!(tracing::Level::DEBUG) {
@@ -237,7 +237,8 @@ impl<P: Provider> Delivery<P> {
     ///     id: &'a str,
     /// }
     ///
-    /// let delivery = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1","event":"ticket.escalated"}"#);
+    /// let body = r#"{"id":"evt_1","event":"ticket.escalated"}"#;
+    /// let delivery = Delivery::<Graphoid>::from_storage(body);
     /// assert_eq!(delivery.json::<Escalation>()?.id, "evt_1");
     /// # Ok::<(), leadhook::ReadError>(())
     /// ```

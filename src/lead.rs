@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The person or company that an event is about, with the same fields for every provider.
 ///
 /// There is a lead only if an e-mail address, a name, a company, a job title, a phone number or a
-/// website is known. An empty text counts as unknown. It serializes with all eleven keys, and null for
-/// unknown values.
+/// website is known. An empty text counts as unknown. A lead serializes with all eleven keys, and with
+/// null for unknown values.
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid};
 ///
-/// let body = r#"{"event": "lead.won", "data": {"lead": {"id": "lead_4mNp", "name": "Acme Corp"}}}"#;
+/// let body = r#"{
+///     "event": "lead.won",
+///     "data": {"lead": {"id": "lead_4mNp", "name": "Acme Corp"}}
+/// }"#;
 /// let envelope = Delivery::<Graphoid>::from_storage(body).read()?;
 ///
 /// let lead = envelope.lead().expect("the company is known");
@@ -29,7 +32,7 @@ pub struct Lead {
     /// The provider's id of the record, such as `sub_xyz789`.
     ///
     /// It identifies a submission for Grader.io, a lead for Graphoid, and one sitting of a quiz for
-    /// `ScoreApp`, so the same person can have several. Tomba sends none.
+    /// `ScoreApp` (assumed), so the same person can have several ids. Tomba sends no id.
     pub id: Option<String>,
     /// The e-mail address, such as `john.doe@acme.com`.
     pub email: Option<String>,
@@ -37,8 +40,9 @@ pub struct Lead {
     pub first_name: Option<String>,
     /// The last name, such as `Doe`.
     pub last_name: Option<String>,
-    /// The full name as sent, or else joined from first and last name, such as `John Doe`. Names are
-    /// never split.
+    /// The full name as sent, or else joined from first and last name, such as `John Doe`.
+    ///
+    /// A full name is never split into first and last name.
     pub full_name: Option<String>,
     /// The company's name, such as `Acme Corporation`.
     pub company: Option<String>,
@@ -50,21 +54,21 @@ pub struct Lead {
     pub website: Option<String>,
     /// The quality of the lead as a number on the provider's scale, such as `87`.
     ///
-    /// It is `score` for Grader.io, `total_score.percent` for `ScoreApp`, and `score` for a lead that
-    /// was saved at Tomba. There is none for Graphoid, nor for Tomba's look-ups, whose score tells how
-    /// likely mail arrives.
+    /// It is `score` for Grader.io (0 to 100), `total_score.percent` for `ScoreApp`, and `score` for a
+    /// lead that was saved at Tomba. Graphoid sends no score. The score of a Tomba look-up is not used,
+    /// because it is the likelihood that mail to the address arrives.
     #[serde(serialize_with = "without_needless_fraction")]
     pub score: Option<f64>,
     /// The quality of the lead in words, such as `hot`.
     ///
-    /// It is `grade` for Grader.io, and for `ScoreApp` the label that its user gave to the score.
+    /// It is `grade` for Grader.io, and for `ScoreApp` the label that the quiz's owner gave to the score.
     pub rating: Option<String>,
 }
 
 impl Lead {
     /// Clears texts that were sent empty and joins the full name if only its parts were sent.
     ///
-    /// Returns `None` if that leaves nothing that tells who the lead is.
+    /// Returns `None` if no value is left that identifies the person or company.
     pub(crate) fn tidy(mut self) -> Option<Self> {
         let who = [
             &mut self.email,

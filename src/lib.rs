@@ -21,8 +21,7 @@
 //!
 //! # Quick start
 //!
-//! Every framework gives you the values of a header and the raw body. That is all that a [`Receiver`]
-//! needs:
+//! A [`Receiver`] needs the values of a header and the raw body, which every framework gives you:
 //!
 //! ```
 //! use leadhook::{Graphoid, Receiver, Secret, graphoid::GraphoidEvent};
@@ -35,8 +34,8 @@
 //!
 //! let delivery = receiver.authenticate(signatures, body.as_slice())?;
 //! match delivery.read()?.event {
-//!     GraphoidEvent::LeadWon(won) => assert_eq!(won.lead.name.as_deref(), Some("Acme Corp")),
-//!     GraphoidEvent::Unknown { name, .. } => println!("{name} is new, which is not an error"),
+//!     GraphoidEvent::LeadWon(won) => println!("{:?} is won", won.lead.name),
+//!     GraphoidEvent::Unknown { name, .. } => println!("{name} is not known yet"),
 //!     _ => {}
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,6 +43,18 @@
 //!
 //! With axum or actix-web, a handler takes a `Webhook<Graphoid>` as its argument, and requests that are
 //! not authentic never reach it.
+//!
+//! # Modules
+//!
+//! | module | contains |
+//! |---|---|
+//! | [`grader`], [`graphoid`], [`scoreapp`], [`tomba`] | each provider's events, payload types and facts |
+//! | `axum`, `actix`, `tower` | the extractors and the layer, with the features of the same names |
+//! | `dedup` | the guard that handles each event once, with the feature `dedup` |
+//! | `samples` | signed sample requests, with the feature `samples` |
+//! | `guide` | solutions for common tasks, such as rotating secrets and collecting metrics |
+//!
+//! [`Provider`] and [`Event`] are the traits for a provider of your own.
 //!
 //! # Features
 //!
@@ -53,16 +64,10 @@
 //! | `axum` | extractors for axum 0.8 |
 //! | `actix` | extractors for actix-web 4 |
 //! | `tower` | a layer for any service of `http` 1.x, such as hyper or AWS Lambda |
-//! | `dedup` | each event handled once, with the handled events kept in memory |
-//! | `redis` | the same for several instances, with the handled events kept in Redis |
-//! | `tracing` | an event for each rejection and failure that an operator should know of |
+//! | `dedup` | a guard that handles each event once and remembers handled events in memory |
+//! | `redis` | a store in Redis for that guard, for several instances |
+//! | `tracing` | log events for rejections, duplicates and failures |
 //! | `samples` | signed sample requests for your own tests |
-//!
-//! # Modules
-//!
-//! [`grader`], [`graphoid`], [`scoreapp`] and [`tomba`] hold each provider's events and payload types.
-//! The features add `axum`, `actix`, `tower`, `dedup` and `samples`. [`Provider`] and [`Event`] are the
-//! traits for a provider of your own.
 
 extern crate alloc;
 

@@ -70,7 +70,8 @@ use crate::lead::Lead;
 /// let body = br#"{"type":"order.paid","payload":{"total":5}}"#;
 /// let (_, signature) = Signer::<Shop>::new(&secret).header(body);
 ///
-/// let delivery = Receiver::<Shop>::new(&secret).authenticate([signature], body.as_slice())?;
+/// let receiver = Receiver::<Shop>::new(&secret);
+/// let delivery = receiver.authenticate([signature], body.as_slice())?;
 /// assert_eq!(delivery.read()?.event, ShopEvent::Paid(Order { total: 5 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -86,8 +87,10 @@ pub trait Provider: Sized + 'static {
     /// How duplicate deliveries are detected. Defaults to [`DedupBy::Body`].
     const DEDUP_BY: DedupBy = DedupBy::Body;
 
-    /// How long after the first delivery of an event the provider may still retry it, which is also
-    /// how long a handled event is remembered. Defaults to 24 hours.
+    /// How long after the first delivery of an event the provider may still retry it. Defaults to 24
+    /// hours.
+    ///
+    /// A handled event is remembered for as long.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Whether the provider signs its requests: [`Signed`] or [`Unsigned`].
@@ -98,9 +101,9 @@ pub trait Provider: Sized + 'static {
 
     /// Returns whether two deliveries with this body are the same event. By default they are.
     ///
-    /// It matters only where duplicates are detected by the body. If a body says too little to tell
-    /// one event from another, return `false`, and no delivery with it counts as a duplicate. Tomba
-    /// does so for the body of a look-up that found nothing, because every such body is the same.
+    /// It matters only where duplicates are detected by the body. Return `false` if different events
+    /// can have this body. Then no delivery with this body is a duplicate. Tomba's implementation
+    /// returns `false` for a look-up that found nothing, because all such bodies are equal.
     #[must_use]
     fn body_identifies_event(body: &[u8]) -> bool {
         let _ = body;
@@ -110,7 +113,7 @@ pub trait Provider: Sized + 'static {
 
 /// The [`Authentication`](Provider::Authentication) of a provider that signs its requests.
 ///
-/// A provider is either signed or unsigned. One that claims to be both does not compile:
+/// A provider either signs or does not. A provider that implements both traits does not compile:
 ///
 /// ```compile_fail,E0271
 /// use leadhook::{SignatureFormat, Signed, SignedProvider, UnsignedProvider};
@@ -166,7 +169,7 @@ pub trait TimestampedProvider: Provider {}
 /// An event that can be read from a provider's deliveries.
 ///
 /// [`read`](Self::read) and `Serialize` must agree: an event that was serialized reads as an equal
-/// event. If `Serialize` is needed for something else, override [`write`](Self::write). [`Provider`] has
+/// event. If you need `Serialize` for another form, override [`write`](Self::write). [`Provider`] has
 /// an example.
 pub trait Event: Sized + Serialize {
     /// The provider that sends the event.
@@ -195,8 +198,8 @@ pub trait Event: Sized + Serialize {
     /// Reads data that [`read`](Self::read) failed to read, or returns `None` if that failure is an
     /// error, as it is by default.
     ///
-    /// It is for events whose data the provider does not document. The provider would count the
-    /// response to an error as a failure of your endpoint, although nobody knows the right shape.
+    /// Override it for events whose data the provider does not document. An error would be a failure
+    /// of your endpoint for the provider, although the right shape is not known.
     ///
     /// # Errors
     ///
@@ -214,7 +217,8 @@ pub trait Event: Sized + Serialize {
 
     /// Returns whether the event has a typed payload.
     ///
-    /// It has none if the event or the shape of its data is unknown, and the data is kept as raw JSON.
+    /// An event without a typed payload has an unknown name or data in an unknown shape, which is kept
+    /// as raw JSON.
     /// By default, an event is known if its name is in [`NAMES`](Self::NAMES).
     fn is_known(&self) -> bool {
         Self::NAMES.contains(&self.name())
@@ -266,9 +270,10 @@ pub enum Layout {
     Enveloped(EnvelopeKeys),
     /// The body is the event, without its name.
     Bare {
-        /// The documented keys at the top of the body. A duplicate of one is
-        /// [`DuplicateKey`](crate::ReadError::DuplicateKey) if [`Event::read`] rejects it, as a derived
-        /// `Deserialize` does for its fields.
+        /// The documented keys at the top of the body.
+        ///
+        /// If [`Event::read`] rejects a duplicate of such a key, as a derived `Deserialize` does for its
+        /// fields, the error is [`DuplicateKey`](crate::ReadError::DuplicateKey).
         keys: &'static [&'static str],
     },
 }

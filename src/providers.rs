@@ -1,4 +1,4 @@
-//! The four providers: the facts about each, its events and its payload types.
+//! The facts, events and payload types of the four providers.
 
 use crate::lead::Lead;
 use crate::read::raw_json::RawJson;
@@ -11,7 +11,7 @@ pub mod graphoid;
 pub mod scoreapp;
 pub mod tomba;
 
-/// What every kind of data has. Payload types that are about somebody have a `lead` of their own.
+/// The data of an event, which has no lead unless the payload type has a method `lead` of its own.
 trait EventData {
     fn lead(&self) -> Option<Lead> {
         None

@@ -1,4 +1,4 @@
-//! What a delivery says: a strict and fast pass over the body, and only if it fails, a tolerant one.
+//! Reading a body in a strict and fast pass, and in a tolerant pass if the strict pass fails.
 
 use serde_json::value::RawValue;
 
@@ -27,7 +27,7 @@ pub(crate) mod unread;
 /// An event that was read from a body.
 pub(crate) struct Reading<E> {
     pub(crate) envelope: Envelope<E>,
-    /// Where the event's identity was found, if the strict pass read it.
+    /// The places that identify the event, if the strict pass read it.
     #[cfg(feature = "dedup")]
     pub(crate) identity: Option<Identity>,
 }
@@ -53,7 +53,7 @@ pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Reading<E>, ReadError> {
     })
 }
 
-/// Reads a body that the strict pass could not read, or finds out why it can't be read.
+/// Reads a body that the strict pass could not read, or returns the reason why it can't be read.
 #[cold]
 fn event_tolerantly<E: Event>(text: &str) -> Result<Envelope<E>, ReadError> {
     json::check_syntax(text)?;
@@ -125,7 +125,7 @@ fn trace<E: Event>(event: &E, left_out: &LeftOut) {
 #[cfg(not(feature = "tracing"))]
 fn trace<E: Event>(_: &E, _: &LeftOut) {}
 
-/// The event's name if it is a documented one, so that it can't be personal data.
+/// Returns the event's name if it is documented. Any other name may be personal data.
 pub(crate) fn documented_name<E: Event>(name: &str) -> Option<&'static str> {
     E::NAMES.iter().copied().find(|known| name == *known)
 }

@@ -16,18 +16,18 @@ use crate::read::error::ReadError;
 /// With the features `axum` and `tower`, a rejection becomes a response that carries it in its
 /// extensions, so that middleware can find it. With `actix`, it is the error of the response.
 ///
-/// With the `tracing` feature, every rejection by an adapter and by [`unreadable`](Self::unreadable)
-/// is an event at level `WARN` with the message "webhook rejected" and the fields `provider`,
-/// `status`, `reason` and, if the body was read, `body_length` in bytes. A rejection that you convert
-/// from an error writes no event.
+/// With the `tracing` feature, the adapters and [`unreadable`](Self::unreadable) log each rejection at
+/// level `WARN` with the message "webhook rejected" and the fields `provider`, `status`, `reason` and,
+/// if the body was read, `body_length` in bytes. A rejection that you convert from an error is not
+/// logged.
 ///
-/// A handler that takes a [`Delivery`] and reads it itself rejects it with `unreadable`, as the
-/// extractors do:
+/// If your handler takes a [`Delivery`] and reads it itself, use `unreadable` for the rejection:
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid, Rejection};
 ///
-/// let delivery = Delivery::<Graphoid>::from_storage(r#"{"data":{"lead":{"id":"lead_1"}}}"#);
+/// let body = r#"{"data":{"lead":{"id":"lead_1"}}}"#; // no event name
+/// let delivery = Delivery::<Graphoid>::from_storage(body);
 /// let rejection = Rejection::unreadable(&delivery, delivery.read().unwrap_err());
 ///
 /// assert_eq!(rejection.status(), 400);
@@ -40,7 +40,7 @@ pub struct Rejection {
     must_close: bool,
 }
 
-/// What is wrong with a rejected request.
+/// The kind of a [`Rejection`], with the error behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -89,13 +89,13 @@ pub enum RejectionKind {
 }
 
 impl Rejection {
-    /// Rejects a delivery that can't be read, and traces the rejection.
+    /// Creates the rejection of a delivery that can't be read, and logs it.
     #[must_use]
     pub fn unreadable<P: Provider>(delivery: &Delivery<P>, error: ReadError) -> Self {
         Self::of::<P>(error, Some(delivery.body().len()))
     }
 
-    /// Rejects a request to the provider's endpoint, and traces the rejection.
+    /// Creates the rejection of a request to the provider's endpoint, and logs it.
     pub(crate) fn of<P: Provider>(
         kind: impl Into<RejectionKind>,
         body_length: Option<usize>,
@@ -117,7 +117,7 @@ impl Rejection {
         }
     }
 
-    /// Returns what is wrong with the request.
+    /// Returns the kind of the rejection.
     #[must_use]
     pub fn kind(&self) -> &RejectionKind {
         &self.kind
@@ -149,9 +149,9 @@ impl Rejection {
 
     /// Returns whether the response must carry `Connection: close`.
     ///
-    /// This is so if a part of the body was not read under HTTP/1. The rest of it could otherwise be
-    /// taken for the connection's next request, or the next request could be lost with the connection.
-    /// The rejection's own response has the header. Set it if you build a response yourself.
+    /// It is true if a part of the body was not read under HTTP/1. Otherwise the rest of the body could
+    /// be taken for the connection's next request, or the next request could be lost with the
+    /// connection. The rejection's own response has the header. Set it if you build a response yourself.
     ///
     /// It is always false with `actix`, because actix-web sets the header itself.
     #[must_use]

@@ -7,7 +7,7 @@
 //! Grader.io's, Graphoid's and ScoreApp's bodies are the examples of their webhook documentation,
 //! compacted to the form that is sent. Tomba's bodies were put together from its documentation and its
 //! public client libraries, with invented people. No public source has a body of phone-validator, so
-//! [`tomba::PHONE_VALIDATOR`] is inferred from public code that reads one.
+//! [`tomba::PHONE_VALIDATOR`] is inferred from public code that reads such bodies.
 
 mod body;
 pub mod grader;
@@ -22,7 +22,7 @@ pub use request::SampleRequest;
 
 use crate::provider::Provider;
 
-/// A body that provider `P` documents.
+/// A sample of the bodies that provider `P` sends.
 pub struct Sample<P> {
     name: &'static str,
     body: &'static str,

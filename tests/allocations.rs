@@ -1,11 +1,11 @@
-//! What verifying and reading allocate.
+//! The allocations of verifying and reading.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use allocation_counter::measure;
 use leadhook::{Grader, Secret, SecretIndex, SignatureFormat, Signer, Verifier};
 
 #[test]
-fn verifying_allocates_nothing_whatever_comes_of_it() {
+fn verifying_allocates_nothing_whatever_the_result_is() {
     let secrets = ["current", "previous", "other"].map(|text| Secret::new(text).unwrap());
     let body = vec![b' '; 100_000];
     for scheme in [SignatureFormat::Hex, SignatureFormat::PrefixedHex] {

@@ -1,4 +1,4 @@
-//! What a request costs in memory while it is received, and what a delivery keeps of it.
+//! The memory that a request takes while it is received, and the memory that a delivery keeps.
 //!
 //! The allocator counts the whole process, so the tests run one at a time.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing)]
@@ -58,7 +58,7 @@ impl Server {
         }
     }
 
-    /// Ends the server and all of its connections.
+    /// Ends the server and all its connections.
     fn stop(self) -> Queue {
         self.stop.send(()).unwrap();
         self.thread.join().unwrap();
@@ -138,7 +138,7 @@ fn actix(queue: Queue, address: mpsc::Sender<SocketAddr>, stopped: oneshot::Rece
     });
 }
 
-/// The head of a signed request.
+/// Returns the head of a signed request.
 fn head(body: &[u8], framing: &str) -> Vec<u8> {
     let (name, value) = Signer::<Graphoid>::new(&secret()).header(body);
     format!("POST / HTTP/1.1\r\nhost: localhost\r\n{name}: {value}\r\n{framing}\r\n\r\n").into()
@@ -149,7 +149,7 @@ fn with_length(body: &[u8]) -> Vec<u8> {
     [&head(body, &framing), body].concat()
 }
 
-/// The status of the next response, which must have no body.
+/// Returns the status of the next response, which must have no body.
 fn status(stream: &mut TcpStream) -> u16 {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -175,7 +175,7 @@ fn for_each_adapter(test: impl Fn(&str, Server)) {
     }
 }
 
-/// The highest use of memory during a closure, above what was used before.
+/// Returns the peak of memory during a closure, above the memory that was used before.
 fn peak(measured: impl FnOnce()) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
@@ -226,7 +226,7 @@ fn a_body_of_one_byte_chunks_costs_a_few_times_its_size() {
             assert_eq!(status(&mut stream), 200, "{name}");
         });
         println!("{name}: a body of {length} bytes in chunks of one byte takes {peak} bytes");
-        // actix-web queues chunks before an extractor sees them, as many as have arrived.
+        // actix-web queues all chunks that have arrived before an extractor reads them.
         let times = if name == "actix" { 16 } else { 4 };
         // The server's own buffers are the part that does not grow with the body.
         assert!(peak < times * length + 1024 * 1024, "{name}: {peak}");

@@ -1,5 +1,7 @@
-//! What the benchmarks share: interleaved rounds, the receiver that is written by hand, and bodies.
+//! Code that the benchmarks share: interleaved rounds, a hand-written receiver, and bodies.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
+
+pub(crate) mod derived;
 
 use core::{
     fmt::Write,
@@ -14,18 +16,18 @@ use sha2::{Sha256, block_api::compress256};
 
 pub(crate) const SECRET: &str = "whsec_5d41402abc4b2a76b9719d911017c592";
 
-/// One way to do something, which is timed.
+/// An operation that is measured.
 pub(crate) type Way<'a> = Box<dyn FnMut() + 'a>;
 
-/// Returns the tenth percentile of the nanoseconds that one call of each way takes.
+/// Returns the tenth percentile of the nanoseconds that one call of each operation takes.
 ///
-/// The ways take turns in each round, and a fence keeps successive calls from overlapping, so that
-/// the ratios hold although the machine is noisy.
+/// The operations take turns in each round, and a fence keeps successive calls from overlapping, so that
+/// the ratios are valid on a noisy machine.
 pub(crate) fn nanoseconds(ways: &mut [Way<'_>]) -> Vec<f64> {
-    const ROUNDS: usize = 2_000;
+    const ROUNDS: usize = 400;
 
     let longest = ways.iter_mut().map(|way| time(way, 20)).fold(0.0, f64::max);
-    let calls = (50_000.0 / longest).clamp(1.0, 100.0) as usize;
+    let calls = (500_000.0 / longest).clamp(1.0, 1_000.0) as usize;
     let rounds = if longest > 200_000.0 {
         ROUNDS / 20
     } else {
@@ -56,7 +58,7 @@ fn time(way: &mut dyn FnMut(), calls: usize) -> f64 {
     start.elapsed().as_nanos() as f64 / calls as f64
 }
 
-/// Verifies as the providers' own examples do: it sets the key up for each request and compares
+/// Verifies as the providers' own examples do, by setting the key up for each request and comparing
 /// strings.
 pub(crate) fn verify_by_hand(format: SignatureFormat, header: &str, body: &[u8]) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -74,9 +76,9 @@ pub(crate) fn receive_by_hand(format: SignatureFormat, header: &str, body: &[u8]
     serde_json::from_slice(body).unwrap()
 }
 
-/// The compressions of SHA-256 that HMAC can't avoid once its key is set up.
+/// Runs the compressions of SHA-256 that HMAC can't avoid once its key is set up.
 ///
-/// The body with its padding, and one block for the outer hash.
+/// These are the blocks of the padded body and one block for the outer hash.
 pub(crate) fn hmac_floor(body: &[u8]) -> Way<'_> {
     let padded = (body.len() + 9).div_ceil(64) * 64;
     let mut bytes = body.to_vec();
@@ -120,7 +122,7 @@ pub(crate) fn quiz_finished() -> String {
     ))
 }
 
-/// A finished quiz with this many more questions.
+/// Returns a finished quiz with this many more questions.
 pub(crate) fn quiz_with_questions(count: usize) -> String {
     let quiz = quiz_finished();
     let (head, tail) = quiz.split_once(r#""quiz_questions":["#).unwrap();
@@ -131,7 +133,7 @@ pub(crate) fn quiz_with_questions(count: usize) -> String {
     )
 }
 
-/// A scored submission whose form has this many more fields.
+/// Returns a scored submission whose form has this many more fields.
 pub(crate) fn submission_with_fields(count: usize) -> String {
     let body = submission_scored();
     let (head, tail) = body.split_once(r#""form_data":{"#).unwrap();
@@ -145,7 +147,7 @@ pub(crate) fn submission_with_fields(count: usize) -> String {
     format!(r#"{head}"form_data":{{{fields}{tail}"#)
 }
 
-/// A finished quiz with this many bytes more of text.
+/// Returns a finished quiz with this many more bytes of text.
 pub(crate) fn quiz_with_text(bytes: usize) -> String {
     let quiz = quiz_finished();
     let (head, tail) = quiz.split_once(r#""status":"#).unwrap();
@@ -153,7 +155,8 @@ pub(crate) fn quiz_with_text(bytes: usize) -> String {
     format!(r#"{head}"notes":"{text}","status":{tail}"#)
 }
 
-/// A finished quiz whose answers are this many empty objects, which take the most memory for a byte.
+/// Returns a finished quiz whose answers are this many empty objects, which take the most memory for each
+/// byte.
 pub(crate) fn quiz_with_empty_objects(count: usize) -> String {
     let quiz = quiz_finished();
     let (head, tail) = quiz.split_once(r#""category_scores":["#).unwrap();

@@ -1,4 +1,4 @@
-//! What the receivers for axum and actix-web share: settings, deadlines, and the work on an event.
+//! Settings, deadlines and work that the receivers for axum and actix-web share.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How soon a provider expects the response to a delivery.
+/// The time within which a provider expects the response to a delivery.
 pub(crate) trait ResponseDeadline: Provider {
     const RESPOND_WITHIN: Duration;
 }
@@ -41,7 +41,7 @@ impl ResponseDeadline for Tomba {
     const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 }
 
-/// Grader.io does not state when it gives up, so this is assumed.
+/// Grader.io does not state a time limit, so this is assumed.
 impl ResponseDeadline for Grader {
     const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 }
@@ -49,7 +49,7 @@ impl ResponseDeadline for Grader {
 /// The part of a deadline that is left for the store when the work has ended.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long a connection may do nothing: send no request, or read no response.
+/// How long a connection may send no request or read no response.
 pub(crate) const IDLE_WITHIN: Duration = Duration::from_secs(30);
 
 /// The number of requests after which a connection is closed, so that a client that sends requests and
@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     pub(crate) scoreapp: Option<Receiver<ScoreApp>>,
     /// Tomba's dashboard webhook can send a header.
     pub(crate) tomba_leads: Option<Receiver<Tomba>>,
-    /// Results of Tomba's look-ups carry nothing but what is in their URL.
+    /// Results of Tomba's look-ups can carry a token in their URL only.
     pub(crate) tomba_lookups: Option<Receiver<Tomba>>,
 }
 
@@ -135,7 +135,7 @@ impl Deadline {
     }
 }
 
-/// The work of these receivers: each event is written once, and its duplicates as such.
+/// The work of these receivers, which writes a line for each event and for each duplicate.
 #[derive(Clone)]
 pub(crate) struct Work {
     dedup: Dedup,
@@ -179,7 +179,7 @@ impl Work {
     }
 }
 
-/// Standard output, written by a thread of its own because nobody may be reading it.
+/// Standard output, written by another thread because writing blocks if nobody reads the output.
 #[derive(Clone)]
 struct Output(SyncSender<Line>);
 
@@ -193,7 +193,7 @@ impl Output {
         let (sender, lines) = sync_channel::<Line>(WAITING_LINES);
         thread::Builder::new().spawn(move || {
             for line in lines {
-                // Nobody waits for a line whose request has had its response.
+                // A line is dropped if its request already has its response.
                 if !line.written.is_closed() {
                     let mut output = io::stdout().lock();
                     let result = output.write_all(&line.bytes).and_then(|()| output.flush());

@@ -54,8 +54,8 @@ async fn serve<B: Backend>(inbox: Inbox<B>) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     leadhook_inbox::axum::serve(listener, app, stopped(), Duration::from_secs(10)).await;
-    let given_back = workers.shutdown(Duration::from_secs(20)).await;
-    tracing::info!(given_back, "stopped");
+    let released = workers.shutdown(Duration::from_secs(20)).await;
+    tracing::info!(released, "stopped");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leadhook::{Delivery, Provider};
 
 use crate::{
-    backend::{Backend, Statement, Value},
+    backend::{Backend, Value},
     cipher::BodyContext,
     error::Error,
     inbox::{Inbox, millis, within},
@@ -58,15 +58,14 @@ impl<B: Backend> Inbox<B> {
         let key = Key::of(delivery);
         let accepted = within(response_limit(P::NAME), async {
             let (body, body_cipher) = self.seal(key, source, delivery.body())?;
-            let insert = || {
-                self.statement(include_str!("sql/accept.sql"))
-                    .bind(key.to_string())
-                    .bind(source)
-                    .bind(body.clone())
-                    .bind(body_cipher.clone())
-                    .bind(millis(P::RETRY_WINDOW))
-            };
-            self.insert(insert).await
+            let insert = self
+                .statement(include_str!("sql/accept.sql"))
+                .bind(key.to_string())
+                .bind(source)
+                .bind(body)
+                .bind(body_cipher)
+                .bind(millis(P::RETRY_WINDOW));
+            self.store(insert).await
         })
         .await;
         match &accepted {
@@ -77,22 +76,6 @@ impl<B: Backend> Inbox<B> {
             self.wake();
         }
         accepted
-    }
-
-    async fn insert(&self, insert: impl Fn() -> Statement) -> Result<Accepted, Error> {
-        let mut connection = self.acquire().await?;
-        let mut rows = B::fetch(&mut connection, insert()).await?;
-        if rows.is_empty() {
-            B::make_durable(&mut connection).await?;
-            rows = B::fetch(&mut connection, insert()).await?;
-        }
-        let row = rows.first().ok_or(Error::NotDurable(
-            "fsync or the journal is off; the database's documentation says how to turn it on",
-        ))?;
-        match B::integer(row, "duplicates")? {
-            Some(0) => Ok(Accepted::New),
-            _ => Ok(Accepted::Duplicate),
-        }
     }
 
     /// The body as it is stored, and the name of the key that encrypted it.

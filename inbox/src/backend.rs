@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use sqlx::{AssertSqlSafe, Database, Encode, Pool, Transaction, Type, query::Query};
+use sqlx::{AssertSqlSafe, Database, Encode, Type, query::Query};
 
 use crate::error::Error;
 
@@ -14,7 +14,7 @@ pub trait Backend: Engine {}
 pub(crate) use sealed::Engine;
 
 mod sealed {
-    use super::{Database, Error, Future, Pool, Statement, Transaction};
+    use super::{Database, Error, Future, Statement};
 
     pub trait Engine: Database {
         /// The database's clock in milliseconds since 1970, the same throughout a statement.
@@ -23,8 +23,10 @@ mod sealed {
         const SKIP_LOCKED: &'static str;
         /// One row if a commit of this statement is on the disk before it is reported, else none.
         const DURABLE: &'static str;
-        /// How many statements of this library a process runs at the same time.
-        const CONCURRENCY: usize;
+        /// Begins a transaction that can write without failing for what it has read.
+        const BEGIN: &'static str;
+        /// Whether only one connection can write at a time.
+        const ONE_WRITER: bool;
         /// The schema's versions, the first one first.
         const MIGRATIONS: &'static [&'static str];
 
@@ -45,11 +47,6 @@ mod sealed {
             connection: &mut Self::Connection,
             sql: String,
         ) -> impl Future<Output = sqlx::Result<()>> + Send;
-
-        /// Begins a transaction that can write without failing for what it has read.
-        fn begin(
-            pool: &Pool<Self>,
-        ) -> impl Future<Output = sqlx::Result<Transaction<'static, Self>>> + Send;
 
         /// Keeps other processes from migrating until the transaction ends.
         fn lock_schema(
@@ -74,7 +71,7 @@ mod sealed {
         /// Removes what erased bodies leave behind in the database's files, as far as it can.
         fn scrub(
             connection: &mut Self::Connection,
-        ) -> impl Future<Output = sqlx::Result<()>> + Send;
+        ) -> impl Future<Output = Result<(), Error>> + Send;
 
         /// The value of a column of integers.
         fn integer(row: &Self::Row, column: &str) -> sqlx::Result<Option<i64>>;
@@ -86,7 +83,7 @@ mod sealed {
 }
 
 /// One SQL statement and its parameters, `$1` first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Statement {
     pub(crate) sql: String,
     pub(crate) values: Vec<Value>,

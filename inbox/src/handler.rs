@@ -8,11 +8,11 @@ use crate::{
     backend::{Backend, Statement},
     backoff::{Backoff, random},
     cipher::BodyContext,
+    claim::{Claim, Claimed},
     error::Error,
     failure::{Failure, FailureKind},
     job::{Done, Job},
     log::log,
-    take::{Take, Taken},
 };
 
 /// A handler for any event, and what is known about the event's provider.
@@ -22,7 +22,7 @@ pub(crate) struct Handler<B: Backend> {
     run: Box<Run<B>>,
 }
 
-type Run<B> = dyn Fn(Taken<B>) -> Running + Send + Sync;
+type Run<B> = dyn Fn(Claimed<B>) -> Running + Send + Sync;
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// How a try ended.
@@ -50,10 +50,10 @@ impl<B: Backend> Handler<B> {
         Self {
             source: source.into(),
             retry_window: E::Provider::RETRY_WINDOW,
-            run: Box::new(move |taken| {
+            run: Box::new(move |claimed| {
                 let handler = handler.clone();
                 Box::pin(async move {
-                    match read(taken) {
+                    match read(claimed) {
                         Ok(job) => Outcome::from(handler(job).await),
                         Err(outcome) => outcome,
                     }
@@ -62,8 +62,8 @@ impl<B: Backend> Handler<B> {
         }
     }
 
-    pub(crate) async fn run(&self, taken: Taken<B>) -> Outcome {
-        (self.run)(taken).await
+    pub(crate) async fn run(&self, claimed: Claimed<B>) -> Outcome {
+        (self.run)(claimed).await
     }
 }
 
@@ -91,22 +91,22 @@ impl From<Result<Done, Failure>> for Outcome {
 }
 
 /// Decrypts and reads a body.
-fn read<E: Event, B: Backend>(taken: Taken<B>) -> Result<Job<E, B>, Outcome> {
-    let Taken {
-        take,
+fn read<E: Event, B: Backend>(claimed: Claimed<B>) -> Result<Job<E, B>, Outcome> {
+    let Claimed {
+        claim,
         body,
         body_cipher,
-    } = taken;
+    } = claimed;
     let context = BodyContext {
-        key: take.key,
-        source: &take.source,
+        key: claim.key,
+        source: &claim.source,
     };
     let body = body.unwrap_or_default();
-    let opened = take.inbox.open_body(body_cipher.as_deref(), context, body);
+    let opened = claim.inbox.open_body(body_cipher.as_deref(), context, body);
     let body = opened.map_err(|_| UNDECRYPTED)?;
     let delivery = Delivery::<E::Provider>::from_storage(body);
     match delivery.read_as::<E>() {
-        Ok(envelope) => Ok(Job::new(envelope, delivery, take)),
+        Ok(envelope) => Ok(Job::new(envelope, delivery, claim)),
         Err(error) => Err(Outcome::Unreadable(error.to_string())),
     }
 }
@@ -118,22 +118,22 @@ const UNDECRYPTED: Outcome = Outcome::Failed {
 
 /// Records an outcome.
 pub(crate) async fn settle<B: Backend>(
-    take: &Take<B>,
+    claim: &Claim<B>,
     outcome: &Outcome,
     backoff: &Backoff,
 ) -> Result<(), Error> {
-    let (key, source, tries) = (take.key, &*take.source, take.tries);
+    let (key, source, tries) = (claim.key, &*claim.source, claim.tries);
     match outcome {
         Outcome::Done => {
-            if write(take, take.done()).await?.is_some() {
+            if write(claim, claim.done()).await?.is_some() {
                 log(|| tracing::info!(source, %key, tries, "handled"));
             }
         }
         Outcome::Committed => log(|| tracing::info!(source, %key, tries, "handled")),
         Outcome::Failed { label, after } => {
             let delay = after.unwrap_or_else(|| backoff.delay(tries, random()));
-            let statement = take.failed(label, delay, backoff.give_up_after());
-            match write(take, statement).await?.as_deref() {
+            let statement = claim.failed(label, delay, backoff.give_up_after());
+            match write(claim, statement).await?.as_deref() {
                 Some("dead") => {
                     log(
                         || tracing::error!(source, %key, tries, error = label, reason = "failed", "dead"),
@@ -146,36 +146,42 @@ pub(crate) async fn settle<B: Backend>(
             }
         }
         Outcome::Rejected(label) => {
-            if write(take, take.dead("rejected", *label)).await?.is_some() {
+            if write(claim, claim.dead("rejected", *label))
+                .await?
+                .is_some()
+            {
                 log(
                     || tracing::error!(source, %key, tries, error = label, reason = "rejected", "dead"),
                 );
             }
         }
         Outcome::Unreadable(error) => {
-            let statement = take.dead("unreadable", error.clone());
-            if write(take, statement).await?.is_some() {
+            let statement = claim.dead("unreadable", error.clone());
+            if write(claim, statement).await?.is_some() {
                 log(|| tracing::error!(source, %key, tries, error, reason = "unreadable", "dead"));
             }
         }
-        Outcome::LeaseExpired => log_expired(take),
+        Outcome::LeaseExpired => log_expired(claim),
     }
     Ok(())
 }
 
 /// The row's state after a settlement; none where the lease belongs to another by now.
-async fn write<B: Backend>(take: &Take<B>, statement: Statement) -> Result<Option<String>, Error> {
-    let rows = take.inbox.fetch(statement).await?;
+async fn write<B: Backend>(
+    claim: &Claim<B>,
+    statement: Statement,
+) -> Result<Option<String>, Error> {
+    let rows = claim.inbox.fetch(statement).await?;
     let Some(row) = rows.first() else {
-        log_expired(take);
+        log_expired(claim);
         return Ok(None);
     };
     Ok(B::text(row, "state")?)
 }
 
-fn log_expired<B: Backend>(take: &Take<B>) {
-    let (key, source) = (take.key, &*take.source);
+fn log_expired<B: Backend>(claim: &Claim<B>) {
+    let (key, source) = (claim.key, &*claim.source);
     log(
-        || tracing::warn!(source, %key, "lease expired, and the row was taken or settled by another"),
+        || tracing::warn!(source, %key, "lease expired, and the row was claimed or settled by another"),
     );
 }

@@ -1,4 +1,4 @@
-//! The rows that this process has taken.
+//! The rows that this process has claimed.
 
 use std::{
     collections::HashMap,
@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     backend::Backend,
+    claim::{Claim, Rows},
     key::Key,
-    take::{Rows, Take},
 };
 
 /// The rows in progress, shared by the poller and the heartbeat.
@@ -42,20 +42,20 @@ impl Held {
     /// Holds a row until the returned value is dropped.
     pub(crate) fn insert<B: Backend>(
         held: &Arc<Self>,
-        take: &Take<B>,
+        claim: &Claim<B>,
         deadline: Duration,
         settle: Duration,
     ) -> Hold {
         let deadline = Instant::now() + deadline;
         let row = Row {
-            lease: take.lease.clone(),
+            lease: claim.lease.clone(),
             deadline,
             extend_until: deadline + settle,
         };
-        held.lock().insert(take.key, row);
+        held.lock().insert(claim.key, row);
         Hold {
             held: held.clone(),
-            key: take.key,
+            key: claim.key,
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Pool, Transaction, pool::PoolConnection};
+use sqlx::{Pool, SqlStr, Transaction, pool::PoolConnection};
 use tokio::{
     sync::{Notify, Semaphore, SemaphorePermit},
     time,
@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     backend::{Backend, Statement},
+    batch::Batch,
     cipher::{BodyContext, Cipher, CipherError},
     error::Error,
     testing::TemporaryFile,
@@ -41,6 +42,7 @@ pub struct Inbox<B: Backend> {
 struct Shared<B: Backend> {
     pool: Pool<B>,
     turns: Semaphore,
+    batch: Batch,
     /// Milliseconds by which the virtual clock of tests is ahead of the database's.
     offset: AtomicI64,
     accepted: Notify,
@@ -56,7 +58,13 @@ impl<B: Backend> Inbox<B> {
         Self {
             shared: Arc::new(Shared {
                 pool,
-                turns: Semaphore::new(B::CONCURRENCY),
+                // At SQLite's lock those who wait would poll. In a queue each gets its turn.
+                turns: Semaphore::new(if B::ONE_WRITER {
+                    1
+                } else {
+                    Semaphore::MAX_PERMITS
+                }),
+                batch: Batch::default(),
                 offset: AtomicI64::new(0),
                 accepted: Notify::new(),
                 handled: Mutex::default(),
@@ -162,8 +170,15 @@ impl<B: Backend> Inbox<B> {
         })
     }
 
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.shared.batch
+    }
+
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, B>> {
-        B::begin(&self.shared.pool).await
+        self.shared
+            .pool
+            .begin_with(SqlStr::from_static(B::BEGIN))
+            .await
     }
 
     /// Runs a statement on any connection.

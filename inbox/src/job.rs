@@ -5,7 +5,7 @@ use std::{fmt, time::SystemTime};
 use leadhook::{Delivery, Envelope, Event};
 use sqlx::Transaction;
 
-use crate::{backend::Backend, failure::Failure, key::Key, rows, take::Take};
+use crate::{backend::Backend, claim::Claim, failure::Failure, key::Key, rows};
 
 /// An event to handle, leased to this handler.
 ///
@@ -14,7 +14,7 @@ use crate::{backend::Backend, failure::Failure, key::Key, rows, take::Take};
 pub struct Job<E: Event, B: Backend> {
     envelope: Envelope<E>,
     delivery: Delivery<E::Provider>,
-    take: Take<B>,
+    claim: Claim<B>,
 }
 
 /// The proof that a handler has settled its job. Only a [`Job`] makes one.
@@ -29,12 +29,12 @@ impl<E: Event, B: Backend> Job<E, B> {
     pub(crate) fn new(
         envelope: Envelope<E>,
         delivery: Delivery<E::Provider>,
-        take: Take<B>,
+        claim: Claim<B>,
     ) -> Self {
         Self {
             envelope,
             delivery,
-            take,
+            claim,
         }
     }
 
@@ -61,25 +61,25 @@ impl<E: Event, B: Backend> Job<E, B> {
     /// because a job is handled at least once.
     #[must_use]
     pub fn key(&self) -> Key {
-        self.take.key
+        self.claim.key
     }
 
     /// The source that the delivery was accepted for.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.take.source
+        &self.claim.source
     }
 
-    /// How often the job was taken, this time included.
+    /// How often the job was claimed, this time included.
     #[must_use]
     pub fn tries(&self) -> i64 {
-        self.take.tries
+        self.claim.tries
     }
 
     /// When the first delivery of the event was accepted, by the database's clock.
     #[must_use]
     pub fn received_at(&self) -> SystemTime {
-        rows::time(self.take.received_at)
+        rows::time(self.claim.received_at)
     }
 
     /// Ends the job. The row is done when the handler returns this.
@@ -98,7 +98,7 @@ impl<E: Event, B: Backend> Job<E, B> {
     ///
     /// If the database fails. `?` makes it a [`Failure`].
     pub async fn begin(&self) -> sqlx::Result<Transaction<'static, B>> {
-        self.take.inbox.begin().await
+        self.claim.inbox.begin().await
     }
 
     /// Ends the job and commits a transaction, both or neither. The changes of the transaction happen
@@ -106,11 +106,11 @@ impl<E: Event, B: Backend> Job<E, B> {
     ///
     /// # Errors
     ///
-    /// If another worker has taken the row because the lease had expired, or the database fails. Nothing
+    /// If another worker has claimed the row because the lease had expired, or the database fails. Nothing
     /// is committed then. The one exception is a connection that breaks during the commit itself: the
     /// transaction may have been committed, and then the row is done and is not tried again.
     pub async fn commit(self, mut transaction: Transaction<'static, B>) -> Result<Done, Failure> {
-        let settled = B::fetch(&mut transaction, self.take.done()).await?;
+        let settled = B::fetch(&mut transaction, self.claim.done()).await?;
         if settled.is_empty() {
             transaction.rollback().await?;
             return Err(Failure::lease_expired());

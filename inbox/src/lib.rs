@@ -33,7 +33,7 @@
 //!
 //! # How it works
 //!
-//! A row has a key, which the duplicates of an event share. It is *waiting*, *done* or *dead*. A worker takes
+//! A row has a key, which the duplicates of an event share. It is *waiting*, *done* or *dead*. A worker claims
 //! a waiting row with a lease, and each change it makes from then on is conditional on the lease's
 //! token, so that a worker that is late changes nothing. A heartbeat extends the leases of
 //! running handlers. A lease that runs out was *abandoned*: the process is gone.
@@ -44,7 +44,7 @@
 //! | it returns [`Failure::retry`], panics, or runs past the deadline | waiting, due after the [`Backoff`]; dead when it has failed for too long |
 //! | it returns [`Failure::dead`] | dead |
 //! | the body can't be read as the handler's event | dead |
-//! | the process dies | waiting, due when the lease ends; taken while no other handler runs; dead after three times |
+//! | the process dies | waiting, due when the lease ends; claimed while no other handler runs; dead after three times |
 //! | [`RunningWorkers::shutdown`] cuts it off | waiting, due at once, and the try is not counted |
 //!
 //! The README lists the guarantees, and for each what is not promised, and how to run an inbox in production.
@@ -67,7 +67,9 @@ pub mod actix;
 pub mod axum;
 mod backend;
 mod backoff;
+mod batch;
 mod cipher;
+mod claim;
 mod error;
 mod failure;
 mod handler;
@@ -86,7 +88,6 @@ mod schema;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stats;
-mod take;
 mod testing;
 mod workers;
 

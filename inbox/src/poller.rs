@@ -1,4 +1,4 @@
-//! The loop that takes due rows and starts their handlers.
+//! The loop that claims due rows and starts their handlers.
 
 use std::{io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -13,12 +13,12 @@ use tokio::{
 use crate::{
     backend::Backend,
     backoff::random,
+    claim::{Claim, Claimed, Kind, Rows},
     error::Error,
     handler::{Handler, Outcome, settle},
     held::Held,
     inbox::Inbox,
     log::log,
-    take::{Kind, Rows, Take, Taken},
     workers::{Health, Settings},
 };
 
@@ -31,9 +31,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What the workers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Take rows and handle them.
+    /// Claim rows and handle them.
     Working,
-    /// Take no more, and finish those in progress.
+    /// Claim no more, and finish those in progress.
     Draining,
     /// Drop the handlers and record nothing more.
     Stopped,
@@ -51,7 +51,7 @@ pub(crate) struct Poller<B: Backend> {
     _heartbeat: watch::Sender<()>,
     tasks: JoinSet<()>,
     turn: Turn,
-    /// Leases of takes whose result never arrived: the database may have granted them.
+    /// Leases of claims whose result never arrived: the database may have granted them.
     lost: Vec<Arc<str>>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Poller<B: Backend> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Normal,
-    /// A suspect row is due: nothing else is taken until the handlers in progress have ended.
+    /// A suspect row is due: nothing else is claimed until the handlers in progress have ended.
     Suspect,
     /// A suspect row is in progress.
     Alone,
@@ -119,7 +119,7 @@ impl<B: Backend> Poller<B> {
                 }
                 failed => {
                     if let Ok(Err(error)) = failed {
-                        log(|| tracing::warn!(%error, "rows not taken"));
+                        log(|| tracing::warn!(%error, "rows not claimed"));
                     }
                     failures += 1;
                     let pause = pause(failures);
@@ -142,7 +142,7 @@ impl<B: Backend> Poller<B> {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    /// Takes what is due, and every poll interval looks for rows that were abandoned.
+    /// Claims what is due, and every poll interval looks for rows that were abandoned.
     async fn step(&mut self, next_poll: &mut Instant) -> Result<Next, Error> {
         if *next_poll <= Instant::now() {
             self.recover().await?;
@@ -153,15 +153,19 @@ impl<B: Backend> Poller<B> {
             Turn::Normal => {
                 let free = self.settings.concurrency.saturating_sub(running);
                 if free > 0 {
-                    self.take(Kind::Normal, free).await?;
+                    self.claim(Kind::Normal, free).await?;
                 }
             }
             Turn::Suspect if running == 0 => {
-                let taken = self.take(Kind::Suspect, 1).await?;
-                self.turn = if taken > 0 { Turn::Alone } else { Turn::Normal };
+                let claimed = self.claim(Kind::Suspect, 1).await?;
+                self.turn = if claimed > 0 {
+                    Turn::Alone
+                } else {
+                    Turn::Normal
+                };
             }
             Turn::Alone if running == 0 => {
-                self.take(Kind::Normal, self.settings.concurrency).await?;
+                self.claim(Kind::Normal, self.settings.concurrency).await?;
                 self.turn = self.next_turn().await?;
                 return Ok(Next::Step);
             }
@@ -176,7 +180,7 @@ impl<B: Backend> Poller<B> {
                 leases: self.lost.clone(),
                 keys: None,
             };
-            self.inbox.give_back(rows).await?;
+            self.inbox.release(rows).await?;
             self.lost.clear();
         }
         let own = self.held.alive().keys.unwrap_or_default();
@@ -200,33 +204,33 @@ impl<B: Backend> Poller<B> {
         Ok(if is_due { Turn::Suspect } else { Turn::Normal })
     }
 
-    async fn take(&mut self, kind: Kind, limit: usize) -> Result<usize, Error> {
+    async fn claim(&mut self, kind: Kind, limit: usize) -> Result<usize, Error> {
         let lease = lease()?;
         self.lost.push(lease.clone());
         let time = self.settings.lease;
-        let taken = self.inbox.take(kind, &self.sources, &lease, time, limit);
-        let taken = taken.await?;
+        let claimed = self.inbox.claim(kind, &self.sources, &lease, time, limit);
+        let claimed = claimed.await?;
         self.lost.pop(); // the result has arrived
-        let count = taken.len();
-        for taken in taken {
-            self.start(taken);
+        let count = claimed.len();
+        for claimed in claimed {
+            self.start(claimed);
         }
         Ok(count)
     }
 
-    fn start(&mut self, taken: Taken<B>) {
+    fn start(&mut self, claimed: Claimed<B>) {
         let Settings {
             deadline, lease, ..
         } = self.settings;
-        let take = taken.take.clone();
-        let hold = Held::insert(&self.held, &take, deadline, lease);
+        let claim = claimed.claim.clone();
+        let hold = Held::insert(&self.held, &claim, deadline, lease);
         let handlers = self.handlers.clone();
         let settings = self.settings;
         let mut phase = self.phase.clone();
         self.tasks.spawn(async move {
             let _hold = hold;
             tokio::select! {
-                () = handle(&handlers, taken, &take, &settings) => {}
+                () = handle(&handlers, claimed, &claim, &settings) => {}
                 Ok(_) = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
             }
         });
@@ -250,17 +254,17 @@ impl<B: Backend> Poller<B> {
 /// Runs a row's handler until its deadline, and records the result, however long the database is gone.
 pub(crate) async fn handle<B: Backend>(
     handlers: &Arc<[Handler<B>]>,
-    taken: Taken<B>,
-    take: &Take<B>,
+    claimed: Claimed<B>,
+    claim: &Claim<B>,
     settings: &Settings,
 ) {
-    let source = take.source.clone();
+    let source = claim.source.clone();
     let handlers = handlers.clone();
     // A task of its own, so that the deadline holds although the handler blocks its thread.
     let mut running = Aborted(tokio::spawn(async move {
         match handlers.iter().find(|handler| handler.source == source) {
-            Some(handler) => handler.run(taken).await,
-            None => Outcome::PANICKED, // only rows with a handler are taken
+            Some(handler) => handler.run(claimed).await,
+            None => Outcome::PANICKED, // only rows with a handler are claimed
         }
     }));
     let outcome = match time::timeout(settings.deadline, &mut running.0).await {
@@ -269,9 +273,9 @@ pub(crate) async fn handle<B: Backend>(
     };
     drop(running);
     let mut failures = 0;
-    while let Err(error) = settle(take, &outcome, &settings.backoff).await {
+    while let Err(error) = settle(claim, &outcome, &settings.backoff).await {
         log(
-            || tracing::warn!(source = &*take.source, key = %take.key, %error, "not recorded; trying again"),
+            || tracing::warn!(source = &*claim.source, key = %claim.key, %error, "not recorded; trying again"),
         );
         failures += 1;
         time::sleep(pause(failures)).await;
@@ -287,7 +291,7 @@ impl<T> Drop for Aborted<T> {
     }
 }
 
-/// A token that no other take has.
+/// A token that no other claim has.
 pub(crate) fn lease() -> Result<Arc<str>, Error> {
     let random = || getrandom::u64().map_err(|error| Error::Randomness(io::Error::other(error)));
     Ok(format!("{:016x}{:016x}", random()?, random()?).into())

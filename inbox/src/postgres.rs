@@ -3,10 +3,9 @@
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    PgConnection, Pool, Postgres, Row as _, Transaction,
+    PgConnection, Postgres, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::sync::Semaphore;
 
 use crate::{
     backend::{Backend, Engine, Statement, statements},
@@ -53,20 +52,19 @@ impl Backend for Postgres {}
 impl Engine for Postgres {
     const NOW: &'static str = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)";
     const SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
-    // The setting holds until the end of the transaction, its commit included. `remote_apply` is
-    // stricter than `on`, the others are weaker.
+    // The settings hold until the end of the transaction, its commit included. `remote_apply` is stricter than
+    // `on`, the others are weaker. Without a limit, the duplicates of a row that a console has locked would take
+    // all connections of the pool.
     const DURABLE: &'static str = "(SELECT set_config('synchronous_commit', \
         CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, \
-        true) AS level OFFSET 0) AS durable \
-        WHERE durable.level IS NOT NULL AND current_setting('fsync') = 'on'";
-    const CONCURRENCY: usize = Semaphore::MAX_PERMITS;
+        true) AS level, set_config('lock_timeout', '1s', true) AS lock_timeout OFFSET 0) AS durable \
+        WHERE durable.level IS NOT NULL AND durable.lock_timeout IS NOT NULL \
+        AND current_setting('fsync') = 'on'";
+    const ONE_WRITER: bool = false;
+    const BEGIN: &'static str = "BEGIN";
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/postgres-1.sql")];
 
     statements!();
-
-    async fn begin(pool: &Pool<Self>) -> sqlx::Result<Transaction<'static, Self>> {
-        pool.begin().await
-    }
 
     async fn lock_schema(connection: &mut PgConnection) -> sqlx::Result<()> {
         // Any number will do, so long as no one else uses it.
@@ -80,22 +78,26 @@ impl Engine for Postgres {
     }
 
     async fn check(connection: &mut PgConnection) -> Result<(), Error> {
-        let fsync: String = sqlx::query_scalar("SHOW fsync")
-            .fetch_one(connection)
-            .await?;
-        match fsync.as_str() {
-            "on" => Ok(()),
-            _ => Err(Error::NotDurable(
+        let settings =
+            "SELECT current_setting('fsync'), current_setting('default_transaction_isolation')";
+        let (fsync, isolation): (String, String) =
+            sqlx::query_as(settings).fetch_one(connection).await?;
+        if fsync != "on" {
+            return Err(Error::NotDurable(
                 "PostgreSQL runs with fsync = off; set it to on",
-            )),
+            ));
         }
+        if isolation != "read committed" {
+            return Err(Error::Isolation { level: isolation });
+        }
+        Ok(())
     }
 
     async fn make_durable(_: &mut PgConnection) -> sqlx::Result<()> {
         Ok(()) // the statement itself does
     }
 
-    async fn scrub(_: &mut PgConnection) -> sqlx::Result<()> {
+    async fn scrub(_: &mut PgConnection) -> Result<(), Error> {
         Ok(()) // VACUUM does, and PostgreSQL runs it by itself
     }
 }

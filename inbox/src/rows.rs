@@ -140,7 +140,7 @@ pub struct StoredRow {
     pub reason: Option<Reason>,
     /// The error of the last try: a label, and for an unreadable body a kind and a position.
     pub error: Option<String>,
-    /// How often it was taken.
+    /// How often it was claimed.
     pub tries: i64,
     /// How often its process was gone before it was settled.
     pub abandoned: i64,
@@ -221,7 +221,8 @@ impl<B: Backend> Inbox<B> {
     ///
     /// # Errors
     ///
-    /// If the database fails.
+    /// If the database fails, or with [`Error::StillInLog`] if a reader keeps SQLite's write-ahead log from being
+    /// truncated. Then erase again, although no body is left in the table.
     pub async fn erase(&self, select: &Select) -> Result<u64, Error> {
         let statement = self.statement(include_str!("sql/erase.sql"));
         let erased = self.execute(select.bind(statement)).await?;

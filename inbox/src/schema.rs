@@ -1,6 +1,10 @@
 //! The inbox's tables: their versions, and whether they are the right ones.
 
-use crate::{backend::Backend, error::Error, inbox::Inbox};
+use crate::{
+    backend::{Backend, Statement},
+    error::Error,
+    inbox::Inbox,
+};
 
 impl<B: Backend> Inbox<B> {
     /// The SQL of each version of the schema, the first one first, for migration tools of yours.
@@ -17,8 +21,17 @@ impl<B: Backend> Inbox<B> {
     ///
     /// # Errors
     ///
-    /// If the database fails.
+    /// If the database fails, or its commits would not be durable. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), Error> {
+        let is_migrated = {
+            let mut connection = self.acquire().await?;
+            B::check(&mut connection).await?;
+            let schema = version::<B>(&mut connection).await?;
+            schema.is_some_and(|schema| schema.version >= known::<B>())
+        };
+        if is_migrated {
+            return Ok(()); // without a lock, for which a process that starts might wait for long
+        }
         let mut transaction = self.begin().await?;
         B::lock_schema(&mut transaction).await?;
         let version = match version::<B>(&mut transaction).await? {
@@ -35,8 +48,8 @@ impl<B: Backend> Inbox<B> {
         Ok(())
     }
 
-    /// Checks that the tables are there in a version that this library can use, and that the database
-    /// is one whose commits are durable.
+    /// Checks that the tables are there in a version that this library can use, that they can be written to, and
+    /// that the database's commits are durable.
     ///
     /// # Errors
     ///
@@ -47,7 +60,7 @@ impl<B: Backend> Inbox<B> {
         let schema = version::<B>(&mut connection)
             .await?
             .ok_or(Error::NotMigrated)?;
-        let known = i64::try_from(B::MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let known = known::<B>();
         if schema.version < known {
             return Err(Error::SchemaTooOld {
                 found: schema.version,
@@ -60,8 +73,25 @@ impl<B: Backend> Inbox<B> {
                 known,
             });
         }
-        Ok(())
+        let writes = Statement::new::<B>(include_str!("sql/write.sql"), 0);
+        match B::execute(&mut connection, writes).await {
+            Err(error) if !is_locked(&error) => Err(Error::ReadOnly(error)),
+            _ => Ok(()),
+        }
     }
+}
+
+/// The newest version that this library knows.
+fn known<B: Backend>() -> i64 {
+    i64::try_from(B::MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Whether another connection writes to SQLite, as is to be expected. PostgreSQL's codes are longer.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("5" | "261" | "517" | "773")) // SQLITE_BUSY and its extended codes
 }
 
 struct Schema {
@@ -74,7 +104,7 @@ async fn version<B: Backend>(connection: &mut B::Connection) -> Result<Option<Sc
         return Ok(None);
     }
     let sql = "SELECT version, works_from FROM leadhook_inbox_meta";
-    let rows = B::fetch(connection, crate::backend::Statement::new::<B>(sql, 0)).await?;
+    let rows = B::fetch(connection, Statement::new::<B>(sql, 0)).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };

@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io, path::Path, time::Duration};
 
 use sqlx::{
-    Pool, Row as _, Sqlite, SqliteConnection, Transaction,
+    Row as _, Sqlite, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -31,11 +31,14 @@ impl Inbox<Sqlite> {
     ///
     /// # Errors
     ///
-    /// If the file can't be opened or created, SQLite is older than 3.51.3, or the file's schema is
-    /// newer than this library.
+    /// If the path is a URL or `:memory:`, the file or its directory can't be written, SQLite is older than
+    /// 3.51.3, or the file's schema is newer than this library.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        create(path).map_err(sqlx::Error::Io)?;
+        if !is_path(path) {
+            return Err(Error::Path);
+        }
+        create(path).map_err(|error| Error::File(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -45,13 +48,22 @@ impl Inbox<Sqlite> {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
+            .test_before_acquire(false) // no connection to a file breaks by itself
             .connect_with(options)
-            .await?;
+            .await
+            .map_err(Error::File)?;
         let inbox = Self::with_pool(pool);
         inbox.migrate().await?;
         inbox.check().await?;
         Ok(inbox)
     }
+}
+
+/// Whether SQLite takes this for the path of a file, and not for a URI or a database in memory.
+fn is_path(path: &Path) -> bool {
+    let others = ["file:", "sqlite:", "postgres:", "postgresql:"];
+    let path = path.to_string_lossy();
+    !path.is_empty() && path != ":memory:" && !others.iter().any(|scheme| path.starts_with(scheme))
 }
 
 /// Creates the file for its owner alone; SQLite gives its `-wal` and `-shm` files the same mode.
@@ -70,15 +82,11 @@ impl Engine for Sqlite {
     const SKIP_LOCKED: &'static str = "";
     const DURABLE: &'static str = "pragma_synchronous AS s, pragma_journal_mode AS j \
         WHERE s.synchronous >= 2 AND j.journal_mode NOT IN ('off', 'memory')";
-    // There is one writer at a time. In a queue each gets its turn; at SQLite's lock they would poll.
-    const CONCURRENCY: usize = 1;
+    const ONE_WRITER: bool = true;
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/sqlite-1.sql")];
 
     statements!();
-
-    async fn begin(pool: &Pool<Self>) -> sqlx::Result<Transaction<'static, Self>> {
-        pool.begin_with("BEGIN IMMEDIATE").await
-    }
 
     async fn lock_schema(_: &mut SqliteConnection) -> sqlx::Result<()> {
         Ok(()) // the transaction has the only write lock
@@ -102,7 +110,7 @@ impl Engine for Sqlite {
             .await?;
         match mode.as_str() {
             "off" | "memory" => Err(Error::NotDurable(
-                "SQLite's journal_mode is off or memory; use a file in WAL mode",
+                "SQLite's journal_mode is off or memory; use a file in WAL mode, and Inbox::temporary() in tests",
             )),
             _ => Ok(()),
         }
@@ -113,10 +121,14 @@ impl Engine for Sqlite {
         full.execute(connection).await.map(drop)
     }
 
-    async fn scrub(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    async fn scrub(connection: &mut SqliteConnection) -> Result<(), Error> {
         // Until it is overwritten, the write-ahead log has the pages as they were before.
-        let truncate = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
-        truncate.execute(connection).await.map(drop)
+        let truncate = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)");
+        let is_blocked: bool = truncate.fetch_one(connection).await?;
+        if is_blocked {
+            return Err(Error::StillInLog);
+        }
+        Ok(())
     }
 }
 
@@ -128,7 +140,10 @@ fn is_too_old(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::{Connection as _, SqliteConnection};
+
     use super::is_too_old;
+    use crate::{error::Error, inbox::Inbox};
 
     #[test]
     fn a_version_with_the_wal_reset_bug_is_too_old() {
@@ -137,6 +152,23 @@ mod tests {
         }
         for version in ["3.51.3", "3.52.0", "3.100", "4.0.0"] {
             assert!(!is_too_old(version), "{version}");
+        }
+    }
+
+    /// `LIBSQLITE3_SYS_USE_PKG_CONFIG=1` links the system's SQLite, which may be too old.
+    #[tokio::test]
+    async fn an_old_sqlite_is_rejected_before_it_writes() {
+        let mut memory = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut memory);
+        let version: String = version.await.unwrap();
+        let opened = Inbox::temporary().await;
+        if is_too_old(&version) {
+            assert!(
+                matches!(opened, Err(Error::SqliteTooOld { .. })),
+                "{opened:?}"
+            );
+        } else {
+            opened.unwrap();
         }
     }
 }

@@ -4,10 +4,10 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     backend::Backend,
+    claim::Kind,
     error::Error,
     inbox::{Inbox, millis},
     poller::{handle, lease},
-    take::Kind,
     workers::Workers,
 };
 
@@ -74,16 +74,16 @@ impl<B: Backend> Workers<B> {
         loop {
             let dead_after = settings.dead_after_abandoned;
             inbox.recover(&sources, Vec::new(), dead_after).await?;
-            let mut taken = Vec::new();
+            let mut claimed = Vec::new();
             for kind in [Kind::Suspect, Kind::Normal] {
                 let lease = lease()?;
-                taken.extend(
+                claimed.extend(
                     inbox
-                        .take(kind, &sources, &lease, settings.lease, 1)
+                        .claim(kind, &sources, &lease, settings.lease, 1)
                         .await?,
                 );
             }
-            if taken.is_empty() {
+            if claimed.is_empty() {
                 let Some(due_in) = inbox.next_due(&sources).await? else {
                     return Ok(report);
                 };
@@ -91,10 +91,10 @@ impl<B: Backend> Workers<B> {
                 inbox.advance_clock(millis);
                 report.waited += Duration::from_millis(u64::try_from(millis).unwrap_or(0));
             }
-            for taken in taken {
+            for claimed in claimed {
                 report.tries += 1;
-                let take = taken.take.clone();
-                handle(&handlers, taken, &take, &settings).await;
+                let claim = claimed.claim.clone();
+                handle(&handlers, claimed, &claim, &settings).await;
             }
         }
     }

@@ -87,7 +87,7 @@ impl<B: Backend> Workers<B> {
         self
     }
 
-    /// Sets how soon after a process was killed its rows are taken by others: 30 s by default. A handler may
+    /// Sets how soon after a process was killed its rows are claimed by others: 30 s by default. A handler may
     /// run for longer, because a heartbeat extends the lease.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
@@ -101,10 +101,10 @@ impl<B: Backend> Workers<B> {
         self
     }
 
-    /// Sets after how many abandoned takes a row is dead: 3 by default, at least 1. A take is abandoned if its process
+    /// Sets after how many abandoned claims a row is dead: 3 by default, at least 1. A claim is abandoned if its process
     /// was gone before the row was settled.
-    pub fn dead_after_abandoned(mut self, takes: u32) -> Self {
-        self.settings.dead_after_abandoned = takes.max(1);
+    pub fn dead_after_abandoned(mut self, claims: u32) -> Self {
+        self.settings.dead_after_abandoned = claims.max(1);
         self
     }
 
@@ -180,7 +180,7 @@ impl<B: Backend> Workers<B> {
 
 /// Workers that run.
 ///
-/// If it is dropped, no more rows are taken, and the handlers in progress run to their end. Call
+/// If it is dropped, no more rows are claimed, and the handlers in progress run to their end. Call
 /// [`shutdown`](Self::shutdown) to wait for them.
 #[must_use = "the workers stop when it is dropped"]
 pub struct RunningWorkers<B: Backend> {
@@ -192,11 +192,11 @@ pub struct RunningWorkers<B: Backend> {
 }
 
 impl<B: Backend> RunningWorkers<B> {
-    /// Takes no more rows, waits for the handlers, and gives back the rest, which others may take at once.
-    /// Returns how many were given back.
+    /// Claims no more rows, waits for the handlers, and releases the rest, which others may claim at once.
+    /// Returns how many were released.
     ///
     /// It returns within `limit`, whatever handlers and the database do. Of that, up to 2 s are reserved
-    /// for giving back. A handler that blocks its thread can't be stopped, but the process can exit:
+    /// for releasing. A handler that blocks its thread can't be stopped, but the process can exit:
     /// don't wait for the runtime (`Runtime::shutdown_background`).
     pub async fn shutdown(self, limit: Duration) -> u64 {
         let end = Instant::now() + limit;
@@ -208,18 +208,18 @@ impl<B: Backend> RunningWorkers<B> {
         }
         let rows = self.held.all();
         self.phase.send_replace(Phase::Stopped);
-        match time::timeout_at(end, self.inbox.give_back(rows)).await {
-            Ok(Ok(given_back)) => given_back,
+        match time::timeout_at(end, self.inbox.release(rows)).await {
+            Ok(Ok(released)) => released,
             Ok(Err(error)) => {
                 log(
-                    || tracing::warn!(%error, "rows not given back; they are free when their lease ends"),
+                    || tracing::warn!(%error, "rows not released; they are free when their lease ends"),
                 );
                 0
             }
             Err(_) => {
                 log(|| {
                     tracing::warn!(
-                        "rows not given back in time; they are free when their lease ends"
+                        "rows not released in time; they are free when their lease ends"
                     );
                 });
                 0

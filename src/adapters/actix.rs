@@ -63,10 +63,10 @@
 //!
 //! The size limit for a body is actix-web's own `PayloadConfig`: 256 KiB unless you set another.
 //!
-//! A request is rejected by its head if possible, before its body is kept. Under HTTP/1, up to 3 MiB of
-//! the body are still read and thrown away before the response, because a proxy that streams bodies
-//! gives up a connection on which the response comes first. That takes constant memory. If more is
-//! left, actix-web closes the connection with notice.
+//! A request is rejected before its body is kept if the headers or the query are reason enough. Under
+//! HTTP/1, up to 3 MiB of the body are still read and thrown away before the response, because a proxy
+//! that streams bodies gives up a connection on which the response comes first. That takes constant
+//! memory. If the body is longer, the response has `Connection: close`.
 //!
 //! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
 //! for requests with a middleware. `examples/actix_receiver.rs` has one.
@@ -123,8 +123,8 @@
     doc = r#"
 # Deduplication
 
-An [`Outcome`] is a response if the future's value is one, and an [`OnceError`] is a response if the
-work's error is one. `anyhow::Error` is none, so wrap it in a type of your own:
+An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
+the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own:
 
 ```
 use std::fmt;
@@ -242,7 +242,8 @@ impl<P: Provider, E: Event<Provider = P> + 'static> FromRequest for Webhook<P, E
 
 /// The number of bytes of a rejected body that are read and thrown away.
 ///
-/// It is 1 MiB more than the limit of the other adapters, because actix-web's own can't be read.
+/// It is 1 MiB more than the default limit of the other adapters, because actix-web does not reveal its
+/// own limit.
 const DRAINED: usize = 3 * 1024 * 1024;
 
 async fn authenticate<P: Provider>(
@@ -279,7 +280,7 @@ async fn receive<P: Provider>(
     steps::finish(pending, Bytes::copy_from_slice(&body))
 }
 
-/// A body that can be drained after actix-web stopped to read it at its limit.
+/// A body that can be drained after actix-web has stopped reading it at its limit.
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Payload>>);
 
@@ -364,7 +365,7 @@ impl<T: Responder> Responder for Outcome<T> {
     }
 }
 
-/// The response of the work's error if the work failed, and an empty 503 if the store did.
+/// The response of the work's error if the work failed, and an empty 503 if the store failed.
 #[cfg(feature = "dedup")]
 impl<E: ResponseError> ResponseError for OnceError<E> {
     fn status_code(&self) -> StatusCode {

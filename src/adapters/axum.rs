@@ -99,10 +99,11 @@
 //!
 //! The size limit for a body is axum's own `DefaultBodyLimit`: 2 MiB unless you set another.
 //!
-//! A request is rejected by its head if possible, before its body is kept. Under HTTP/1, the body is
-//! still read and thrown away before the response, because the connection's next request follows it.
-//! That takes constant memory and ends 1 MiB past the size limit. The response then has
-//! `Connection: close`, the rest of the body is not read, and the client may not see the response.
+//! A request is rejected before its body is kept if the headers or the query are reason enough. Under
+//! HTTP/1, the body is still read and thrown away before the response, because the connection's next
+//! request follows it. That takes constant memory and ends 1 MiB past the size limit. If the body is
+//! longer, the rest is not read, the response has `Connection: close`, and the client may not see the
+//! response.
 //!
 //! The extractors set no timer. Give your server a time limit for requests, such as tower-http's
 //! `TimeoutLayer` around the router. It covers the bodies of accepted and rejected requests.
@@ -153,10 +154,10 @@
     doc = r#"
 # Deduplication
 
-An [`Outcome`] is a response if the future's value is one, and an [`OnceError`] is a response if the
-work's error is one. `anyhow::Error` is none, so wrap it in a type of your own. If the compiler says
-that your function is not a `Handler`, put `#[axum::debug_handler]` above it to see which type is
-missing what.
+An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
+the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own. If the
+compiler says that your function is not a `Handler`, put `#[axum::debug_handler]` above it. The
+compiler then names the argument or the response at fault.
 
 ```
 use anyhow::Context;
@@ -252,7 +253,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let (head, body) = request.into_parts();
-        // A body of unknown length learns from its limit what that is.
+        // axum does not reveal its limit, but an empty body of unknown length has it as its size hint.
         let limited = Request::from_parts(head, Body::new(UnknownLength)).with_limited_body();
         let limit = limited.body().size_hint().upper();
         let limit = limit.and_then(|limit| usize::try_from(limit).ok());
@@ -308,7 +309,7 @@ impl<T: IntoResponse> IntoResponse for Outcome<T> {
     }
 }
 
-/// The response of the work's error if the work failed, and an empty 503 if the store did.
+/// The response of the work's error if the work failed, and an empty 503 if the store failed.
 #[cfg(feature = "dedup")]
 impl<E: IntoResponse> IntoResponse for OnceError<E> {
     fn into_response(self) -> Response {

@@ -19,15 +19,15 @@ use crate::rejection::{Rejection, RejectionKind};
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The number of bytes past the limit that are read and thrown away before a connection is given up.
+/// The number of bytes past the limit that are drained before the connection is closed.
 const DRAINED_PAST_LIMIT: usize = 1024 * 1024;
 
 /// Authenticates a request, whose body may have `limit` bytes.
 ///
-/// Under HTTP/1, the server closes a connection on which the body of an answered request still
-/// arrives. A proxy or client that has already sent its next request on that connection loses it. So
-/// the body of a rejected request is drained first, and a connection that can't be drained is closed
-/// with notice.
+/// Under HTTP/1, the server closes the connection if it responds before the request's body has ended. A
+/// proxy or client that has already sent its next request on that connection loses it. So the body of
+/// a rejected request is drained first. If it is too long for that, the response announces that the
+/// connection closes.
 pub(super) async fn authenticate<P, B>(
     receiver: &Receiver<P>,
     head: &Parts,
@@ -47,7 +47,7 @@ where
         fits.then_some(pending).ok_or_else(too_large)
     });
     let (rejection, drained) = match pending {
-        // The client does not send the body before it is asked to, and reading would ask.
+        // The client waits for `100 Continue` before it sends the body, and reading would send that.
         Err(rejection) if expects_continue(head) => (rejection, 0),
         Err(rejection) => (rejection, limit.saturating_add(DRAINED_PAST_LIMIT)),
         Ok(pending) => match collect(body.as_mut(), limit).await {
@@ -70,8 +70,8 @@ fn expects_continue(head: &Parts) -> bool {
 
 /// Collects a body of at most `limit` bytes into a buffer of its length.
 ///
-/// The buffer grows with what arrives. The declared length is a claim of the client, so it reserves
-/// nothing.
+/// The buffer grows with the bytes that arrive. No memory is reserved for the declared length, because
+/// the client can declare any length.
 async fn collect<B>(mut body: Pin<&mut B>, limit: usize) -> Result<Bytes, RejectionKind>
 where
     B: Body<Error: Into<BoxError>>,
@@ -89,7 +89,7 @@ where
     Ok(collected.into_boxed_slice().into())
 }
 
-/// Distinguishes a body that a middleware cut off at its limit from one that ended early.
+/// Returns whether a body was too large for the limit of a middleware, or ended early.
 fn explain(error: &(dyn Error + 'static)) -> RejectionKind {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -101,7 +101,7 @@ fn explain(error: &(dyn Error + 'static)) -> RejectionKind {
     RejectionKind::BodyIncomplete
 }
 
-/// Reads about `most` bytes and throws them away. Returns whether the body has ended.
+/// Reads about `most` bytes and throws them away, and returns whether the body has ended.
 async fn drain<B: Body>(mut body: Pin<&mut B>, most: usize) -> bool {
     let mut drained = 0_usize;
     while !body.is_end_stream() {

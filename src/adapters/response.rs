@@ -43,7 +43,7 @@ impl<B: Default> From<Outcome<Self>> for Response<B> {
     }
 }
 
-/// Responds to an outcome, with the response that `own` makes of the future's value.
+/// Responds to an outcome. `own` converts the future's value into a response.
 #[cfg(feature = "dedup")]
 pub(super) fn respond<T, B: Default>(
     outcome: Outcome<T>,
@@ -59,7 +59,7 @@ pub(super) fn respond<T, B: Default>(
     }
 }
 
-/// The response of the work's error if the work failed, and an empty 503 if the store did.
+/// The response of the work's error if the work failed, and an empty 503 if the store failed.
 #[cfg(feature = "dedup")]
 impl<B: Default, E: Into<Self>> From<OnceError<E>> for Response<B> {
     fn from(error: OnceError<E>) -> Self {

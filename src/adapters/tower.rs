@@ -1,14 +1,15 @@
-//! A layer for any service of `http` 1.x: [`AuthenticateLayer`].
+//! The layer [`AuthenticateLayer`] for any service of `http` 1.x.
 //!
 //! # Limits for bodies
 //!
 //! The size limit for a body is 2 MiB unless you set
 //! [another](AuthenticateLayer::with_body_limit).
 //!
-//! A request is rejected by its head if possible, before its body is kept. Under HTTP/1, the body is
-//! still read and thrown away before the response, because the connection's next request follows it.
-//! That takes constant memory and ends 1 MiB past the size limit. The response then has
-//! `Connection: close`, the rest of the body is not read, and the client may not see the response.
+//! A request is rejected before its body is kept if the headers or the query are reason enough. Under
+//! HTTP/1, the body is still read and thrown away before the response, because the connection's next
+//! request follows it. That takes constant memory and ends 1 MiB past the size limit. If the body is
+//! longer, the rest is not read, the response has `Connection: close`, and the client may not see the
+//! response.
 //!
 //! The layer sets no timer. Put a time limit around it, such as tower's `TimeoutLayer`. It covers the
 //! bodies of accepted and rejected requests.
@@ -47,8 +48,8 @@ pub use crate::rejection::{Rejection, RejectionKind};
 /// The layer responds to all other requests with the status of their [`Rejection`]. The body of such a
 /// response is the default value of the service's response body.
 ///
-/// While a body is read, its request already has its place in the service. So give bodies a time
-/// limit, and put limits for concurrent requests around the layer.
+/// While the layer reads a body, the request already occupies the service's capacity. So give bodies a
+/// time limit, and put limits for concurrent requests around the layer.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -56,10 +57,14 @@ pub use crate::rejection::{Rejection, RejectionKind};
 /// use bytes::Bytes;
 /// use http::{Request, Response};
 /// use http_body_util::Full;
-/// use leadhook::{Delivery, Graphoid, Receiver, Rejection, Secret, tower::AuthenticateLayer};
+/// use leadhook::{
+///     Delivery, Graphoid, Receiver, Rejection, Secret, tower::AuthenticateLayer,
+/// };
 /// use tower::{ServiceBuilder, ServiceExt};
 ///
-/// async fn graphoid(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+/// type Body = Full<Bytes>;
+///
+/// async fn graphoid(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 ///     let Some(delivery) = request.extensions().get::<Delivery<Graphoid>>() else {
 ///         unreachable!("the layer adds it to every request");
 ///     };
@@ -175,7 +180,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // Only the inner service that was polled is ready, and its clone is not.
+        // Only the inner service that was polled is ready, so its clone stays behind.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();

@@ -13,8 +13,8 @@ use crate::rejection::Rejection;
 /// Tomba look-up, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
 ///
 /// A request that is not authentic, or whose event can't be read, is rejected before the handler runs.
-/// [`Delivery<P>`](Delivery) is an extractor, too, which accepts every authentic body. Take it to store
-/// what can't be read.
+/// [`Delivery<P>`](Delivery) is an extractor, too, and accepts every authentic body. Take it to store
+/// bodies that can't be read.
 ///
 #[cfg_attr(
     feature = "axum",
@@ -38,10 +38,10 @@ let app: Router = Router::new()
 "#
 )]
 ///
-/// With the `tracing` feature, an event that has no type is traced at level `INFO` with the message
-/// "unknown event" and the fields `provider` and `body_length` in bytes. Its name comes from the body,
-/// so it is not traced. Parts of a body that the event does not hold are counted at level `DEBUG`, with
-/// the fields `provider`, `event` and `count`; [`Delivery::unread`] lists them.
+/// With the `tracing` feature, an unknown event is logged at level `INFO` with the message "unknown
+/// event" and the fields `provider` and `body_length` in bytes. Its name is not logged, because it may
+/// be any text. If the body has parts that the event does not contain, their number is logged at level
+/// `DEBUG` with the fields `provider`, `event` and `count`. [`Delivery::unread`] lists the parts.
 #[non_exhaustive]
 pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
     /// The proof that the provider sent the request, and its bytes.
@@ -62,7 +62,7 @@ impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
     }
 }
 
-/// Tells the operator what the typed event does not hold.
+/// Logs an unknown event, and the number of parts that the typed event does not contain.
 #[cfg(feature = "tracing")]
 fn trace<P: Provider, E: Event<Provider = P>>(delivery: &Delivery<P>, envelope: &Envelope<E>) {
     if !envelope.event.is_known() {

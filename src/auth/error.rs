@@ -31,13 +31,13 @@ pub enum VerifyError {
     /// The request has more than one token, even if their values are equal.
     #[error("the token appears more than once")]
     DuplicateToken,
-    /// The token is none of those that the receiver accepts.
+    /// The token is not a token that the receiver accepts.
     #[error("the token does not match")]
     TokenMismatch,
 }
 
 impl VerifyError {
-    /// The HTTP status of the response to the request: always 401.
+    /// Returns the HTTP status of the response, which is always 401.
     #[must_use]
     pub fn status(&self) -> u16 {
         401

@@ -39,15 +39,17 @@ use zeroize::Zeroizing;
 ///     graphoid_secret: leadhook::Secret,
 /// }
 ///
-/// let config: Config = serde_json::from_str(r#"{"graphoid_secret": "whsec_5d41402abc4b"}"#)?;
+/// let json = r#"{"graphoid_secret": "whsec_5d41402abc4b"}"#;
+/// let config: Config = serde_json::from_str(json)?;
 /// assert_eq!(format!("{config:?}"), "Config { graphoid_secret: Secret(…) }");
 ///
-/// let unquoted = serde_json::from_str::<Config>(r#"{"graphoid_secret": 12345}"#).unwrap_err();
-/// assert!(unquoted.to_string().starts_with("a secret must be a string; put it in quotes"));
+/// let unquoted = r#"{"graphoid_secret": 12345}"#;
+/// let error = serde_json::from_str::<Config>(unquoted).unwrap_err().to_string();
+/// assert!(error.starts_with("a secret must be a string; put it in quotes"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// A secret can be neither displayed nor compared, so neither of these compiles:
+/// A secret can be neither displayed nor compared, so these two functions do not compile:
 ///
 /// ```compile_fail,E0277
 /// fn log(secret: &leadhook::Secret) -> String {
@@ -70,8 +72,8 @@ impl Secret {
     ///
     /// [`Empty`](SecretErrorKind::Empty),
     /// [`SurroundingWhitespace`](SecretErrorKind::SurroundingWhitespace) and
-    /// [`OnlyNul`](SecretErrorKind::OnlyNul), which are what a wrong environment variable or a careless
-    /// paste gives.
+    /// [`OnlyNul`](SecretErrorKind::OnlyNul). Wrong environment variables and careless pastes have such
+    /// values.
     pub fn new(secret: &str) -> Result<Self, SecretError> {
         if secret.trim_matches(is_blank).len() == secret.len() {
             Self::from_bytes(secret.as_bytes())
@@ -123,7 +125,7 @@ impl Secret {
     }
 }
 
-/// Whether a character is white space, a byte order mark or a zero-width character.
+/// Returns whether a character is white space, a byte order mark or a zero-width character.
 fn is_blank(character: char) -> bool {
     character.is_whitespace()
         || matches!(character, '\u{FEFF}' | '\u{200B}'..='\u{200D}' | '\u{2060}')
@@ -151,7 +153,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct SecretVisitor;
 
-        /// A value of another type, which is not looked at, so that no error can contain it.
+        /// Rejects a value of another type without looking at it, so that no error can contain it.
         fn not_a_string<T, E: Error>() -> Result<T, E> {
             Err(E::custom("a secret must be a string; put it in quotes"))
         }
@@ -221,7 +223,7 @@ pub struct SecretError {
 }
 
 impl SecretError {
-    /// Returns what is wrong with the value.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> SecretErrorKind {
         self.kind
@@ -243,7 +245,7 @@ impl From<SecretErrorKind> for SecretError {
     }
 }
 
-/// What is wrong with a value that should be a [`Secret`].
+/// The kind of a [`SecretError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretErrorKind {

@@ -1,4 +1,4 @@
-//! Signatures as headers carry them: the two formats and the grammar of each.
+//! The two formats of a signature in a header, and the grammar of each.
 
 use alloc::{format, string::String};
 use core::fmt;
@@ -22,8 +22,8 @@ impl SignatureFormat {
     /// Parses a header value.
     ///
     /// The digits may be in either case, the prefix in lower case only. White space, lists, other
-    /// lengths and other algorithms are rejected, because the format is a fact about the provider and
-    /// not a choice of the request.
+    /// lengths and other algorithms are rejected, because the provider determines the format, and not
+    /// the request.
     ///
     /// ```
     /// use leadhook::{MalformedSignature, SignatureFormat};
@@ -68,16 +68,16 @@ impl SignatureFormat {
         if value.is_empty() {
             return Reason::Empty;
         }
-        if value.iter().any(|byte| !byte.is_ascii()) {
+        if !value.is_ascii() {
             return Reason::NotAscii;
         }
-        if value.iter().any(u8::is_ascii_whitespace) {
+        if any(value, |byte| byte.is_ascii_whitespace()) {
             return Reason::Whitespace;
         }
-        if value.contains(&b',') {
+        if any(value, |byte| byte == b',') {
             return Reason::List;
         }
-        if value.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
+        if any(value, |byte| matches!(byte, b'"' | b'\'')) {
             return Reason::Quoted;
         }
         if is_base64(value.strip_prefix(PREFIX).unwrap_or(value)) {
@@ -191,7 +191,12 @@ pub enum MalformedSignature {
     },
 }
 
-/// Whether a value has the form of 32 bytes in Base64.
+/// Returns whether any byte passes a test. The loop has no branch, so the compiler vectorizes it.
+fn any(value: &[u8], test: impl Fn(u8) -> bool) -> bool {
+    value.iter().fold(false, |found, &byte| found | test(byte))
+}
+
+/// Returns whether a value has the form of 32 bytes in Base64.
 fn is_base64(text: &[u8]) -> bool {
     text.strip_suffix(b"=").is_some_and(|rest| {
         rest.len() == 43

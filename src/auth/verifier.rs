@@ -12,7 +12,7 @@ use crate::auth::error::VerifyError;
 use crate::auth::secret::Secret;
 use crate::auth::signature::{Signature, SignatureFormat};
 
-/// A verifier of HMAC-SHA256 signatures with a current secret and any number of previous ones.
+/// A verifier of HMAC-SHA256 signatures with a current secret and any number of previous secrets.
 ///
 /// The keys are set up once, when the verifier is built, and verifying allocates nothing. The keyed
 /// hash states are wiped when the verifier is dropped; copies that `hmac` makes on its own stack are
@@ -126,7 +126,8 @@ impl fmt::Debug for Verifier {
 /// let secret = Secret::new("12345")?;
 /// let (_, header) = Signer::<ScoreApp>::new(&secret).header(b"one two");
 ///
-/// let mut verifier = Verifier::new(SignatureFormat::Hex, &secret).begin(header.as_bytes())?;
+/// let verifier = Verifier::new(SignatureFormat::Hex, &secret);
+/// let mut verifier = verifier.begin(header.as_bytes())?;
 /// for chunk in ["one", " ", "two"] {
 ///     verifier.update(chunk.as_bytes());
 /// }
@@ -166,20 +167,20 @@ impl fmt::Debug for BodyVerifier {
     }
 }
 
-/// Which of several secrets or tokens matched a request.
+/// The position of the secret or token that matched a request.
 ///
 /// As long as some deliveries match a previous secret, that secret is still in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretIndex(usize);
 
 impl SecretIndex {
-    /// Whether the current secret matched.
+    /// Returns whether the current secret matched.
     #[must_use]
     pub fn is_current(self) -> bool {
         self.0 == 0
     }
 
-    /// The position of the secret that matched.
+    /// Returns the position of the secret that matched.
     ///
     /// 0 is the current secret, 1 is the first previous one, and so on.
     #[must_use]
@@ -188,7 +189,7 @@ impl SecretIndex {
     }
 }
 
-/// A comparison of static tokens with a current one and any number of previous ones.
+/// A verifier of static tokens with a current token and any number of previous tokens.
 ///
 /// It compares SHA-256 hashes, so the time reveals nothing about the length of a token.
 #[derive(Clone)]
@@ -256,7 +257,7 @@ impl MacKey {
     }
 }
 
-/// The current key and the previous ones.
+/// The current key and the previous keys.
 #[derive(Clone)]
 struct Keys {
     current: MacKey,

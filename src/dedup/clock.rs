@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use std::time::Instant;
 
-/// The system's monotonic clock, or a test's.
+/// The system's monotonic clock, or the clock of a test.
 #[derive(Clone)]
 pub(super) struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 

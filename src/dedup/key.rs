@@ -15,7 +15,7 @@ const VERSION: &[u8] = b"1";
 /// Two deliveries with equal keys are duplicates of each other. A key is a SHA-256 hash of
 /// authenticated bytes only: the provider, the receiver's [scope](crate::Receiver::with_scope), and the
 /// data that the provider's [`DedupBy`] names. The signature is not part of it, because it changes
-/// when the secret is rotated between two tries. Neither is any header, because headers are not
+/// when the secret is rotated between two attempts. Headers are not part of it, because they are not
 /// signed.
 ///
 /// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
@@ -26,11 +26,11 @@ const VERSION: &[u8] = b"1";
 ///
 /// # False duplicates
 ///
-/// Grader.io, `ScoreApp` and Tomba send nothing that tells two equal events from a retry. If a lead is
-/// changed and then changed back, the third payload can equal the first byte for byte. It is then
-/// treated as a duplicate for as long as the first is remembered. So is a test delivery that is sent
-/// twice. [`Delivery::key_from_parts`](crate::Delivery::key_from_parts) makes a key from values that
-/// you choose.
+/// `ScoreApp` and Tomba send neither an id nor a timestamp of the event. If a lead is changed and then
+/// changed back, the third payload can equal the first byte for byte. It is then treated as a duplicate
+/// for as long as the first is remembered. The test delivery of Grader.io always has the same bytes, so
+/// sending it twice gives a duplicate, too. To make a key from values that you choose, use
+/// [`Delivery::key_from_parts`](crate::Delivery::key_from_parts).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     bytes: [u8; 32],
@@ -74,8 +74,8 @@ impl<P: Provider> Delivery<P> {
     /// delivery has a key. If the body [does not identify](Provider::body_identifies_event) the event,
     /// each call returns a new key.
     ///
-    /// A Graphoid delivery that was read before remembers where its id is, so the key costs one hash.
-    /// Otherwise the body is parsed for it. The result is the same. Needs the `dedup` feature.
+    /// A Graphoid delivery that was read before keeps the place of its id, so the key costs one hash.
+    /// Otherwise the body is parsed again. The key is the same. Needs the `dedup` feature.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -140,7 +140,7 @@ impl<P: Provider> Delivery<P> {
         self.hash(b"own", parts.map(str::as_bytes))
     }
 
-    /// The key of the event's name, the workspace and the id, if they identify an event.
+    /// Computes the key of the event's name, the workspace and the id, if they identify an event.
     fn key_of_event_id(&self) -> Option<Key> {
         if let Some(identity) = self.known_identity() {
             return Some(self.hash(b"id", identity));

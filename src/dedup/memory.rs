@@ -15,9 +15,10 @@ use super::store::{ClaimStatus, Store, StoreError};
 /// A store in the memory of this process, for an application that runs as a single instance.
 ///
 /// It holds a bounded number of keys, 100,000 by default, in about 350 bytes each. When it is full, it
-/// forgets the key that was completed first. It never forgets a live claim: if every key is a live
-/// claim, the next claim is [`StoreError::Full`]. It has no thread; each call removes the keys whose
-/// time has ended. A restart of the process forgets everything, so a retry after it is handled again.
+/// forgets the key that was completed first. It never forgets a live claim, so if every key is a live
+/// claim, the next claim fails with [`StoreError::Full`]. The store has no thread. Instead, each call
+/// removes the keys whose time has ended. After a restart of the process the store is empty, so a retry
+/// is handled again.
 ///
 /// A dropped claim frees its key at once. Clones share their keys.
 ///
@@ -36,7 +37,9 @@ impl MemoryStore {
     /// The number of keys that a store holds by default.
     pub const DEFAULT_CAPACITY: usize = 100_000;
 
-    /// Creates a store that holds up to `capacity` keys. With a capacity of 0 every claim is an error.
+    /// Creates a store that holds up to `capacity` keys.
+    ///
+    /// With a capacity of 0, every claim is an error.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -111,7 +114,7 @@ impl Store for MemoryStore {
 
 /// A claim in a [`MemoryStore`]. Dropping it frees its key.
 pub struct MemoryClaim {
-    /// None once the claim is completed, so that dropping it takes no lock.
+    /// `None` if the claim is completed, so that dropping it takes no lock.
     table: Option<Arc<Mutex<Table>>>,
     key: KeyBytes,
     token: u64,
@@ -131,7 +134,7 @@ impl fmt::Debug for MemoryClaim {
     }
 }
 
-/// Locks a table. Nothing panics while a table is locked, so a poisoned one is intact.
+/// Locks a table. Nothing panics while a table is locked, so a poisoned table is intact.
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -152,8 +155,8 @@ struct Table {
 /// The state of a claimed or done key.
 #[derive(Clone, Copy)]
 struct State {
-    /// Every new state takes the next number. The number of a claim is its token: it stays within this
-    /// process, so it need not be random.
+    /// Every state change takes the next number, so the number identifies one state. The number of a
+    /// claim is its token. It stays within this process, so it need not be random.
     number: u64,
     end: Instant,
     done: bool,
@@ -239,8 +242,8 @@ impl Table {
         }
     }
 
-    /// Removes the key that was completed first, if a new key is one too many. If all other keys are
-    /// live claims, the new key goes again.
+    /// Removes the key that was completed first, if a new key exceeds the capacity. If all other keys
+    /// are live claims, the new key is removed instead.
     fn make_room_for(&mut self, new: &KeyBytes) -> Result<(), StoreError> {
         if self.keys.len() > self.capacity {
             let Some((_, oldest)) = self.done.pop_first() else {

@@ -6,8 +6,9 @@ use super::store::StoreError;
 
 /// The result of a delivery that was passed to [`Dedup::once`](super::Dedup::once).
 ///
-/// Respond to the provider with its [`status`](Self::status): after a 2xx the provider stops, after
-/// any other status it retries. With the features `axum` and `actix`, an outcome is a response.
+/// Respond to the provider with its [`status`](Self::status). The provider retries unless the status
+/// is 2xx. With the features `axum` and `actix`, an outcome is a response if its value is a response.
+/// With `tower`, it converts into an `http::Response`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +34,7 @@ pub enum Outcome<T> {
     AlreadyHandled,
     /// Another delivery of the event is in progress, so the work did not run.
     ///
-    /// Whether that delivery succeeds is not known yet, so the provider must retry.
+    /// The other delivery may still fail, so the provider must retry.
     InProgress {
         /// The rest of the other delivery's lease.
         remaining: Duration,
@@ -68,8 +69,8 @@ impl<T> Outcome<T> {
 
     /// Returns how long the provider should wait before it retries, if the event is in progress.
     ///
-    /// The responses of the features `axum` and `actix` send it as `Retry-After`, in whole seconds,
-    /// rounded up.
+    /// The responses of axum, actix-web and tower have it as `Retry-After`, in whole seconds, rounded
+    /// up.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -81,13 +82,13 @@ impl<T> Outcome<T> {
 
 /// The error returned by [`Dedup::once`](super::Dedup::once) if the event was not handled.
 ///
-/// The next delivery of the event runs the work again. With the features `axum` and `actix`, the
-/// error is a response if `E` is one.
+/// The next delivery of the event runs the work again. With the features `axum` and `actix`, the error
+/// is a response if `E` is a response. With `tower`, it converts into an `http::Response` if `E` does.
 ///
 /// ```
 /// use leadhook::dedup::{OnceError, StoreError};
 ///
-/// /// Responds with 502 if the CRM failed, and with the store's status if the store did.
+/// /// Returns 502 if the CRM failed, and the store's status if the store failed.
 /// fn status(error: &OnceError<std::io::Error>) -> u16 {
 ///     match error {
 ///         OnceError::Store(error) => error.status(),

@@ -17,8 +17,7 @@ const DONE: &str = "done";
 
 /// Claims a key and returns nothing, or returns the value of the key and its remaining milliseconds.
 ///
-/// A claim without a time to live, such as one that an operator has made persistent, gets a lease, so
-/// that it ends.
+/// If an operator has removed the time to live of a claim, the claim gets a new lease, so that it ends.
 const CLAIM: &str = "
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local held, left = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
@@ -42,18 +41,19 @@ return redis.call('DEL', KEYS[1])";
 
 /// A store in Redis, for an application that runs as several instances.
 ///
-/// Needs the `redis` feature. Every call is one script on one key in one round trip, so a cluster
-/// works too, and so does any server with `EVAL`, `PEXPIRE`, and `SET` with `NX` and `PX`. If the
-/// server can't be reached or does not respond in time, the call is an error and the response is 503,
-/// so that the provider retries.
+/// Needs the `redis` feature. Every call runs one script on one key in one round trip, so it also works
+/// with a cluster, and with any server that has `EVAL`, `PEXPIRE`, and `SET` with `NX` and `PX`. If
+/// the server can't be reached or does not respond in time, the response is 503, so that the provider
+/// retries.
 ///
-/// Redis measures leases and retentions in whole milliseconds; fractions are rounded up.
+/// Redis measures leases and retentions in whole milliseconds, so fractions are rounded up.
 ///
 /// # Forgotten keys
 ///
 /// If the server loses a key before its retention ends, a retry is handled again. That happens after a
 /// restart without persistence, after a failover to a replica that has not received the key yet, and
-/// after an eviction. Set `maxmemory-policy` to `noeviction`; a full server is then an error.
+/// after an eviction. Set `maxmemory-policy` to `noeviction`, so that a full server returns an error
+/// instead of evicting keys.
 ///
 /// ```no_run
 /// use leadhook::dedup::{Dedup, RedisStore, StoreError};

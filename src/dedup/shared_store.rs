@@ -6,7 +6,7 @@ use core::{future::Future, pin::Pin, time::Duration};
 use super::key::Key;
 use super::store::{ClaimStatus, Store, StoreError};
 
-/// A shared store of any type. It is a [`Store`] itself.
+/// A shared store of any type, which implements [`Store`] itself.
 #[derive(Clone)]
 pub(super) struct SharedStore(Arc<dyn ErasedStore>);
 

@@ -13,7 +13,7 @@ use super::key::Key;
 ///
 /// Every method is atomic, also between processes that share the store. A method returns `Ok` only if
 /// the store has confirmed the change, because a delivery that is wrongly reported as a duplicate is
-/// lost. [`Dedup`](super::Dedup) writes every error to the log.
+/// lost. [`Dedup`](super::Dedup) logs every error.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::{Mutex, PoisonError}, time::Duration};
@@ -26,7 +26,11 @@ use super::key::Key;
 /// impl Store for Forever {
 ///     type Claim = Key; // leases never end, so a key never has a second claim
 ///
-///     async fn claim(&self, key: Key, lease: Duration) -> Result<ClaimStatus<Key>, StoreError> {
+///     async fn claim(
+///         &self,
+///         key: Key,
+///         lease: Duration,
+///     ) -> Result<ClaimStatus<Key>, StoreError> {
 ///         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         Ok(match keys.get(&key) {
 ///             Some(true) => ClaimStatus::Done,
@@ -38,7 +42,7 @@ use super::key::Key;
 ///         })
 ///     }
 ///
-///     async fn complete(&self, claim: Key, _retention: Duration) -> Result<(), StoreError> {
+///     async fn complete(&self, claim: Key, _: Duration) -> Result<(), StoreError> {
 ///         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim, true);
 ///         Ok(())
 ///     }
@@ -54,8 +58,8 @@ use super::key::Key;
 pub trait Store: Send + Sync + 'static {
     /// A claim to a key, with a token that no other claim to that key has ever had.
     ///
-    /// Dropping a claim gives it up. A store that can free the key without waiting should do so in
-    /// `Drop`; in any other store the claim ends with its lease.
+    /// A claim that is dropped is given up. A store that can free the key without waiting should do so
+    /// in `Drop`. In any other store, the key is free when the lease ends.
     type Claim: Send + 'static;
 
     /// Claims a key until a lease ends, if the key is free.
@@ -76,7 +80,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Superseded`] if another claim holds the key; that claim stays as it is. Also
+    /// [`StoreError::Superseded`] if another claim holds the key, which then stays as it is. Also
     /// [`StoreError::Full`] and [`StoreError::Unavailable`].
     fn complete(
         &self,
@@ -88,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`]; the claim then ends with its lease.
+    /// [`StoreError::Unavailable`]. The claim then ends with its lease.
     fn release(&self, claim: Self::Claim) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -107,7 +111,7 @@ pub enum ClaimStatus<C> {
     },
 }
 
-/// The reason why a store did not do what was asked.
+/// The error returned when a store could not claim, complete or release a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

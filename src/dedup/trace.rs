@@ -1,17 +1,17 @@
-//! The events for the operator, written with the `tracing` feature.
+//! The events that are logged with the `tracing` feature.
 
 use super::key::Key;
 use super::outcome::{OnceError, Outcome};
 use super::store::StoreError;
 
-/// Writes the store's error, because the response to the provider is empty.
+/// Logs the store's error, because the response to the provider is empty.
 #[cfg(feature = "tracing")]
 pub(super) fn store_failed(key: Key, operation: &'static str, error: &StoreError) {
     let cause = core::error::Error::source(error).map(tracing::field::display);
     tracing::warn!(%key, operation, reason = %error, cause, "the deduplication store failed");
 }
 
-/// Writes the result of a delivery. Errors of the store have their own event.
+/// Logs the result of a delivery. Errors of the store have an event of their own.
 #[cfg(feature = "tracing")]
 pub(super) fn outcome<T, E>(key: Key, result: &Result<Outcome<T>, OnceError<E>>) {
     use tracing::{debug, warn};

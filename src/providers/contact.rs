@@ -60,8 +60,8 @@ const NAMES: [(u128, Contact); 34] = [
 
 /// Returns the contact data in the fields of a form, in one pass over them.
 ///
-/// `text` returns the text of a value. It is asked only for fields with a usual name. Of several
-/// fields for the same contact data, the one with the better name is taken, or else the first.
+/// `text` returns the text of a value, and is called only for fields with a usual name. Of several
+/// fields for the same contact data, the field with the better name is taken, or else the first field.
 pub(super) fn lead_of<'a, V: 'a>(
     fields: impl IntoIterator<Item = (&'a str, V)>,
     text: impl Fn(V) -> Option<Cow<'a, str>>,
@@ -108,7 +108,7 @@ fn slot(lead: &mut Lead, contact: Contact) -> &mut Option<String> {
     }
 }
 
-/// Finds a field's name among the usual ones: its rank, and what the field holds.
+/// Finds a field's name among the usual names, and returns its rank and its kind of contact data.
 fn find(name: &str) -> Option<(usize, Contact)> {
     let name = fold(name)?;
     NAMES
@@ -120,8 +120,8 @@ fn find(name: &str) -> Option<(usize, Contact)> {
 
 /// Packs the letters and digits of a name, in lower case, into a number.
 ///
-/// Comparing numbers is what makes the search fast. Returns `None` for a name that is longer than any
-/// of the usual ones or has letters that none of them has.
+/// Comparing numbers makes the search fast. Returns `None` for a name that is longer than all usual
+/// names or has letters that no usual name has.
 fn fold(name: &str) -> Option<u128> {
     let mut folded: u128 = 0;
     for character in name.chars() {

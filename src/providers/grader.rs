@@ -25,9 +25,17 @@
 //!             "id": "sub_xyz789",
 //!             "score": 87,
 //!             "grade": "hot",
-//!             "form_data": {"email": "john.doe@acme.com", "firstName": "John", "lastName": "Doe"}
+//!             "form_data": {
+//!                 "email": "john.doe@acme.com",
+//!                 "firstName": "John",
+//!                 "lastName": "Doe"
+//!             }
 //!         },
-//!         "grader": {"id": "grader_123", "name": "Enterprise Lead Grader", "version": "1.2"},
+//!         "grader": {
+//!             "id": "grader_123",
+//!             "name": "Enterprise Lead Grader",
+//!             "version": "1.2"
+//!         },
 //!         "routing": {"assigned_to": "rep_john_smith", "team": "enterprise_sales"}
 //!     }
 //! }"#;
@@ -35,7 +43,8 @@
 //! match delivery.read()?.event {
 //!     GraderEvent::SubmissionScored(scored) => {
 //!         assert_eq!(scored.submission.score, Some(87.0));
-//!         assert_eq!(scored.lead().and_then(|lead| lead.full_name).as_deref(), Some("John Doe"));
+//!         let lead = scored.lead().expect("the e-mail address is known");
+//!         assert_eq!(lead.full_name.as_deref(), Some("John Doe"));
 //!     }
 //!     GraderEvent::Unknown { name, .. } => println!("{name} is not known yet"),
 //!     _ => {}
@@ -51,11 +60,12 @@
 //! - Not documented: the number and delays of retries, the time-out, whether endpoints are disabled,
 //!   and whether `webhook_id` belongs to the event, the delivery or the endpoint.
 //! - Only the body of `submission.scored` is documented, in two shapes. The dashboard's webhook tester
-//!   sends the flat shape, in which `data.submission_id` takes the place of `data.submission`. That
-//!   the other submission events have the same payload is assumed; if one has not, it is
-//!   [`GraderEvent::Unknown`].
+//!   sends the flat shape, in which `data.submission_id` takes the place of `data.submission`.
+//! - Assumed: the other submission events have the same payload. A body with another payload is read
+//!   as [`GraderEvent::Unknown`].
+//! - Assumed: a retry has the same bytes as the first delivery.
 //! - Grader.io's API reference names an event `submission.graded`, which is not in the list of its
-//!   webhook documentation. It is [`GraderEvent::Unknown`], too.
+//!   webhook documentation. It is read as [`GraderEvent::Unknown`].
 
 use alloc::string::String;
 use core::time::Duration;
@@ -145,7 +155,7 @@ impl GraderEvent {
 /// The payload of a submission event.
 ///
 /// It is read from both documented shapes, and written in the shape from which it was read. If a body
-/// has both, the nested one is read.
+/// has both shapes, the nested shape is read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SubmissionEvent {
@@ -167,12 +177,14 @@ payload! {
         pub created_at: Option<DateTime<Utc>>,
         /// The score on a scale of 0 to 100, such as `87`.
         pub score: Option<f64>,
-        /// The grade that goes with the score, such as `hot`. Documented are `hot` (80 to 100), `warm`
-        /// (50 to 79), `cold` (20 to 49) and `disqualified`; any text is possible.
+        /// The grade that goes with the score, such as `hot`.
+        ///
+        /// The documented values are `hot` (80 to 100), `warm` (50 to 79), `cold` (20 to 49) and
+        /// `disqualified` (below 20). Other values are possible.
         pub grade: Option<String>,
         /// Where the form was submitted, such as `website_form`.
         pub source: Option<String>,
-        /// The fields of the form.
+        /// The fields of the form, such as `email` and `jobTitle`.
         pub form_data: FormData,
     }
 }
@@ -201,8 +213,8 @@ payload! {
     }
 }
 
-/// The keys of both shapes. The first two are not optional in the way of a payload's, because they
-/// identify the event.
+/// The keys of both shapes. The first two identify the event, so a value that can't be read there is
+/// not left out.
 #[derive(Deserialize)]
 struct EitherShape {
     #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
@@ -305,7 +317,7 @@ impl Serialize for SubmissionEvent {
     }
 }
 
-/// The shape of the body makes no difference.
+/// Compares the values, not the shapes of the bodies.
 impl PartialEq for SubmissionEvent {
     fn eq(&self, other: &Self) -> bool {
         self.submission == other.submission
@@ -326,7 +338,7 @@ impl Payload for SubmissionEvent {
 }
 
 impl SubmissionEvent {
-    /// Returns the person who submitted the form, as far as the fields of the form tell.
+    /// Returns the person who submitted the form, with the contact data of the form's fields.
     ///
     /// The lead's id is the submission's id.
     #[must_use]

@@ -34,7 +34,7 @@
 //! match delivery.read()?.event {
 //!     GraphoidEvent::LeadWon(won) => {
 //!         assert_eq!(won.lead.value, Some(45000.0));
-//!         assert_eq!(won.lead().and_then(|lead| lead.company).as_deref(), Some("Acme Corp"));
+//!         assert_eq!(won.lead.name.as_deref(), Some("Acme Corp"));
 //!     }
 //!     GraphoidEvent::Unknown { name, .. } => println!("{name} is not known yet"),
 //!     _ => {}
@@ -50,10 +50,10 @@
 //!   disable one temporarily after repeated time-outs (Graphoid's webhook documentation).
 //! - That page contradicts itself on the number of attempts (four or five), and prints "about 10
 //!   hours" for the last retry, where the delays add up to 10 h 35 min.
-//! - It shows a body for `lead.won` only. That the other lead events have the same payload is assumed;
-//!   if one has not, it is [`GraphoidEvent::Unknown`].
+//! - That page shows a body for `lead.won` only. Assumed: the other lead events have the same payload.
+//!   A body with another payload is read as [`GraphoidEvent::Unknown`].
 //! - Assumed: a retry has the `id` of the first delivery.
-//! - The names in the table are all that could be found. Graphoid may send others.
+//! - Graphoid may send events that are not in the table, because no complete public list was found.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -82,7 +82,8 @@ impl Provider for Graphoid {
             .with_api_version("api_version"),
     );
     const DEDUP_BY: DedupBy = DedupBy::EventId;
-    /// The documented delays add up to 10 h 35 min. The rest is for deliveries that are late.
+    /// The documented delays add up to 10 h 35 min. The rest of the time is for late
+    /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
     type Authentication = Signed;
     type Event = GraphoidEvent;

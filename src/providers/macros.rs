@@ -80,8 +80,8 @@ macro_rules! payload {
 
 /// Declares an event enum: each documented event with its name on the wire, and `Unknown`.
 ///
-/// `or Unknown` after a variant says that the provider documents the event's name but not its body,
-/// so that data of another shape makes it an unknown event and not an error.
+/// `or Unknown` after a variant says that the provider documents the event's name but not its body.
+/// Data of an unexpected shape then makes it an unknown event instead of an error.
 macro_rules! events {
     (
         $(#[$meta:meta])*
@@ -94,15 +94,15 @@ macro_rules! events {
         #[non_exhaustive]
         pub enum $enum {
             $($(#[$variant_meta])* $variant($data),)*
-            /// An event that this version of the crate has no type for.
+            /// An event that has no type in this version of the crate.
             ///
-            /// It is not an error. Respond with success, because the provider counts everything else
+            /// It is not an error. Respond with 200, because the provider counts every other response
             /// as a failure.
             #[non_exhaustive]
             Unknown {
                 /// The event's name.
                 name: String,
-                /// The event's data, null if there is none.
+                /// The event's data, which is null if the body has no data.
                 data: RawJson,
             },
         }
@@ -173,7 +173,7 @@ macro_rules! events {
             }
         }
 
-        /// Writes the event's data, without its name.
+        /// Serializes the event's data, without its name.
         impl serde::Serialize for $enum {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {

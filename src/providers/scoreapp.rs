@@ -21,7 +21,12 @@
 //!             {"question": "Company name", "answers": [{"answer": "Acme Corporation"}]}
 //!         ],
 //!         "quiz_questions": [{"question": "Question 1", "answers": [{"answer": "No"}]}],
-//!         "total_score": {"actual": "67.00", "percent": 54, "denominator10": 5.36, "tier": "medium"}
+//!         "total_score": {
+//!             "actual": "67.00",
+//!             "percent": 54,
+//!             "denominator10": 5.36,
+//!             "tier": "medium"
+//!         }
 //!     }
 //! }"#;
 //! # let delivery = Delivery::<ScoreApp>::from_storage(body);
@@ -42,11 +47,12 @@
 //!
 //! - Documented: if a secret is set, the header `Scoreapp-Signature` carries the body's HMAC-SHA256 as
 //!   hex digits. ScoreApp expects a 2xx status within 10 s and resends up to 5 times (ScoreApp's
-//!   webhook documentation). Its bodies have no id of the event and no time of the event.
-//! - All events of one sitting of a quiz have the same `data.id`. The order in which they arrive is
-//!   not promised.
-//! - Name and e-mail address are known only once the lead form was sent. It can come before or after
-//!   the quiz.
+//!   webhook documentation). The bodies contain neither an id nor a timestamp of the event.
+//! - Documented: the lead form can come before or after the quiz. The contact data may be unknown
+//!   until the lead form was sent.
+//! - Not explained: `data.id` and `data.key`. Assumed from the documented samples: all events of one
+//!   sitting of a quiz have the same `data.id`.
+//! - Not documented: the order of events.
 //! - Assumed: attempts are 10, 100, 1,000 and 10,000 s apart and carry the same bytes, as in the
 //!   package that ScoreApp appears to send with.
 
@@ -69,8 +75,8 @@ pub struct ScoreApp;
 impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
-    /// Assumed: the last attempt comes 3 h 5 min after the first. The rest is for deliveries that are
-    /// late.
+    /// Assumed: the last attempt comes 3 h 5 min after the first. The rest of the time is for late
+    /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
     type Authentication = Signed;
     type Event = ScoreAppEvent;
@@ -112,13 +118,17 @@ impl ScoreAppEvent {
 payload! {
     /// One sitting of a quiz, as far as it is known at the time of the event.
     pub struct QuizSubmission {
-        /// The id of the sitting, such as `1e11c712-c4f7-48e9-8bc7-7d86ea273a6f`. It is the same for
-        /// all events of the sitting.
+        /// The id of the sitting, such as `1e11c712-c4f7-48e9-8bc7-7d86ea273a6f`.
+        ///
+        /// `ScoreApp` does not explain it. That it is the same for all events of a sitting is assumed.
         pub id: String,
-        /// The state of the quiz. Documented are `Started` and `Finished`; any text is possible.
+        /// The state of the quiz, such as `Finished`.
+        ///
+        /// The documented values are `Started` and `Finished`. Other values are possible.
         pub status: Option<String>,
-        /// Not explained by `ScoreApp`. In the documented sample it is `64b00a39ce128979457258` and
-        /// looks like the key in the URL of the results. It can be guessed, so it is not a secret.
+        /// A key, such as `64b00a39ce128979457258`, that `ScoreApp` does not explain.
+        ///
+        /// It has the form of the key in the URL of the results. It can be guessed, so it is not a secret.
         pub key: Option<String>,
         /// The lead's first name, such as `Ann`.
         pub first_name: Option<String>,
@@ -133,7 +143,7 @@ payload! {
         pub started_at: Option<DateTime<Utc>>,
         /// When the quiz was finished, such as `2023-07-06T08:25:29Z`.
         pub finished_at: Option<DateTime<Utc>>,
-        /// Whether the lead agreed to be contacted, such as `true`.
+        /// Whether the lead agreed to be contacted, `true` in the documented samples.
         pub opt_in: Option<bool>,
         /// How the lead agreed, such as `Implied`, which is the only value in the documented samples.
         pub opt_in_detail: Option<String>,
@@ -149,9 +159,9 @@ payload! {
         pub utm_content: Option<String>,
         /// The lead's IP address, such as `172.23.0.1`.
         pub ip_address: Option<String>,
-        /// The questions of the lead form with their answers, custom fields included.
+        /// The questions of the lead form with their answers, such as `Company name` with `Acme`.
         pub lead_form_questions: Vec<Question>,
-        /// The questions of the quiz with their answers.
+        /// The questions of the quiz with their answers, such as `Question 1` with `No`.
         pub quiz_questions: Vec<Question>,
         /// The URL at which an unfinished quiz can be continued, such as
         /// `https://example.scoreapp.com/continue/64a6775915bf6092267456`.
@@ -215,7 +225,7 @@ payload! {
         pub percent: Option<f64>,
         /// The score on a scale of 0 to 10, such as `5.36`.
         pub denominator10: Option<f64>,
-        /// The label that the quiz's owner gave to the score, such as `medium`. Any text is possible.
+        /// The label that the quiz's owner gave to the score, such as `medium`. It can be any text.
         pub tier: Option<String>,
     }
 }
@@ -229,7 +239,7 @@ payload! {
         pub percent: Option<f64>,
         /// The score on a scale of 0 to 10, such as `4.96`.
         pub denominator10: Option<f64>,
-        /// The label that the quiz's owner gave to the score, such as `medium`. Any text is possible.
+        /// The label that the quiz's owner gave to the score, such as `medium`. It can be any text.
         pub tier: Option<String>,
         /// The category.
         pub category: Option<Category>,
@@ -249,9 +259,9 @@ payload! {
 impl QuizSubmission {
     /// Returns the person who took the quiz, or `None` as long as no contact data is known.
     ///
-    /// Company, job title, phone number and website, and names that are missing elsewhere, are taken
-    /// from the lead form, whatever spelling its questions have. The lead's id is the id of the
-    /// sitting.
+    /// Company, job title, website, and all other contact data that is missing elsewhere are taken from
+    /// the lead form. The spelling of its questions doesn't matter, so `Job title` and `job_title` are
+    /// the same. The lead's id is the id of the sitting.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         let form = contact::lead_of(
@@ -281,7 +291,7 @@ impl QuizSubmission {
 
     /// Returns the answers to the question with this text, in the quiz or else in the lead form.
     ///
-    /// Case and surrounding white space are ignored. There are no answers if the question was not
+    /// Case and surrounding white space are ignored. The iterator is empty if the question was not
     /// asked.
     pub fn answers_to(&self, question: &str) -> impl Iterator<Item = &str> {
         self.quiz_questions
@@ -293,7 +303,9 @@ impl QuizSubmission {
             .filter_map(|answer| answer.answer.as_deref())
     }
 
-    /// Returns the score of the category with this title. Case and surrounding white space are ignored.
+    /// Returns the score of the category with this title.
+    ///
+    /// Case and surrounding white space are ignored.
     #[must_use]
     pub fn category_score(&self, title: &str) -> Option<&CategoryScore> {
         self.category_scores.iter().find(|score| {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::read::error::ReadError;
 
-/// How old an event may be, and how far in the future. Neither is limited by default.
+/// The limits to how old an event may be and how far in the future. Neither is set by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AgeLimit {
     past: Option<TimeDelta>,
@@ -22,7 +22,8 @@ impl AgeLimit {
         self.future = Some(delta(limit));
     }
 
-    /// Asks for the time only if there is a limit, because the clock costs a tenth of a small read.
+    /// Checks the limits. The clock is read only if there is a limit, because reading it costs a tenth of
+    /// reading a small body.
     pub(crate) fn check(
         &self,
         timestamp: Option<DateTime<Utc>>,

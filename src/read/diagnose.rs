@@ -1,4 +1,4 @@
-//! Finds where JSON can't be read as a type of the user's own, in a slower pass after the first failed.
+//! Finds the path of the value that can't be read as a type of the user's own.
 
 use alloc::string::{String, ToString};
 use core::fmt::Write;
@@ -8,8 +8,9 @@ use serde_path_to_error::{Deserializer, Path, Segment, Track};
 
 use crate::read::error::ReadError;
 
-/// Reads JSON as a type of the user's own, whose keys may be personal data, so the path of the error
-/// shows `*` for each of them.
+/// Reads JSON as a type of the user's own, with the path in the error.
+///
+/// The path shows `*` for each key, because keys may be personal data.
 #[cold]
 pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
     let mut track = Track::new();

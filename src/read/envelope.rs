@@ -11,13 +11,15 @@ use crate::provider::{Event, Layout, Provider};
 /// An event together with its envelope.
 ///
 /// It serializes in the provider's layout and with the provider's key names. Every documented value
-/// keeps its meaning but not its spelling, such as escapes, fractions of a second, or a number as a
-/// string. An optional value that could not be read is not in it; [`Delivery::unread`](crate::Delivery::unread)
-/// lists such values. For the bytes as they were sent, use [`Delivery::body`](crate::Delivery::body).
+/// keeps its meaning, but escapes, fractions of a second and numbers as strings may be written
+/// differently. An optional value that could not be read is missing, and
+/// [`Delivery::unread`](crate::Delivery::unread) lists it. For the bytes as they were sent, use
+/// [`Delivery::body`](crate::Delivery::body).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Envelope<E> {
-    /// The provider's id: `id` for Graphoid, such as `evt_9pQrXy2k`, and `webhook_id` for Grader.io.
+    /// The provider's id, which is `id` for Graphoid, such as `evt_9pQrXy2k`, and `webhook_id` for
+    /// Grader.io.
     ///
     /// Grader.io's webhook documentation does not say whether its id belongs to the event, the
     /// delivery or the endpoint, so don't detect duplicates by it.
@@ -26,11 +28,11 @@ pub struct Envelope<E> {
     ///
     /// No provider documents whether it is the time of the event or of the delivery.
     pub timestamp: Option<DateTime<Utc>>,
-    /// The account that the event belongs to: `workspace_id` for Graphoid.
+    /// The account of the event, which is `workspace_id` for Graphoid, such as `ws_7hGt`.
     pub workspace_id: Option<String>,
-    /// The version of the provider's API: `api_version` for Graphoid, such as `v2`.
+    /// The version of the provider's API, which is `api_version` for Graphoid, such as `v2`.
     pub api_version: Option<String>,
-    /// What happened.
+    /// The event.
     pub event: E,
 }
 
@@ -44,7 +46,7 @@ impl<E: Event> Envelope<E> {
         self.event.name()
     }
 
-    /// Returns the person or company that the event is about, if it is about one.
+    /// Returns the person or company that the event is about, if contact data is known.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         self.event.lead()

@@ -2,17 +2,17 @@
 
 use alloc::string::String;
 
-/// Why a delivery can't be read as an event.
+/// The error returned when a delivery can't be read as an event.
 ///
-/// It quotes nothing from the body, which contains personal data. It has only positions, and keys and
-/// names that the provider documents. Lines and columns are counted from 1, columns in bytes.
+/// It contains only positions, and keys and names that the provider documents, because the body contains
+/// personal data. Lines and columns are counted from 1, columns in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The body is not UTF-8, as JSON must be.
     #[error("the body is not UTF-8 at byte {index}")]
     NotUtf8 {
-        /// How many bytes precede it.
+        /// The number of bytes before the first invalid byte.
         index: usize,
     },
     /// The body is not JSON. It may be incomplete, followed by other data, or in another format.
@@ -29,13 +29,13 @@ pub enum ReadError {
     /// The envelope has no event name.
     #[error("the body has no string `{key}` that names the event")]
     MissingEventName {
-        /// The key that should have held the name.
+        /// The key of the name, such as `event`.
         key: &'static str,
     },
     /// A key of the envelope appears more than once, so two readers could read two different events.
     #[error("the body has `{key}` more than once")]
     DuplicateKey {
-        /// The key.
+        /// The duplicate key, such as `event`.
         key: &'static str,
     },
     /// The event is a documented one, but the value that identifies it can't be read.
@@ -62,13 +62,13 @@ pub enum ReadError {
     /// The event is older than the age limit.
     #[error("the event is {seconds} s old, which is older than the age limit")]
     TooOld {
-        /// Its age.
+        /// The age of the event in seconds.
         seconds: i64,
     },
     /// The event is further in the future than the age limit allows for.
     #[error("the event is {seconds} s in the future, which is further than the age limit")]
     FromFuture {
-        /// How far ahead it is.
+        /// The time until the event's timestamp in seconds.
         seconds: i64,
     },
 }
@@ -81,7 +81,7 @@ impl ReadError {
         }
     }
 
-    /// The HTTP status of the response to the request.
+    /// Returns the HTTP status of the response.
     ///
     /// It is 422 for a documented event in an unexpected shape, and 400 for everything else.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Where a body says which event it is.
+//! The places in a body that identify its event.
 
 /// The places of the event's name, the workspace and the id in a body.
 ///
@@ -10,8 +10,8 @@ pub(crate) struct Identity([Place; 3]);
 type Place = (u32, u32);
 
 impl Identity {
-    /// Finds the texts in the body that they were read from, unless one of them was unescaped and is no
-    /// part of the body.
+    /// Finds texts in the body from which they were read. Returns `None` if a text was unescaped, because
+    /// then it is not a part of the body.
     pub(super) fn find(body: &str, texts: [&str; 3]) -> Option<Self> {
         let mut places = [(0, 0); 3];
         for (place, text) in places.iter_mut().zip(texts) {
@@ -20,7 +20,7 @@ impl Identity {
         Some(Self(places))
     }
 
-    /// The texts, if this is the body that they were found in.
+    /// Returns the texts, if this is the body in which they were found.
     pub(crate) fn texts<'a>(&self, body: &'a [u8]) -> Option<[&'a [u8]; 3]> {
         let mut texts = [&[][..]; 3];
         for (text, (offset, length)) in texts.iter_mut().zip(self.0) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::read::diagnose;
 use crate::read::error::ReadError;
 
-/// Reads JSON as any type, with the path of what can't be read.
+/// Reads JSON as any type, with the path of the value that can't be read.
 pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, ReadError> {
     let text = utf8(json)?;
     serde_json::from_str(text).or_else(|_| {

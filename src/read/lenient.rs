@@ -41,7 +41,7 @@ pub(crate) const ELEMENTS: &str = "leadhook::elements";
 /// which any crate of a build can turn on.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
-/// How many bytes a list may take at once for as many elements as it is said to have.
+/// The number of bytes that a list may reserve at once for its announced elements.
 pub(crate) const CAUTIOUS: usize = 16 * 1024 * 1024;
 
 /// The sizes of the largest elements of lists in a type: of the elements that are objects, and of
@@ -58,10 +58,10 @@ pub(crate) const fn larger(one: ElementSizes, other: ElementSizes) -> ElementSiz
 
 /// A type of field, and how leniently it is read.
 pub(crate) trait Lenient: Sized + Serialize {
-    /// The value that stands for one that is left out, unless the value is required.
+    /// The value in place of a left-out value, or `None` if the value is required.
     const LEFT_OUT: Option<Self> = None;
 
-    /// The size of an element, for a type that holds many.
+    /// The size of an element, for a type that holds elements.
     const ELEMENT: usize = 0;
 
     /// The sizes of all elements in the type.
@@ -136,12 +136,12 @@ impl<T: Payload> Payload for Box<T> {
     }
 }
 
-/// The first element of a list.
+/// Returns the first element of a list.
 pub(crate) fn first_element(json: &str) -> Option<&str> {
     scan::elements(json).next()
 }
 
-/// Whether a value means the same as null: PHP writes `[]` for an object without members.
+/// Returns whether a value means the same as null, such as `[]`, which PHP writes for an empty object.
 pub(crate) fn is_none(json: &str) -> bool {
     json == "null" || (scan::is_list(json) && first_element(json).is_none())
 }
@@ -299,7 +299,7 @@ impl Lenient for Option<u64> {
     }
 }
 
-/// A boolean, 0 or 1, or one of them as a string. Null and the empty string are `None`.
+/// A boolean, 0 or 1, or their texts as a string. Null and the empty string are `None`.
 impl Lenient for Option<bool> {
     const LEFT_OUT: Option<Self> = Some(None);
 
@@ -374,7 +374,7 @@ where
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                // Only the tolerant deserializer knows the length, and the list has it exactly then.
+                // Only the tolerant deserializer knows the length, and then the list has exactly that length.
                 let mut list = with_capacity(seq.size_hint());
                 while let Some(Element(element)) = seq.next_element()? {
                     if let Some(element) = element {
@@ -511,7 +511,7 @@ where
         .ok_or_else(|| D::Error::invalid_type(Unexpected::Unit, expected))
 }
 
-/// Creates a list for as many elements as there are, if that is known.
+/// Creates a list with room for its elements, if their number is known.
 pub(crate) fn with_capacity<T>(length: Option<usize>) -> Vec<T> {
     let cautious = CAUTIOUS.checked_div(size_of::<T>()).unwrap_or(0);
     Vec::with_capacity(length.unwrap_or(0).min(cautious))

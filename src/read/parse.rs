@@ -1,4 +1,4 @@
-//! The envelope parser: the fast pass over every provider's envelope, and its scalars alone.
+//! The fast pass over a provider's envelope, and the envelope's scalars without the event.
 
 use alloc::{borrow::Cow, string::ToString, vec::Vec};
 use core::{fmt, marker::PhantomData};
@@ -14,7 +14,7 @@ use crate::read::envelope::Envelope;
 use crate::read::lenient::{self, NUMBER};
 use crate::read::scan::{self, Text};
 
-/// Reads an event and what is around it in one strict pass.
+/// Reads an event and its envelope in one strict pass.
 pub(super) fn event<E: Event>(text: &str) -> serde_json::Result<(Head<'_>, E)> {
     let mut json = serde_json::Deserializer::from_str(text);
     let parts = match E::Provider::LAYOUT {
@@ -50,9 +50,10 @@ impl<'de, E: Event> Visitor<'de> for EnvelopeVisitor<E> {
         let keys = self.keys;
         let mut head = Head::default();
         let mut event = None;
-        while let Some(Scalar::Text(key)) = map.next_key()? {
-            match head.part(keys, &key) {
-                Some((key, Part::Scalar(slot))) => {
+        while let Some(known) = map.next_key_seed(KnownKey(keys))? {
+            match known {
+                Some((key, Part::Scalar(name))) => {
+                    let slot = head.scalar(name);
                     once(slot.is_none(), key)?;
                     *slot = Some(map.next_value()?);
                 }
@@ -129,10 +130,60 @@ pub(crate) struct Head<'de> {
     pub(super) duplicate: Option<&'static str>,
 }
 
-/// What a key of the envelope holds.
-enum Part<'a, 'de> {
-    Scalar(&'a mut Option<Scalar<'de>>),
+/// The part of the envelope under a key.
+#[derive(Clone, Copy)]
+enum Part {
+    Scalar(Name),
     Data,
+}
+
+/// The scalars of an envelope.
+#[derive(Clone, Copy)]
+enum Name {
+    Event,
+    Id,
+    Timestamp,
+    WorkspaceId,
+    ApiVersion,
+}
+
+impl Part {
+    /// Returns the part under a key, if it is a key of the envelope.
+    fn of(keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Self)> {
+        [
+            (Some(keys.event), Self::Scalar(Name::Event)),
+            (Some(keys.data), Self::Data),
+            (keys.id, Self::Scalar(Name::Id)),
+            (keys.timestamp, Self::Scalar(Name::Timestamp)),
+            (keys.workspace_id, Self::Scalar(Name::WorkspaceId)),
+            (keys.api_version, Self::Scalar(Name::ApiVersion)),
+        ]
+        .into_iter()
+        .find_map(|(known, part)| Some((known.filter(|known| key == *known)?, part)))
+    }
+}
+
+/// Reads a key, and finds out whether it is a key of the envelope.
+struct KnownKey(EnvelopeKeys);
+
+impl<'de> DeserializeSeed<'de> for KnownKey {
+    type Value = Option<(&'static str, Part)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KnownKey {
+    type Value = Option<(&'static str, Part)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Part::of(self.0, key))
+    }
 }
 
 impl<'de> Head<'de> {
@@ -148,28 +199,17 @@ impl<'de> Head<'de> {
         Ok(head)
     }
 
-    /// The part that a key holds, if it is a key of the envelope.
-    fn part(&mut self, keys: EnvelopeKeys, key: &str) -> Option<(&'static str, Part<'_, 'de>)> {
-        if key == keys.event {
-            return Some((keys.event, Part::Scalar(&mut self.event)));
+    fn scalar(&mut self, name: Name) -> &mut Option<Scalar<'de>> {
+        match name {
+            Name::Event => &mut self.event,
+            Name::Id => &mut self.id,
+            Name::Timestamp => &mut self.timestamp,
+            Name::WorkspaceId => &mut self.workspace_id,
+            Name::ApiVersion => &mut self.api_version,
         }
-        if key == keys.data {
-            return Some((keys.data, Part::Data));
-        }
-        [
-            (keys.id, &mut self.id),
-            (keys.timestamp, &mut self.timestamp),
-            (keys.workspace_id, &mut self.workspace_id),
-            (keys.api_version, &mut self.api_version),
-        ]
-        .into_iter()
-        .find_map(|(known, slot)| {
-            let known = known.filter(|known| key == *known)?;
-            Some((known, Part::Scalar(slot)))
-        })
     }
 
-    /// The event's name, which must be a text.
+    /// Returns the event's name, which must be a text.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.event {
             Some(Scalar::Text(name)) => Some(name),
@@ -177,7 +217,7 @@ impl<'de> Head<'de> {
         }
     }
 
-    /// The event's name, workspace and id, if they identify an event.
+    /// Returns the event's name, workspace and id, if they identify an event.
     #[cfg(feature = "dedup")]
     pub(crate) fn identity(&self) -> Option<[&str; 3]> {
         let Some(Scalar::Text(name)) = &self.event else {
@@ -190,7 +230,7 @@ impl<'de> Head<'de> {
             .then(|| [name, workspace.unwrap_or_default(), id])
     }
 
-    /// The envelope around an event.
+    /// Creates the envelope around an event.
     pub(super) fn around<E>(self, event: E) -> Envelope<E> {
         let text = |scalar: Option<Scalar<'de>>| scalar.and_then(Scalar::into_text);
         Envelope {
@@ -218,8 +258,11 @@ impl<'de> Visitor<'de> for HeadVisitor {
         while let Some(Text(key)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
             let duplicate = match self.0 {
-                Layout::Enveloped(keys) => match head.part(keys, &key) {
-                    Some((key, Part::Scalar(slot))) => slot.replace(Scalar::of(value)).map(|_| key),
+                Layout::Enveloped(keys) => match Part::of(keys, &key) {
+                    Some((key, Part::Scalar(name))) => {
+                        let before = head.scalar(name).replace(Scalar::of(value));
+                        before.map(|_| key)
+                    }
                     Some((key, Part::Data)) => head.data.replace(value).map(|_| key),
                     None => None,
                 },
@@ -236,7 +279,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
     }
 }
 
-/// A value beside the event, which never fails it: a text, a number as it was sent, or nothing usable.
+/// A value beside the event, which can't fail the event.
 #[derive(Debug, PartialEq)]
 enum Scalar<'de> {
     Text(Cow<'de, str>),
@@ -248,7 +291,7 @@ impl<'de> Scalar<'de> {
     fn of(raw: &'de RawValue) -> Self {
         let json = raw.get();
         if json.starts_with('"') {
-            // An id with a lone surrogate is no id, because two of them could differ in it.
+            // An id with a lone surrogate is unusable, because different ids could be equal without it.
             serde_json::from_str(json).unwrap_or(Self::Unusable)
         } else if json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
             Self::Number(Cow::Borrowed(json))
@@ -273,7 +316,7 @@ impl<'de> Scalar<'de> {
     }
 }
 
-/// Fails for a number that does not come back as it was sent; [`Scalar::of`] keeps it.
+/// Fails for a number that would not be kept digit for digit. [`Scalar::of`] keeps such a number.
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ScalarVisitor;

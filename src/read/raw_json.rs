@@ -1,4 +1,4 @@
-//! JSON as it was sent.
+//! A JSON value as it was sent.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -11,9 +11,9 @@ use crate::read::json;
 
 /// A JSON value, byte for byte as it was sent.
 ///
-/// It holds values that have no type of their own, such as the data of unknown events and the fields of
-/// a form. Numbers keep all digits, and the depth is not limited. Two values are equal if their text is.
-/// Only `serde_json` can deserialize it.
+/// It holds values without a documented type, such as the data of unknown events and the fields of a
+/// form. Numbers keep all digits, and the depth is not limited. Two values are equal if their texts are
+/// equal. Only `serde_json` can deserialize it.
 ///
 /// ```
 /// use leadhook::RawJson;

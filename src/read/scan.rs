@@ -12,17 +12,19 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// Whether a value is an object.
+/// Returns whether a value is an object.
 pub(crate) fn is_object(json: &str) -> bool {
     json.trim_ascii_start().starts_with('{')
 }
 
-/// Whether a value is a list.
+/// Returns whether a value is a list.
 pub(crate) fn is_list(json: &str) -> bool {
     json.trim_ascii_start().starts_with('[')
 }
 
-/// The members of an object in their order: names and values. A value that is not an object has none.
+/// Returns the names and values of an object's members in their order.
+///
+/// A value that is not an object has no members.
 pub(crate) fn members(json: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
     let mut rest = json.trim_ascii_start().strip_prefix('{');
     core::iter::from_fn(move || {
@@ -34,7 +36,9 @@ pub(crate) fn members(json: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> 
     })
 }
 
-/// The elements of a list in their order. A value that is not a list has none.
+/// Returns the elements of a list in their order.
+///
+/// A value that is not a list has no elements.
 pub(crate) fn elements(json: &str) -> impl Iterator<Item = &str> {
     let mut rest = json.trim_ascii_start().strip_prefix('[');
     core::iter::from_fn(move || {
@@ -51,7 +55,7 @@ fn split_value(json: &str) -> Option<(&str, &str)> {
     Some((value.get(), json.get(values.byte_offset()..)?))
 }
 
-/// The text of a JSON string, in which a lone surrogate is U+FFFD.
+/// Returns the text of a JSON string, in which a lone surrogate is U+FFFD.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
     let quoted = json.strip_prefix('"')?.strip_suffix('"')?;
     if !quoted.contains('\\') {
@@ -91,7 +95,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
             }
         }
 
-        // As bytes, because as text `serde_json` rejects lone surrogates.
+        // The string is read as bytes, because `serde_json` rejects lone surrogates in text.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }

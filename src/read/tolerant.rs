@@ -1,9 +1,9 @@
-//! The deserializer of the tolerant pass, which leaves out what the strict pass fails at.
+//! The deserializer of the tolerant pass, which leaves values out instead of failing.
 //!
 //! It reads checked JSON that the strict pass could not read. An optional value in an unexpected form
-//! is left out, and its path is kept. Of an optional key that occurs several times, the first is
-//! read. Half an emoji is U+FFFD. A list that would take more memory than the body allows for is left
-//! out, too.
+//! is left out, and its path is kept. Of several optional members with the same key, the first is read.
+//! A lone surrogate, such as half an emoji, is read as U+FFFD. A list that would exceed the memory budget
+//! of the body is left out, too.
 
 use alloc::{
     borrow::Cow,
@@ -29,18 +29,18 @@ use crate::read::error::ReadError;
 use crate::read::lenient::{CAUTIOUS, ELEMENTS, ElementSizes, OPTIONAL, REQUIRED};
 use crate::read::scan;
 
-/// How deep typed values can be nested. `serde_json` has the same limit.
+/// The depth to which typed values can be nested. `serde_json` has the same limit.
 const MAX_DEPTH: usize = 128;
 
-/// How many paths of left-out values are kept.
+/// The number of paths of left-out values that are kept.
 const MAX_PATHS: usize = 100;
 
 /// The paths of the values that the tolerant pass left out, with `*` for undocumented keys.
 #[derive(Default)]
 pub(crate) struct LeftOut {
-    /// The first hundred.
+    /// The first hundred paths.
     pub(crate) paths: Vec<String>,
-    /// How many there are in all.
+    /// The number of all paths.
     pub(crate) count: usize,
 }
 
@@ -52,7 +52,7 @@ fn list_budget(length: usize) -> usize {
     length.saturating_mul(12).saturating_add(32 * 1024)
 }
 
-/// Whether the lists of a body stay within their budget if they grow as they are read.
+/// Returns whether the lists of a body stay within their budget if they grow as they are read.
 pub(super) fn fits_in_memory(text: &str, (object, other): ElementSizes) -> bool {
     /// A growing list doubles, and is in memory twice meanwhile. The first element takes room for four.
     const GROWTH: usize = 4;
@@ -78,7 +78,7 @@ pub(super) fn fits_in_memory(text: &str, (object, other): ElementSizes) -> bool 
     objects.saturating_add(others) <= budget
 }
 
-/// Counts a byte. The compiler vectorizes it, because each chunk's count fits a byte.
+/// Counts a byte. The compiler vectorizes this, because the count of each chunk fits into a byte.
 fn count(text: &str, wanted: u8) -> usize {
     text.as_bytes()
         .chunks(usize::from(u8::MAX))
@@ -89,13 +89,13 @@ fn count(text: &str, wanted: u8) -> usize {
         .sum()
 }
 
-/// What a tolerant pass over a body has found so far.
+/// The findings of a tolerant pass over a body.
 pub(super) struct Findings<'a> {
     body: &'a str,
     is_documented_key: &'a dyn Fn(&str) -> bool,
     /// How many bytes of memory lists may still take.
     budget: Cell<usize>,
-    /// The value that made the pass fail, unless that was left out.
+    /// The value that made the pass fail, unless the value was left out.
     failure: RefCell<Option<Failure>>,
     left_out: RefCell<LeftOut>,
 }
@@ -116,7 +116,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The error of a pass that failed.
+    /// Returns the error of a pass that failed.
     pub(super) fn into_error(self, event: Option<&'static str>) -> ReadError {
         let Failure { path, offset } = self.failure.take().unwrap_or(Failure {
             path: String::new(),
@@ -132,7 +132,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The values that a pass left out.
+    /// Returns the values that a pass left out.
     pub(super) fn into_left_out(self) -> LeftOut {
         self.left_out.into_inner()
     }
@@ -142,7 +142,7 @@ impl<'a> Findings<'a> {
         if self.failure.borrow().is_some() {
             return;
         }
-        // Nobody reads the path of a value within one that will be left out.
+        // The path of a value within a left-out value is not needed.
         let path = if value.place.is_within_optional() {
             String::new()
         } else {
@@ -209,7 +209,7 @@ pub(super) struct Place<'a> {
     parent: Option<&'a Place<'a>>,
     step: Step<'a>,
     depth: usize,
-    /// Whether the value was asked for as an optional one.
+    /// Whether the value was requested as optional.
     is_optional: Cell<bool>,
 }
 
@@ -267,7 +267,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Why a value can't be read. It holds nothing of the body.
+/// The reason why a value can't be read, without anything from the body.
 #[derive(Debug)]
 pub(super) enum Fault {
     Missing(&'static str),
@@ -494,7 +494,7 @@ impl<'de> Deserializer<'de> for Tolerant<'_, 'de> {
     }
 }
 
-/// The members of an object. An optional key that was read is not read again.
+/// The members of an object. An optional member that was read is not read again.
 struct Object<'a, 'de, I> {
     members: I,
     value: Option<(Cow<'de, str>, &'de str)>,
@@ -535,7 +535,7 @@ impl<'de, I: Iterator<Item = (Cow<'de, str>, &'de str)>> MapAccess<'de> for Obje
     }
 }
 
-/// The name of a member, which may also be asked for as a number.
+/// The name of a member, which may also be requested as a number.
 struct Key<'a>(&'a str);
 
 macro_rules! key_as {

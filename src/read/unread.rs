@@ -1,4 +1,4 @@
-//! What a body has and the event that was read from it does not.
+//! The parts of a body that the typed event does not contain.
 
 use alloc::{
     borrow::Cow,
@@ -14,13 +14,13 @@ use crate::provider::Event;
 use crate::read::envelope::Envelope;
 use crate::read::scan;
 
-/// How many paths are kept.
+/// The number of paths that are kept.
 const MAX_PATHS: usize = 100;
 
-/// How many characters of a key are part of a path.
+/// The number of characters of a key that are kept in a path.
 const MAX_KEY: usize = 100;
 
-/// How deep values are compared.
+/// The depth up to which values are compared.
 const MAX_DEPTH: usize = 128;
 
 /// The parts of a body that a typed event does not hold, as paths such as `data.answers[2].new`.
@@ -38,8 +38,10 @@ pub struct Unread {
 }
 
 impl Unread {
-    /// Compares a body with what an envelope writes. Every value that was read is written, so a value
-    /// that is not written was not read. Values that hold nothing are not missed.
+    /// Compares a body with the JSON that an envelope serializes to.
+    ///
+    /// Every value that was read is serialized, so a value that is not serialized was not read. Empty
+    /// values don't count.
     pub(crate) fn of<E: Event>(body: &[u8], envelope: &Envelope<E>) -> Self {
         let mut unread = Self::default();
         let body = str::from_utf8(body).unwrap_or_default();
@@ -48,26 +50,26 @@ impl Unread {
         unread
     }
 
-    /// The paths in the order of the body, at most 100.
+    /// Returns the paths in the order of the body, at most 100.
     #[must_use]
     pub fn paths(&self) -> &[String] {
         &self.paths
     }
 
-    /// How many parts were not read, those without a kept path included.
+    /// Returns how many parts were not read, including those whose path was not kept.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether everything was read.
+    /// Returns whether everything was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     fn compare(&mut self, sent: &str, written: &str, path: &mut String, depth: usize) {
-        // Raw JSON is equal, and too deep to be compared in another way.
+        // Raw JSON is equal as text, and may be too deep to be compared in another way.
         if sent == written || is_nothing(sent) || depth > MAX_DEPTH {
             return;
         }
@@ -101,7 +103,7 @@ impl Unread {
         if written_count == 0 && sent_count > 0 {
             return self.add(path);
         }
-        // So many of the elements were left out: those that differ most from what is written.
+        // This many elements were left out. The elements that differ most from the written list are taken.
         let mut left_out = sent_count.saturating_sub(written_count);
         let mut written = scan::elements(written).filter(is_element).peekable();
         for (index, sent) in scan::elements(sent).enumerate() {
@@ -162,7 +164,7 @@ impl Kind {
     }
 }
 
-/// Whether a value holds nothing that could be read.
+/// Returns whether a value contains nothing that could be read.
 fn is_nothing(json: &str) -> bool {
     match Kind::of(json) {
         Kind::Object => scan::members(json).next().is_none(),
@@ -171,7 +173,7 @@ fn is_nothing(json: &str) -> bool {
     }
 }
 
-/// Whether an element may be written so.
+/// Returns whether an element may be written in this form.
 fn is_alike(sent: &str, written: &str) -> bool {
     let plain = |json| scan::text(json).unwrap_or(Cow::Borrowed(json));
     match (Kind::of(sent), Kind::of(written)) {

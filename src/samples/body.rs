@@ -21,7 +21,7 @@ pub(super) fn entry<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Valu
     }
 }
 
-/// Removes the value at a path, if there is one.
+/// Removes the value at a path, if it exists.
 pub(super) fn remove(value: &mut Value, path: &str) -> Option<Value> {
     let (parent, last) = parent(value, path)?;
     match parent {

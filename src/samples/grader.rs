@@ -3,13 +3,13 @@
 use super::Sample;
 use crate::providers::grader::Grader;
 
-/// `submission.scored` in the nested shape of the payload examples.
+/// The event `submission.scored` in the nested shape of the payload examples.
 pub const SUBMISSION_SCORED: Sample<Grader> = Sample::new(
     "submission-scored",
     include_str!("grader/submission_scored_nested.json"),
 );
 
-/// `submission.scored` in the flat shape that the dashboard's webhook tester sends.
+/// The event `submission.scored` in the flat shape that the dashboard's webhook tester sends.
 pub const SUBMISSION_SCORED_TEST: Sample<Grader> = Sample::new(
     "submission-scored-test",
     include_str!("grader/submission_scored_test_flat.json"),

@@ -3,7 +3,7 @@
 use super::Sample;
 use crate::providers::graphoid::Graphoid;
 
-/// `lead.won`.
+/// The event `lead.won`.
 pub const LEAD_WON: Sample<Graphoid> =
     Sample::new("lead-won", include_str!("graphoid/lead_won.json"));
 

@@ -13,8 +13,8 @@ use crate::signer::Signer;
 
 /// A POST request with a JSON body, as provider `P` sends it.
 ///
-/// The order of changes doesn't matter, because the request is signed when its headers are read or
-/// when it is converted. To send a duplicate, send a clone.
+/// You can change the request after you have signed it, because the signature is computed when the
+/// headers are read or the request is converted. To send a duplicate, send a clone.
 ///
 /// It converts into `http::Request` for axum, hyper, tower and `lambda_http` (feature `axum` or
 /// `tower`) and into `TestRequest` for actix-web (feature `actix`).
@@ -103,7 +103,7 @@ impl<P: Provider> SampleRequest<P> {
     ///
     /// # Panics
     ///
-    /// If the body is not JSON, or nothing is found at the path before its last part.
+    /// If the body is not JSON, or has nothing at the path up to its last part.
     #[must_use]
     #[track_caller]
     pub fn set(self, path: &str, value: impl Serialize) -> Self {
@@ -175,7 +175,7 @@ impl<P: Provider> SampleRequest<P> {
         self
     }
 
-    /// Leaves the signature or token out.
+    /// Removes the signature or token.
     #[must_use]
     pub fn unsigned(mut self) -> Self {
         self.credentials.clear();
@@ -188,7 +188,7 @@ impl<P: Provider> SampleRequest<P> {
         "POST"
     }
 
-    /// Returns the path, with the query if there is one.
+    /// Returns the path with its query.
     #[must_use]
     pub fn uri(&self) -> String {
         let mut uri = self.path.clone();
@@ -232,7 +232,7 @@ impl<P: Provider> SampleRequest<P> {
         token
     }
 
-    /// Returns the first value of a header, whose name is looked up in any case.
+    /// Returns the first value of a header. The case of the name doesn't matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Vec<u8>> {
         self.headers()
@@ -275,7 +275,7 @@ impl<P: UnsignedProvider> SampleRequest<P> {
     }
 }
 
-/// Returns the key that names the event, or does not compile.
+/// Returns the key of the event's name. For a bare layout, the call does not compile.
 #[expect(clippy::panic, reason = "it is evaluated by the compiler only")]
 const fn event_key(layout: Layout) -> &'static str {
     match layout {

@@ -1,7 +1,7 @@
-//! Each file in `fails/` does not compile, with exactly the error beside it, and the file of the same
-//! name in `compiles/` shows that nothing else is wrong with it.
+//! Each file in `fails/` does not compile, with exactly the error beside it. The file of the same name in
+//! `compiles/` shows that the file has no other error.
 //!
-//! The errors are those of the stable compiler. After an update of it, look through the changes that
+//! The stable compiler wrote the errors. After an update of the compiler, check the changes that
 //! `TRYBUILD=overwrite cargo test --manifest-path tests/compile_fail/Cargo.toml` makes.
 
 use std::{collections::BTreeSet, fs};

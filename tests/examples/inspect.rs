@@ -1,4 +1,4 @@
-//! `inspect` tells what a saved request is, by its output and by its exit status.
+//! The output and the exit status of the example `inspect`.
 
 use std::{
     io::Write,
@@ -26,7 +26,7 @@ fn inspect(arguments: &[&str], body: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One that refuses its arguments doesn't read.
+    // `inspect` does not read its standard input if its arguments are wrong.
     let _ = child.stdin.take().unwrap().write_all(body);
     child.wait_with_output().unwrap()
 }
@@ -37,7 +37,7 @@ fn report(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Asserts a failure: its status, nothing on standard output, and one line that says why.
+/// Asserts that `inspect` fails with a status, no output, and one line on standard error.
 fn assert_fails(output: &Output, status: i32, reason: &str) {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(status), "{errors}");
@@ -108,7 +108,7 @@ fn reports_every_sample() {
             let report = report(&inspect(sample));
             assert_eq!(report["known"], true, "{sample:?}");
             assert_eq!(report["unread"], json!([]), "{sample:?}");
-            // The documented `save_lead` has empty values, and a quiz may come before its lead form.
+            // The documented `save_lead` has empty values, and a quiz may be sent before its lead form.
             let is_nobody = ["save-lead", "quiz-started", "quiz-finished"].contains(&sample.name());
             assert!(report["lead"].is_object() || is_nobody, "{sample:?}");
         }
@@ -147,7 +147,7 @@ fn keeps_what_is_unknown() {
 }
 
 #[test]
-fn refuses_what_is_not_authentic() {
+fn rejects_requests_that_are_not_authentic() {
     let body = samples::grader::SUBMISSION_SCORED.body().as_bytes();
     let zeros = "0".repeat(64);
     let signature = |value| {

@@ -1,5 +1,5 @@
-//! The examples keep the contract that scripts and users build on: what they take, print, and end
-//! with. `cargo test` builds them before it runs this.
+//! The contract of the examples, on which scripts build: their arguments, output and exit status. `cargo
+//! test` builds the examples before it runs these tests.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,7 +13,7 @@ use std::{env, path::PathBuf, process::Command};
 mod inspect;
 mod receivers;
 
-/// An example, ready to be run with an environment that knows no secrets.
+/// Returns the command for an example, with an environment that has no secrets.
 fn example(name: &str) -> Command {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();

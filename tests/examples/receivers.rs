@@ -1,4 +1,4 @@
-//! The receivers respond, print and end as their contract says.
+//! The responses, the output and the shutdown of the example receivers.
 
 use std::{
     io::{BufRead, BufReader, Lines, Read, Write},
@@ -20,7 +20,7 @@ const RECEIVERS: [&str; 2] = ["axum_receiver", "actix_receiver"];
 const SECRET: &str = "a secret & more";
 const RECEIVED: &str = r#"{"received":true}"#;
 
-/// A receiver that runs, on a port that was free.
+/// A running receiver on a free port.
 struct Receiver {
     process: Child,
     address: SocketAddr,
@@ -56,7 +56,7 @@ impl Receiver {
         stream
     }
 
-    /// Sends the head of a request, and what of its body comes first.
+    /// Sends the head of a request and the first part of its body.
     fn begin<P: Provider>(&self, request: &SampleRequest<P>, start: &[u8]) -> TcpStream {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n",
@@ -75,12 +75,12 @@ impl Receiver {
         stream
     }
 
-    /// Posts a request, and gives the response's status and body.
+    /// Posts a request and returns the response's status and body.
     fn post<P: Provider>(&self, request: &SampleRequest<P>) -> (u16, String) {
         response(self.begin(request, request.body()))
     }
 
-    /// The next line of output.
+    /// Returns the next line of output.
     fn line(&mut self) -> Value {
         let line = self
             .output
@@ -90,7 +90,7 @@ impl Receiver {
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Posts a request that is handled, and gives the name of the event that is printed.
+    /// Posts a request that is handled and returns the printed name of the event.
     fn handle<P: Provider>(&mut self, request: &SampleRequest<P>) -> Value {
         assert_eq!(self.post(request), (200, RECEIVED.into()), "{request:?}");
         self.line()["event"].take()
@@ -104,7 +104,7 @@ impl Drop for Receiver {
     }
 }
 
-/// The status and the body of a response.
+/// Returns the status and the body of a response.
 fn response(mut stream: TcpStream) -> (u16, String) {
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
@@ -224,7 +224,7 @@ fn a_wrong_environment_is_an_error() {
     }
 }
 
-/// The bytes of a delivery of Graphoid with an id of its own.
+/// Returns the bytes of a Graphoid delivery with this id.
 fn delivery(id: &str) -> Vec<u8> {
     let body = format!(r#"{{"id":"{id}","event":"lead.won","data":{{"lead":{{"id":"lead_1"}}}}}}"#);
     let (name, value) = Signer::<Graphoid>::new(&secret()).header(body.as_bytes());
@@ -236,11 +236,11 @@ fn delivery(id: &str) -> Vec<u8> {
     .into()
 }
 
-/// The head of a request that nobody signed.
+/// The head of an unsigned request.
 const UNSIGNED: &[u8] =
     b"POST /webhooks/graphoid HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n";
 
-/// Reads a response without hanging up, and returns its status.
+/// Reads a response, keeps the connection open, and returns the status.
 fn status(stream: &mut TcpStream) -> u16 {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -293,7 +293,8 @@ fn a_client_that_stalls_is_disconnected() {
     });
 }
 
-/// Stalls a connection in each way that a client can, and waits until the receiver ends all of them.
+/// Stalls a connection in each way that a client can, and waits until the receiver closes all
+/// connections.
 fn stall(name: &str) {
     let receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
     let begun = Instant::now();
@@ -308,11 +309,11 @@ fn stall(name: &str) {
     let mut reads_nothing = receiver.connect();
     let unread = thread::spawn(move || {
         let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
-        // It can write until the buffers are full, and then waits to be disconnected.
+        // The client writes until the buffers are full, and then waits to be disconnected.
         while reads_nothing.write_all(&request).is_ok() {}
     });
     for mut stalled in [head, second_head] {
-        // The end may be a reset.
+        // The connection may end with a reset.
         let _ = stalled.read_to_end(&mut Vec::new());
     }
     unread.join().unwrap();
@@ -327,7 +328,7 @@ fn stall(name: &str) {
     assert_eq!(receiver.post(&lead_won()).0, 200, "{name}");
 }
 
-/// The resident memory of a process in KiB.
+/// Returns the resident memory of a process in KiB.
 #[cfg(target_os = "linux")]
 fn memory(receiver: &Receiver) -> u64 {
     let path = format!("/proc/{}/status", receiver.process.id());
@@ -377,7 +378,7 @@ fn slow_rejected_bodies_cost_nothing_but_their_connections() {
 fn a_stalled_output_costs_no_lead() {
     for name in RECEIVERS {
         let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
-        // Nobody reads the output, so at some time the pipe is full.
+        // Nobody reads the output, so the pipe is full in the end.
         let mut accepted = Vec::new();
         let mut stream = receiver.connect();
         loop {
@@ -437,7 +438,7 @@ fn a_request_in_flight_is_finished_on_sigterm_and_ctrl_c() {
         let request = lead_won();
         let (start, rest) = request.body().split_at(10);
         let mut stream = receiver.begin(&request, start);
-        // Until it is being read, it is not in flight.
+        // A request is in flight only when the receiver has begun to read it.
         thread::sleep(Duration::from_millis(500));
 
         self::signal(&receiver, signal);

@@ -1,4 +1,4 @@
-//! Every adapter runs the table of cases; what is special to one is tested in its own file.
+//! The adapters. Every adapter runs the table of cases, and has a file for its own features.
 
 #[cfg(any(feature = "actix", feature = "axum", feature = "tower"))]
 #[macro_use]

@@ -38,13 +38,26 @@ fn every_import_keeps_to_the_rules() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// A provider may import its own parts and what several providers share, but no other provider.
+/// Returns whether a provider imports only its own parts and code that several providers share.
 fn shares_provider(file: &str, import: &str) -> bool {
     let provider = |path: &str| PROVIDERS.into_iter().find(|name| path.starts_with(name));
     let other = import
         .trim_start_matches("providers")
         .trim_start_matches("::");
     provider(other).is_none_or(|other| provider(file).is_none_or(|own| own == other))
+}
+
+#[test]
+fn the_table_has_every_file() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (table, _) = text.split_once("Beside `src`:").unwrap();
+    let listed: BTreeSet<_> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(file, _)| file.trim_end_matches(".rs").replace('/', "::"))
+        .collect();
+    let files: BTreeSet<_> = sources().into_keys().collect();
+    assert_eq!(listed, files);
 }
 
 #[test]
@@ -99,10 +112,10 @@ fn nothing_is_imported_through_the_root_of_the_crate() {
     }
 }
 
-/// The list in `ARCHITECTURE.md`: a room, and what it may import.
+/// Returns the list of `ARCHITECTURE.md`: each file or folder with its permitted imports.
 fn rules() -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let (_, list) = text.split_once("## Who may import what").unwrap();
+    let (_, list) = text.split_once("## Import rules").unwrap();
     let rules: BTreeMap<_, _> = list
         .lines()
         .filter_map(|line| line.strip_prefix("- `")?.split_once("`: "))
@@ -115,7 +128,7 @@ fn rules() -> BTreeMap<String, Vec<String>> {
     rules
 }
 
-/// What each file imports, as the paths of the files that define it.
+/// Returns the imports of each file, as the paths of the files that define them.
 fn imports() -> Imports {
     let sources = sources();
     let files: BTreeSet<&String> = sources.keys().collect();
@@ -142,7 +155,7 @@ fn imports() -> Imports {
         .collect()
 }
 
-/// The path from the crate's root, if it is one within the crate.
+/// Returns the path from the crate's root, if the path is within the crate.
 fn absolute(file: &str, path: &str, files: &BTreeSet<&String>) -> Option<String> {
     let parent = file.rsplit_once("::").map_or("", |(parent, _)| parent);
     let join = |base: &str, rest: &str| match base {
@@ -163,7 +176,7 @@ fn absolute(file: &str, path: &str, files: &BTreeSet<&String>) -> Option<String>
     }
 }
 
-/// All paths of a file: those of its `use` statements one by one, and those within its code.
+/// Returns all paths in a file, in `use` statements and in code.
 fn paths(code: &str) -> impl Iterator<Item = String> {
     let mut paths = Vec::new();
     for statement in code.split("use ").skip(1) {
@@ -181,7 +194,7 @@ fn paths(code: &str) -> impl Iterator<Item = String> {
     paths.into_iter()
 }
 
-/// Takes a tree such as `a::{b, c::d}` apart.
+/// Expands a tree such as `a::{b, c::d}` into its paths.
 fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     let tree = tree.trim();
     let Some((head, group)) = tree.split_once('{') else {
@@ -207,7 +220,7 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// The code of each file under `src`, without comments and unit tests.
+/// Returns the code of each file under `src`, without comments and unit tests.
 fn sources() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     read_folder(&root().join("src"), "", &mut sources);

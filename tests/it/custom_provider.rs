@@ -1,13 +1,15 @@
-//! Senders of a user's own, written outside of the crate: enveloped and bare, signed and not.
+//! Providers that are defined outside of the crate, with and without an envelope and a signature.
 
 use core::time::Duration;
 
 use leadhook::{
     CredentialSource, EnvelopeKeys, Event, Layout, Lead, MalformedSignature, Provider, RawJson,
-    ReadError, Receiver, Secret, SecretIndex, SignatureFormat, Signed, SignedProvider, Signer,
-    TimestampedProvider, Unsigned, UnsignedProvider, VerifyError,
+    ReadError, Receiver, SecretIndex, SignatureFormat, Signed, SignedProvider, TimestampedProvider,
+    Unsigned, UnsignedProvider, VerifyError,
 };
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::support::{secret, signed};
 
 /// `{"type": "order.paid", "at": "2026-…", "payload": {"total": 5}}`, signed as GitHub does.
 struct Shop;
@@ -65,7 +67,7 @@ impl Event for ShopEvent {
     }
 }
 
-/// The body is a contact, and nothing signs it.
+/// A provider whose body is a contact, without a signature.
 struct Contacts;
 
 impl Provider for Contacts {
@@ -102,14 +104,10 @@ impl Event for Contact {
     }
 }
 
-fn secret(text: &str) -> Secret {
-    Secret::new(text).unwrap()
-}
-
 #[test]
-fn an_enveloped_and_signed_sender_has_all_that_the_four_have() {
+fn an_enveloped_signed_provider_has_everything_that_the_four_have() {
     let body = r#"{"payload":{"total":5},"no":17,"at":"2026-04-03T14:22:00Z","type":"order.paid"}"#;
-    let (name, header) = Signer::<Shop>::new(&secret("old")).header(body.as_bytes());
+    let (name, header) = signed::<Shop>(&secret("old"), body);
     let receiver = Receiver::<Shop>::new(&secret("new"))
         .with_previous(&secret("old"))
         .with_scope("eu");
@@ -152,7 +150,7 @@ fn an_enveloped_and_signed_sender_has_all_that_the_four_have() {
 }
 
 #[test]
-fn unknown_events_and_shapes_are_told_apart() {
+fn unknown_events_and_unexpected_shapes_differ() {
     let read = |body: &str| leadhook::Delivery::<Shop>::from_storage(body.to_owned()).read();
     let unknown = read(r#"{"type":"order.lost","payload":{"total":"?"}}"#).unwrap();
     assert_eq!(unknown.name(), "order.lost");
@@ -175,7 +173,7 @@ fn unknown_events_and_shapes_are_told_apart() {
 }
 
 #[test]
-fn a_bare_and_unsigned_sender_has_a_token() {
+fn a_bare_unsigned_provider_has_a_token() {
     let body = r#"{"mail":"ann.lee@example.com","age":41}"#;
     for (receiver, credential) in [
         (

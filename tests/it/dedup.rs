@@ -1,7 +1,7 @@
-//! Each event handled once: the contract of the stores, `once`, load and faults.
+//! Deduplication: the contract of the stores, `once`, load and faults.
 //!
-//! What needs Redis starts a `redis-server` of its own, and is skipped with a message where there is
-//! none, unless `LEADHOOK_REQUIRE_REDIS` is set.
+//! Tests that need Redis start a `redis-server` of their own. If it is not installed, they are skipped
+//! with a message, or fail if `LEADHOOK_REQUIRE_REDIS` is set.
 
 mod contract;
 mod key;

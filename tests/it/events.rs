@@ -1,4 +1,4 @@
-//! What the crate writes with its `tracing` feature.
+//! The `tracing` events that the crate writes.
 
 use std::{
     collections::BTreeMap,
@@ -12,9 +12,29 @@ use tracing::{
     span,
 };
 
+/// The fields of an event, with its level as the field `level`.
+pub(crate) type Fields = BTreeMap<&'static str, String>;
+
+/// Returns the events that are written while a closure runs.
+pub(crate) fn traced(run: impl FnOnce()) -> Vec<Fields> {
+    let events = Events::default();
+    tracing::subscriber::with_default(events.clone(), run);
+    let events = events.0.lock().unwrap();
+    events.clone()
+}
+
+/// Creates the fields of an event.
+pub(crate) fn event(level: &str, message: &str, fields: &[(&'static str, &str)]) -> Fields {
+    let always = [("level", level), ("message", message)];
+    let fields = always.iter().chain(fields);
+    fields
+        .map(|&(name, value)| (name, value.to_owned()))
+        .collect()
+}
+
 /// A subscriber that keeps the fields of each event.
 #[derive(Clone, Default)]
-pub(crate) struct Events(pub(crate) Arc<Mutex<Vec<BTreeMap<&'static str, String>>>>);
+struct Events(Arc<Mutex<Vec<Fields>>>);
 
 impl Subscriber for Events {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -30,10 +50,8 @@ impl Subscriber for Events {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(BTreeMap::from([(
-            "level",
-            event.metadata().level().to_string(),
-        )]));
+        let level = event.metadata().level().to_string();
+        let mut fields = Recorder(Fields::from([("level", level)]));
         event.record(&mut fields);
         self.0.lock().unwrap().push(fields.0);
     }
@@ -43,9 +61,9 @@ impl Subscriber for Events {
     fn exit(&self, _: &span::Id) {}
 }
 
-struct Fields(BTreeMap<&'static str, String>);
+struct Recorder(Fields);
 
-impl Visit for Fields {
+impl Visit for Recorder {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.0.insert(field.name(), value.to_owned());
     }

@@ -1,8 +1,7 @@
-//! Nothing that the crate prints, serializes or logs of its own accord has a secret, a signature or
-//! personal data in it.
+//! The crate's own output and log events contain no secret, no signature and no personal data.
 //!
-//! The table has a row for each public type. A public type without a row fails, and so does an error
-//! type whose row is not that of an error, and a `tracing` event that is never written here.
+//! The table has a row for each public type. The test fails for a public type without a row, for an
+//! error type whose row is not marked as an error, and for a `tracing` event that is not written here.
 
 use std::{
     collections::BTreeSet,
@@ -40,24 +39,26 @@ use tracing::{
     span,
 };
 
+use crate::support::{secret, signed};
+
 const SECRET: &str = "wh1sec_Zq7_Lm3";
 const PREVIOUS: &str = "wh0sec_Yp6_Kn2";
 const EMAIL: &str = "jane.roe@private.example";
 const PHONE: &str = "4915112345678";
 const SURNAME: &str = "Roe-Zimmermann";
 
-/// Personal data as values and as keys, beside what the crate reads and in its place.
+/// Personal data as values and as keys, in documented and undocumented places.
 const BODY: &str = concat!(
     r#"{"id":"evt_1","event":"lead.won","jane.roe@private.example":4915112345678,"data":"#,
     r#"{"lead":{"id":"lead_1","name":["Roe-Zimmermann"],"value":"4915112345678 Roe-Zimmermann","#,
     r#""closed_at":{"jane.roe@private.example":[]},"Roe-Zimmermann":"jane.roe@private.example"}}}"#,
 );
-/// The lead has no id, so the event can't be read.
+/// A body whose lead has no id, so the event can't be read.
 const UNREADABLE: &str = concat!(
     r#"{"event":"lead.won","data":{"lead":{"jane.roe@private.example":"4915112345678"}},"#,
     r#""Roe-Zimmermann":1}"#,
 );
-/// An event that nobody documents, with a name that is personal data.
+/// An unknown event, whose name is personal data.
 const UNKNOWN: &str = concat!(
     r#"{"event":"Roe-Zimmermann","id":"4915112345678","#,
     r#""data":{"jane.roe@private.example":"4915112345678"}}"#,
@@ -107,15 +108,14 @@ impl Table {
         let mut forbidden: Vec<String> = [EMAIL, PHONE, SURNAME, "private.example", "jane"]
             .map(str::to_lowercase)
             .into();
-        let secret = Secret::new(SECRET).unwrap();
-        let signer = Signer::<Graphoid>::new(&secret);
+        let signer = Signer::<Graphoid>::new(&secret(SECRET));
         let signatures =
             [BODY, UNREADABLE, UNKNOWN].map(|body| *signer.sign(body.as_bytes()).as_bytes());
         for bytes in [SECRET.as_bytes(), PREVIOUS.as_bytes()]
             .into_iter()
             .chain(signatures.iter().map(<[u8; 32]>::as_slice))
         {
-            // Eight bytes are enough to be found, and too many to be met by chance.
+            // Eight bytes are too many to occur by chance.
             let bytes = &bytes[..8];
             let list = bytes.iter().map(u8::to_string).collect::<Vec<_>>();
             forbidden.extend([
@@ -162,7 +162,7 @@ impl Table {
     }
 }
 
-/// The name of a type, without its path and parameters.
+/// Returns the name of a type, without its path and parameters.
 fn type_name<T>(_: &T) -> String {
     let whole = std::any::type_name::<T>();
     let path = whole.split('<').next().unwrap();
@@ -172,7 +172,7 @@ fn type_name<T>(_: &T) -> String {
 #[test]
 fn nothing_public_prints_a_secret_a_signature_or_personal_data() {
     let mut table = Table::new();
-    let [secret, previous] = [SECRET, PREVIOUS].map(|text| Secret::new(text).unwrap());
+    let [secret, previous] = [SECRET, PREVIOUS].map(secret);
     let signer = Signer::<Graphoid>::new(&secret);
     let (_, header) = signer.header(BODY.as_bytes());
     let verifier = Verifier::new(SignatureFormat::PrefixedHex, &secret).with_previous(&previous);
@@ -267,7 +267,7 @@ fn errors_of_secrets(table: &mut Table) {
 }
 
 fn errors_of_requests(table: &mut Table, header: &str) {
-    let receiver = Receiver::<Graphoid>::new(&Secret::new(PREVIOUS).unwrap());
+    let receiver = Receiver::<Graphoid>::new(&secret(PREVIOUS));
     let digits = header.strip_prefix("sha256=").unwrap();
     for value in [
         String::new(),
@@ -299,7 +299,7 @@ fn errors_of_requests(table: &mut Table, header: &str) {
     table.error(&receiver.authenticate([header], BODY).unwrap_err());
 }
 
-/// `secrecy.rs` breaks every sample in every place; here are the kinds of errors.
+/// One error of each kind. `secrecy.rs` breaks every sample in every place.
 fn errors_of_bodies(table: &mut Table) {
     for body in [
         "",
@@ -376,8 +376,8 @@ fn deduplication(table: &mut Table, delivery: &Delivery<Graphoid>) {
     table.value(&RedisStore::new(SECRET));
 }
 
-/// The names of the public types outside of `providers`, whose types are the body's content, and of
-/// the public error types everywhere.
+/// Returns the names of the public types and of the public error types. The payload types of
+/// `providers` are left out, because they hold the body's content.
 fn public_types() -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut all, mut types, mut errors) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, code) in sources() {
@@ -412,7 +412,7 @@ fn public_types() -> (BTreeSet<String>, BTreeSet<String>) {
     (types, &errors & &all)
 }
 
-/// Path and code of each file under `src`, up to its unit tests.
+/// Returns the path and code of each file under `src`, up to its unit tests.
 fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, sources: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -434,7 +434,7 @@ fn sources() -> Vec<(String, String)> {
     sources
 }
 
-/// A subscriber that keeps what each event says, and where in the source it is.
+/// A subscriber that keeps the text and the source line of each event.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -515,13 +515,10 @@ fn no_event_logs_a_secret_a_signature_or_personal_data() {
 
 /// Requests with every kind of mistake, through the layer and the extractor.
 async fn requests() {
-    let [secret, previous] = [SECRET, PREVIOUS].map(|text| Secret::new(text).unwrap());
+    let [secret, previous] = [SECRET, PREVIOUS].map(secret);
     let receiver = Receiver::<Graphoid>::new(&secret);
     let long = format!("{BODY}{}", EMAIL.repeat(100));
-    let signed = |secret: &Secret, body: &str| {
-        let (name, value) = Signer::<Graphoid>::new(secret).header(body.as_bytes());
-        vec![(name, value)]
-    };
+    let signed = |secret: &Secret, body: &str| vec![signed::<Graphoid>(secret, body)];
     let mut duplicate = signed(&secret, BODY);
     duplicate.extend(signed(&previous, BODY));
     let mut encoded = signed(&secret, BODY);
@@ -601,6 +598,6 @@ async fn duplicates() {
     assert!(matches!(expired.await, Ok(Outcome::LeaseExpired)));
 
     let full = Dedup::new(MemoryStore::with_capacity(0));
-    let refused = full.once(key(BODY), ready(Ok::<_, io::Error>(())));
-    assert!(matches!(refused.await, Err(OnceError::Store(_))));
+    let rejected = full.once(key(BODY), ready(Ok::<_, io::Error>(())));
+    assert!(matches!(rejected.await, Err(OnceError::Store(_))));
 }

@@ -1,4 +1,4 @@
-//! Reading bodies: which are accepted, which are not, and what both cost.
+//! Reading bodies, and the time and memory that it takes.
 
 mod age_limit;
 mod left_out;

@@ -1,4 +1,4 @@
-//! The plain receiver, on the table of cases.
+//! The plain receiver runs the table of cases.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +29,7 @@ impl Endpoints for Plain {
     }
 }
 
-/// The values of the credential, by a look-up that knows no escapes.
+/// Returns the values of the credential, without decoding the query.
 fn values<P: Provider>(receiver: &Receiver<P>, case: &Case) -> Vec<Vec<u8>> {
     match receiver.credential_source() {
         CredentialSource::Header(wanted) => {
@@ -57,7 +57,7 @@ fn every_case_has_an_id_of_its_own() {
 }
 
 #[test]
-fn every_case_comes_out_as_the_table_says() {
+fn every_case_has_the_result_of_the_table() {
     let mut plain = Plain::default();
     crate::cases::endpoints(&mut plain);
 

@@ -1,24 +1,24 @@
-//! Sample requests for users' own tests.
+//! The sample requests for users' tests.
 #![cfg(feature = "samples")]
 
 use leadhook::{
-    Delivery, Grader, Graphoid, ReadError, Receiver, ScoreApp, Secret, Tomba, VerifyError,
+    Delivery, Grader, Graphoid, ReadError, Receiver, ScoreApp, Tomba, VerifyError,
     samples::{SampleRequest, grader, graphoid, scoreapp, tomba},
     tomba::{EmailVerifier, LookupResult, SaveLead},
 };
 
-fn secret() -> Secret {
-    Secret::new("a secret for tests").unwrap()
-}
+use crate::support::secret;
+
+const SECRET: &str = "a secret for tests";
 
 fn graphoid(request: &SampleRequest<Graphoid>) -> Result<Delivery<Graphoid>, VerifyError> {
     let values = request.header("x-graphoid-signature");
-    Receiver::<Graphoid>::new(&secret()).authenticate(values, request.body().clone())
+    Receiver::<Graphoid>::new(&secret(SECRET)).authenticate(values, request.body().clone())
 }
 
 fn tomba(request: &SampleRequest<Tomba>) -> Result<Delivery<Tomba>, VerifyError> {
     let values = request.header("x-webhook-token");
-    let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &secret());
+    let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &secret(SECRET));
     receiver.authenticate(values, request.body().clone())
 }
 
@@ -27,10 +27,10 @@ fn a_changed_sample_is_signed_whatever_the_order() {
     let changed_first = graphoid::LEAD_WON
         .request()
         .set("data.lead.name", "Acme")
-        .sign(&secret());
+        .sign(&secret(SECRET));
     let signed_first = graphoid::LEAD_WON
         .request()
-        .sign(&secret())
+        .sign(&secret(SECRET))
         .set("data.lead.name", "Acme");
     assert!(changed_first.headers().eq(signed_first.headers()));
 
@@ -81,7 +81,7 @@ fn the_body_of_every_provider_can_be_changed() {
 
     let request = tomba::SAVE_LEAD
         .request()
-        .with_header_token("X-Webhook-Token", &secret())
+        .with_header_token("X-Webhook-Token", &secret(SECRET))
         .set("data.email", "ann@example.com")
         .set("data.notes", ());
     let lead = tomba(&request)
@@ -114,7 +114,7 @@ fn another_event_has_the_same_data() {
     let request = graphoid::LEAD_WON
         .request()
         .with_event("lead.lost")
-        .sign(&secret());
+        .sign(&secret(SECRET));
     let envelope = graphoid(&request).unwrap().read().unwrap();
     assert_eq!(envelope.name(), "lead.lost");
 
@@ -128,7 +128,7 @@ fn a_removed_identity_is_an_unexpected_shape() {
     let request = graphoid::LEAD_WON
         .request()
         .remove("data.lead.id")
-        .sign(&secret());
+        .sign(&secret(SECRET));
     let error = graphoid(&request).unwrap().read().unwrap_err();
     assert!(
         matches!(error, ReadError::UnexpectedShape { .. }),
@@ -140,8 +140,8 @@ fn a_removed_identity_is_an_unexpected_shape() {
 fn forged_and_unsigned_requests_are_rejected_in_any_order() {
     let request = graphoid::LEAD_WON.request();
     for forged in [
-        request.clone().sign(&secret()).forged(),
-        request.clone().forged().sign(&secret()),
+        request.clone().sign(&secret(SECRET)).forged(),
+        request.clone().forged().sign(&secret(SECRET)),
     ] {
         assert_eq!(
             graphoid(&forged).unwrap_err(),
@@ -160,7 +160,7 @@ fn forged_and_unsigned_requests_are_rejected_in_any_order() {
 
     let request = tomba::SAVE_LEAD
         .request()
-        .with_header_token("x-webhook-token", &secret());
+        .with_header_token("x-webhook-token", &secret(SECRET));
     assert!(tomba(&request).is_ok());
     let forged = request.forged();
     assert_eq!(tomba(&forged).unwrap_err(), VerifyError::TokenMismatch);
@@ -175,7 +175,7 @@ fn headers_are_found_in_any_case_and_secrets_stay_unprinted() {
     let request = graphoid::LEAD_WON
         .request()
         .with_header("User-Agent", "a test")
-        .sign(&secret());
+        .sign(&secret(SECRET));
     assert_eq!(
         request.header("USER-AGENT").as_deref(),
         Some(b"a test".as_slice())
@@ -188,7 +188,7 @@ fn headers_are_found_in_any_case_and_secrets_stay_unprinted() {
 
     let request = tomba::EMAIL_VERIFIER
         .request()
-        .with_query_token("token", &secret());
+        .with_query_token("token", &secret(SECRET));
     assert!(!format!("{request:?}").contains("secret"));
 }
 
@@ -196,7 +196,7 @@ fn headers_are_found_in_any_case_and_secrets_stay_unprinted() {
 fn a_query_token_is_added_to_the_path() {
     let request = tomba::EMAIL_VERIFIER
         .request()
-        .with_query_token("token", &secret());
+        .with_query_token("token", &secret(SECRET));
     assert_eq!(request.uri(), "/?token=a+secret+for+tests");
     let request = request.with_path("/hook?account=1");
     assert_eq!(request.uri(), "/hook?account=1&token=a+secret+for+tests");
@@ -222,7 +222,7 @@ fn a_misspelled_path_fails_the_test() {
 
 #[test]
 #[should_panic(expected = "can't change `data.lead.surname`")]
-fn what_is_not_there_can_not_be_removed() {
+fn a_missing_value_can_not_be_removed() {
     let _ = graphoid::LEAD_WON.request().remove("data.lead.surname");
 }
 
@@ -231,7 +231,7 @@ fn what_is_not_there_can_not_be_removed() {
 fn it_converts_into_requests_with_any_body() {
     let sample = graphoid::LEAD_WON
         .request()
-        .sign(&secret())
+        .sign(&secret(SECRET))
         .with_path("/hook");
     let bytes: http::Request<Vec<u8>> = sample.clone().try_into().unwrap();
     assert_eq!(bytes.method(), "POST");

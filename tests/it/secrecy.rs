@@ -1,9 +1,8 @@
-//! Nothing that is printed carries a secret, a signature or a value of a body.
+//! Printed values contain no secret, no signature and no value from a body.
 
 use core::fmt::Debug;
 use std::collections::HashMap;
 
-use crate::support::{Sample, samples};
 use leadhook::{
     BodyVerifier, CredentialSource, DedupBy, Delivery, Envelope, EnvelopeKeys, Event, Grader,
     Graphoid, Layout, Lead, MalformedSignature, PendingDelivery, Provider, RawJson, ReadError,
@@ -19,9 +18,11 @@ use leadhook::{
 };
 use serde_json::{Value, json};
 
+use crate::support::{Sample, samples, secret};
+
 const SECRET: &str = "wh1sec_Zq7";
 const PREVIOUS: &str = "wh0sec_Yp6";
-/// Both secrets as they are, in hex and in Base64.
+/// Both secrets as text, in hex and in Base64.
 const SPELLINGS: [&str; 6] = [
     SECRET,
     "7768317365635f5a7137",
@@ -31,7 +32,7 @@ const SPELLINGS: [&str; 6] = [
     "d2gwc2VjX1lwNg",
 ];
 
-/// Checks what is printed of a value, and whether it is there at all.
+/// Checks that a value prints neither a secret nor a signature, and that it prints something.
 #[track_caller]
 fn is_secret(value: &impl Debug, signature: &Signature) {
     for printed in [format!("{value:?}"), format!("{value:#?}")] {
@@ -68,7 +69,7 @@ fn spellings_are_those_of_the_secrets() {
 #[test]
 fn types_that_hold_a_secret_or_a_signature_do_not_print_it() {
     fn signed<P: SignedProvider>() {
-        let [secret, previous] = [SECRET, PREVIOUS].map(|text| Secret::new(text).unwrap());
+        let [secret, previous] = [SECRET, PREVIOUS].map(secret);
         let body = r#"{"event":"lead.lost","data":{"lead":{"id":"jane@example.com"}}}"#;
         let signer = Signer::<P>::new(&secret);
         let signature = signer.sign(body.as_bytes());
@@ -94,10 +95,10 @@ fn types_that_hold_a_secret_or_a_signature_do_not_print_it() {
     signed::<ScoreApp>();
 
     for receiver in [
-        Receiver::<Tomba>::header_token("x-token", &Secret::new(SECRET).unwrap()),
-        Receiver::<Tomba>::query_token("token", &Secret::new(SECRET).unwrap()),
+        Receiver::<Tomba>::header_token("x-token", &secret(SECRET)),
+        Receiver::<Tomba>::query_token("token", &secret(SECRET)),
     ] {
-        let receiver = receiver.with_previous(&Secret::new(PREVIOUS).unwrap());
+        let receiver = receiver.with_previous(&secret(PREVIOUS));
         let none = Signature::from([7; 32]);
         is_secret(&receiver, &none);
         is_secret(&receiver.begin([SECRET]).unwrap(), &none);
@@ -107,7 +108,7 @@ fn types_that_hold_a_secret_or_a_signature_do_not_print_it() {
 
 #[test]
 fn errors_of_verification_quote_no_header() {
-    let secret = Secret::new(SECRET).unwrap();
+    let secret = secret(SECRET);
     let signature = Signer::<Graphoid>::new(&secret).sign(b"body");
     let digits = hex::encode(signature.as_bytes());
     let receivers = [
@@ -143,8 +144,8 @@ fn errors_of_verification_quote_no_header() {
             .begin([header])
             .map(drop)
     });
-    for refused in receivers.into_iter().chain(headers) {
-        let error = refused.unwrap_err();
+    for rejected in receivers.into_iter().chain(headers) {
+        let error = rejected.unwrap_err();
         is_secret(&error, &signature);
         tells_nothing(&error.to_string(), &signature);
         let message = error.to_string();
@@ -153,21 +154,22 @@ fn errors_of_verification_quote_no_header() {
             "{message}"
         );
     }
-    for refused in [
+    for rejected in [
         Secret::new(&format!("{SECRET}\n")),
         Secret::new(""),
         Secret::from_env("LEADHOOK_NOT_SET"),
     ] {
-        let error = refused.unwrap_err();
+        let error = rejected.unwrap_err();
         is_secret(&error, &signature);
         tells_nothing(&error.to_string(), &signature);
     }
 }
 
-/// Personal data, as it could stand anywhere in a body; as digits, too.
+/// Personal data as text and as digits, which can be anywhere in a body.
 const PERSONAL: [&str; 3] = ["jane.roe@private.example", "4915112345678", "Jane Roe"];
 
-/// The document with one value changed to personal data, or with personal data as a key beside it.
+/// Returns the document with one value replaced by personal data, or with personal data as a key beside
+/// it.
 fn changed(document: &Value) -> Vec<Value> {
     let [email, phone, name] = PERSONAL;
     let mut all = vec![
@@ -208,7 +210,7 @@ fn changed(document: &Value) -> Vec<Value> {
     all
 }
 
-/// Bodies with personal data in the wrong place, or broken off, or no JSON.
+/// Returns bodies with personal data in a wrong place, incomplete bodies, and bodies that are not JSON.
 fn broken(body: &[u8]) -> Vec<String> {
     let mut bodies: Vec<String> = changed(&serde_json::from_slice(body).unwrap())
         .iter()
@@ -223,7 +225,7 @@ fn broken(body: &[u8]) -> Vec<String> {
     bodies
 }
 
-/// Whether a path has documented names and indexes only.
+/// Returns whether a path has documented names and indices only.
 fn is_documented<E: Event>(path: &str) -> bool {
     let keys = match E::Provider::LAYOUT {
         Layout::Enveloped(_) => ["event", "event_name", "data"].as_slice(),
@@ -271,7 +273,7 @@ fn tell_nothing_of<E: Event>(samples: &[Sample]) -> usize {
 }
 
 #[test]
-fn errors_of_reading_tell_nothing_of_the_body() {
+fn read_errors_quote_nothing_from_the_body() {
     assert!(tell_nothing_of::<GraderEvent>(&samples("grader")) > 0);
     assert!(tell_nothing_of::<GraphoidEvent>(&samples("graphoid")) > 0);
     let scoreapp: Vec<_> = samples("scoreapp")
@@ -323,7 +325,7 @@ fn all_public_types_can_be_sent_and_shared() {
         assert_send_sync::<Signer<P>>();
         assert_send_sync::<Envelope<P::Event>>();
     }
-    /// Not even a provider that can't be sent keeps its deliveries from it.
+    /// A provider that is neither `Send` nor `Sync`, whose deliveries are both.
     struct Local(#[expect(dead_code, reason = "only its type counts")] *const ());
 
     assert_provider::<Grader>();

@@ -1,4 +1,4 @@
-//! `SECURITY.md` names tests that exist.
+//! The tests that `SECURITY.md` names exist.
 
 use std::{fs, path::Path};
 

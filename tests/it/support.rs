@@ -1,4 +1,4 @@
-//! What several tests need: samples by their file, and deliveries of them.
+//! Helpers that several tests share.
 
 use std::{
     fs,
@@ -7,21 +7,34 @@ use std::{
 
 use bytes::Bytes;
 use leadhook::{
-    Delivery, Envelope, Event, MalformedSignature, Provider, ReadError, SignatureFormat,
-    tomba::LookupResult,
+    Delivery, Envelope, Event, MalformedSignature, Provider, ReadError, Secret, SignatureFormat,
+    SignedProvider, Signer, tomba::LookupResult,
 };
+
+/// Creates a secret or token.
+pub(crate) fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+/// Returns the name and value of the header that signs a body.
+pub(crate) fn signed<P: SignedProvider>(
+    secret: &Secret,
+    body: impl AsRef<[u8]>,
+) -> (&'static str, String) {
+    Signer::<P>::new(secret).header(body.as_ref())
+}
 
 /// Reads a body as the provider's own event.
 pub(crate) fn read<P: Provider>(body: impl Into<Bytes>) -> Result<Envelope<P::Event>, ReadError> {
     Delivery::<P>::from_storage(body).read()
 }
 
-/// Reads a body as an event of one's choice.
+/// Reads a body as an event of the type `E`.
 pub(crate) fn read_as<E: Event>(body: impl Into<Bytes>) -> Result<Envelope<E>, ReadError> {
     Delivery::<E::Provider>::from_storage(body).read_as()
 }
 
-/// Reads a body as the result of a look-up, and takes what was found.
+/// Reads a body as the result of a look-up, and returns the payload.
 pub(crate) fn found<T>(body: impl Into<Bytes>) -> T
 where
     LookupResult<T>: Event,
@@ -30,13 +43,13 @@ where
     envelope.event.found().unwrap()
 }
 
-/// A sample: its path below `src/samples` or `tests/payloads`, and its bytes.
+/// A sample with its path below `src/samples` or `tests/payloads`.
 pub(crate) struct Sample {
     pub(crate) path: String,
     pub(crate) body: Bytes,
 }
 
-/// All samples of a provider, whether they are documented or not, in the order of their paths.
+/// Returns all samples of a provider, documented or not, in the order of their paths.
 pub(crate) fn samples(provider: &str) -> Vec<Sample> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<PathBuf> = ["src/samples", "tests/payloads"]
@@ -55,7 +68,7 @@ pub(crate) fn samples(provider: &str) -> Vec<Sample> {
         .collect()
 }
 
-/// The sample with this path, such as `graphoid/lead_won`.
+/// Returns the sample with this path, such as `graphoid/lead_won`.
 pub(crate) fn sample(path: &str) -> Bytes {
     let (provider, _) = path.split_once('/').unwrap();
     samples(provider)
@@ -65,7 +78,7 @@ pub(crate) fn sample(path: &str) -> Bytes {
         .body
 }
 
-/// The reason for a value with this number of hex digits.
+/// Returns the reason for a value with this number of hex digits.
 pub(crate) fn wrong_length(expected: usize) -> MalformedSignature {
     let value = "a".repeat(expected);
     let reason = SignatureFormat::PrefixedHex
@@ -78,7 +91,7 @@ pub(crate) fn wrong_length(expected: usize) -> MalformedSignature {
     reason
 }
 
-/// The reason for a value whose first character that is not a hex digit has this index.
+/// Returns the reason for a value whose first character that is not a hex digit has this index.
 pub(crate) fn not_hex(expected: usize) -> MalformedSignature {
     let value = format!("{}g", "a".repeat(expected));
     let reason = SignatureFormat::PrefixedHex

@@ -1,9 +1,9 @@
 //! Verifies the same bodies with `leadhook` and with other published crates.
 //!
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml` prints ratios to the SHA-256
-//! compressions that HMAC can't avoid, of interleaved rounds in one process. `webhook-verify` verifies
-//! the same signature as `leadhook`. `standardwebhooks` and `svix` verify their own scheme, which signs an
-//! id and a time as well and writes Base64.
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml` runs interleaved rounds in one process
+//! and prints ratios to the SHA-256 compressions that HMAC can't avoid. `webhook-verify` verifies the same
+//! signature as `leadhook`. `standardwebhooks` and `svix` verify signatures of their own format, which
+//! also covers an id and a time and is written in Base64.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,

@@ -22,7 +22,7 @@ pub(crate) struct Sent {
 pub(crate) enum Expected {
     Handled,
     Duplicate,
-    /// With this status.
+    /// Rejected with this status.
     Rejected(u16),
 }
 
@@ -54,15 +54,15 @@ pub(crate) fn all(secret: &Secret) -> Result<[Group; 4], SecretError> {
     ])
 }
 
-/// Secrets of a provider that signs.
+/// The secrets for a provider that signs.
 struct Signed<'a> {
     secret: &'a Secret,
     other: &'a Secret,
 }
 
 impl Signed<'_> {
-    /// Every sample, and then what else can arrive. `identity` is the path of a value without which the
-    /// event can't be read.
+    /// Returns every sample, and then duplicate, broken and forged deliveries. `identity` is the path of
+    /// a value without which the event can't be read.
     fn deliveries<P: SignedProvider>(
         &self,
         path: &str,
@@ -130,7 +130,7 @@ impl Signed<'_> {
     }
 }
 
-/// Tomba signs nothing: a saved lead has a token in a header, a look-up's result in its query.
+/// Returns Tomba's deliveries. A saved lead has its token in a header, a look-up's result in its query.
 fn with_tokens(token: &Secret) -> Vec<Sent> {
     let authenticate = |sample: &Sample<Tomba>| {
         let request = sample

@@ -1,7 +1,7 @@
 //! Starts a receiver on a free port, sends it deliveries of every provider over HTTP, and prints the
 //! response to each: the lead, or the reason of the rejection.
 //!
-//! It exits with 0 only if every delivery was answered as expected.
+//! It exits with 0 only if every response is as expected.
 
 mod deliveries;
 mod receiver;
@@ -58,8 +58,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 struct Response {
     status: u16,
-    /// The receiver of this demo explains itself. A real one responds to a rejected request with an
-    /// empty body.
+    /// The body, which has the lead or the reason of the rejection. A real receiver responds to a rejected
+    /// request with an empty body.
     text: String,
 }
 

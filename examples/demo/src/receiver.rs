@@ -29,7 +29,7 @@ pub(crate) const DUPLICATE: &str = "a duplicate, not handled again";
 pub(crate) fn app(secret: &Secret) -> Router {
     let dedup = Dedup::default();
     let header = Receiver::header_token("x-webhook-token", secret);
-    // Two look-ups can send the same bytes. The scope keeps them apart.
+    // Two look-ups can send the same bytes. With a scope they are different events.
     let query = |scope| Receiver::query_token("token", secret).with_scope(scope);
     Router::new()
         .merge(route::<GraderEvent>(

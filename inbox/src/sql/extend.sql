@@ -1,2 +1,2 @@
 UPDATE leadhook_inbox SET lease_until = {now} + $1
-WHERE lease IN ({leases}) AND {rows}
+WHERE key IN (SELECT key FROM leadhook_inbox WHERE lease IN ({leases}) AND {rows} {skip_locked})

@@ -13,7 +13,11 @@ use tempfile::TempDir;
 
 use crate::{
     server::{Server, event},
-    support::{SOURCE, database, delivery, postgres, until},
+    support::{
+        SOURCE,
+        database::{self, Db},
+        delivery, postgres, until,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,8 +42,12 @@ async fn sqlite_flushes_on_a_connection_that_is_set_not_to() {
 async fn sqlite_without_a_journal_on_disk_is_rejected() {
     let directory = TempDir::new().unwrap();
     for mode in [SqliteJournalMode::Memory, SqliteJournalMode::Off] {
-        let inbox = sqlite(&directory.path().join("inbox.db"), mode).await;
-        inbox.migrate().await.unwrap();
+        let inbox = sqlite(&directory.path().join(format!("{mode:?}.db")), mode).await;
+        let error = inbox.migrate().await.unwrap_err();
+        assert!(matches!(error, Error::NotDurable(_)), "{error}");
+        for sql in Inbox::<Sqlite>::migrations() {
+            Sqlite::run(inbox.pool(), sql).await.unwrap();
+        }
         let error = inbox.check().await.unwrap_err();
         assert!(matches!(error, Error::NotDurable(_)), "{error}");
         let error = inbox.accept(SOURCE, &delivery(1)).await.unwrap_err();
@@ -50,8 +58,31 @@ async fn sqlite_without_a_journal_on_disk_is_rejected() {
             .unwrap();
         assert_eq!(rows, 0);
     }
-    let memory = Inbox::<Sqlite>::open(":memory:").await.unwrap_err();
-    assert!(matches!(memory, Error::NotDurable(_)), "{memory}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_in_memory_or_a_url_is_no_path() {
+    for path in [
+        "",
+        ":memory:",
+        "file:inbox.db",
+        "sqlite::memory:",
+        "sqlite://inbox.db",
+        "postgres://host/db",
+    ] {
+        let error = Inbox::<Sqlite>::open(path).await.unwrap_err();
+        assert!(matches!(error, Error::Path), "{path}: {error}");
+        assert!(error.to_string().contains("Inbox::temporary()"), "{error}");
+        assert!(path.is_empty() || !Path::new(path).exists(), "{path}");
+    }
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect("sqlite::memory:")
+        .await;
+    let inbox = Inbox::with_pool(pool.unwrap());
+    let error = inbox.migrate().await.unwrap_err();
+    assert!(matches!(error, Error::NotDurable(_)), "{error}");
+    assert!(error.to_string().contains("Inbox::temporary()"), "{error}");
 }
 
 /// A pool of one connection with weak settings.
@@ -173,6 +204,9 @@ async fn postgres_without_fsync_is_rejected() {
     let error = Inbox::<Postgres>::open(&url).await.unwrap_err();
     assert!(matches!(error, Error::NotDurable(_)), "{error}");
     let inbox = Inbox::<Postgres>::with_pool(PgPool::connect(&url).await.unwrap());
+    for sql in Inbox::<Postgres>::migrations() {
+        Postgres::run(inbox.pool(), sql).await.unwrap();
+    }
     let error = inbox.accept(SOURCE, &delivery(1)).await.unwrap_err();
     assert!(matches!(error, Error::NotDurable(_)), "{error}");
     let error = inbox.workers().on(

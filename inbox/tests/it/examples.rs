@@ -18,7 +18,7 @@ use crate::{server::send, support::until};
 const SECRET: &str = "a secret of the tests";
 
 /// `cargo test` builds the examples beside the tests.
-fn example(name: &str) -> Command {
+pub fn example(name: &str) -> Command {
     let deps = std::env::current_exe().unwrap();
     let program = deps.parent().unwrap().with_file_name("examples").join(name);
     assert!(

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -23,6 +24,7 @@ use crate::{
 on_both![
     nothing_is_lost_in_any_window,
     a_row_that_kills_the_process_dies_alone,
+    a_row_that_exhausts_the_memory_dies_alone,
     killed_servers_lose_nothing,
     an_abandoned_row_is_taken_within_lease_and_poll,
     a_worker_that_was_paused_past_its_lease_settles_nothing,
@@ -52,11 +54,25 @@ async fn nothing_is_lost_in_any_window<B: Db>(database: Database<B>) {
 }
 
 async fn a_row_that_kills_the_process_dies_alone<B: Db>(database: Database<B>) {
+    dies_alone(&database, "abort", || Server::start(&database)).await;
+}
+
+async fn a_row_that_exhausts_the_memory_dies_alone<B: Db>(database: Database<B>) {
+    let limited = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"ulimit -v 4194304 && exec "$@""#, "sh"]);
+        shell.arg(env::current_exe().unwrap());
+        Server::start_as(Server::command_of(shell, &database.url))
+    };
+    dies_alone(&database, "exhaust the memory", limited).await;
+}
+
+async fn dies_alone<B: Db>(database: &Database<B>, poison: &str, start: impl Fn() -> Server) {
     let client = Client::new();
-    let mut server = Server::start(&database);
+    let mut server = start();
     let mut deaths = 0;
     for id in 0..100 {
-        let act = if id == 42 { "abort" } else { "" };
+        let act = if id == 42 { poison } else { "" };
         while !server
             .post(&client, &event(id, act, i64::MAX))
             .await
@@ -64,7 +80,7 @@ async fn a_row_that_kills_the_process_dies_alone<B: Db>(database: Database<B>) {
         {
             if server.has_ended() {
                 deaths += 1;
-                server = Server::start(&database);
+                server = start();
             }
         }
     }
@@ -72,7 +88,7 @@ async fn a_row_that_kills_the_process_dies_alone<B: Db>(database: Database<B>) {
     until("all are settled", async || {
         if server.has_ended() {
             deaths += 1;
-            server = Server::start(&database);
+            server = start();
         }
         database.count(settled).await == 100
     })

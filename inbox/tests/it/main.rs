@@ -17,6 +17,7 @@ mod accept;
 mod clocks;
 mod durability;
 mod examples;
+mod foreign;
 mod handle;
 mod kill;
 mod logging;

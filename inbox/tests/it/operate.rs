@@ -249,12 +249,12 @@ async fn a_body_is_encrypted_at_rest<B: Db>(database: Database<B>) {
 async fn pruning_does_not_hold_up_deliveries<B: Db>(database: Database<B>) {
     let rows: i64 =
         std::env::var("LEADHOOK_INBOX_ROWS").map_or(20_000, |rows| rows.parse().unwrap());
-    let body = "x".repeat(1000);
+    let (body, zeros) = ("x".repeat(1000), "0".repeat(64));
     database
         .run(&format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows})
              INSERT INTO leadhook_inbox (key, source, body, received_at, retry_until, due_at, state, settled_at)
-             SELECT 'key ' || n, 'old', CAST('{body}' AS {}), 0, 0, 0, 'done', 0 FROM n",
+             SELECT SUBSTR('{zeros}' || n, LENGTH(CAST(n AS TEXT)) + 1), 'old', CAST('{body}' AS {}), 0, 0, 0, 'done', 0 FROM n",
             B::BYTES,
         ))
         .await;

@@ -39,7 +39,8 @@ async fn a_stopped_or_frozen_postgres_gets_503_in_time() {
     let client = Client::new();
     let server = Server::start(&database);
 
-    for (id, fault) in ["frozen", "crashed", "stopped"].into_iter().enumerate() {
+    let faults = ["frozen", "crashed", "stopped"];
+    for (id, fault) in faults.into_iter().enumerate() {
         let body = event(id, "", 0);
         match fault {
             "frozen" => postgres.signal("-STOP"),

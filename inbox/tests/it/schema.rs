@@ -1,13 +1,29 @@
-//! A wrong schema or URL is an error at start.
+//! A wrong schema, URL or file is an error at start.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
+    path::Path,
+    process::Command,
+    str::FromStr,
+    time::Duration,
+};
 
 use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Error, Inbox, Job, Keep, Postgres};
-use std::time::Duration;
+use leadhook_inbox::{Error, Inbox, Job, Keep, Postgres, Sqlite};
+use sqlx::{PgPool, SqlitePool, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
 
-use crate::support::{
-    SOURCE,
-    database::{Database, Db},
-    delivery, on_both,
+use crate::{
+    examples::example,
+    support::{
+        SOURCE,
+        database::{self, Database, Db},
+        delivery, on_both,
+    },
 };
 
 on_both![
@@ -92,6 +108,100 @@ async fn workers_need_one_handler_for_each_source<B: Db>(database: Database<B>) 
         .await
         .unwrap_err();
     assert!(matches!(error, Error::KeepTooShort { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_database_is_an_error_that_says_what_to_do() {
+    let database = database::sqlite().await;
+    let options = SqliteConnectOptions::new()
+        .filename(&database.url)
+        .read_only(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let error = Inbox::with_pool(pool).check().await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly(_)), "{error}");
+
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let options = PgConnectOptions::from_str(&database.url).unwrap();
+    let options = options.options([("default_transaction_read_only", "on")]);
+    let pool = PgPool::connect_with(options).await.unwrap();
+    let error = Inbox::with_pool(pool).check().await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly(_)), "{error}");
+
+    database
+        .run("CREATE ROLE reader LOGIN; GRANT SELECT ON leadhook_inbox, leadhook_inbox_meta TO reader")
+        .await;
+    let pool = PgPool::connect(&database.url.replace("tests@", "reader@")).await;
+    let error = Inbox::with_pool(pool.unwrap()).check().await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_permission_is_an_error_that_says_what_to_do() {
+    let directory = TempDir::new().unwrap();
+    let set_mode =
+        |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    set_mode(directory.path(), 0o755);
+    // Root may write to everything, so the tool runs as another user.
+    let tool = directory.path().join("inboxctl");
+    fs::copy(example("inboxctl").get_program(), &tool).unwrap();
+    let is_root = fs::metadata(&tool).unwrap().uid() == 0;
+    let migrate = |file: &Path| {
+        let mut command = Command::new(&tool);
+        if is_root {
+            command.uid(65534).gid(65534);
+        }
+        let output = command.arg(file).arg("migrate").output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let rooms = [
+        "open",
+        "read-only file",
+        "read-only directory",
+        "empty read-only directory",
+        "no database",
+    ];
+    for name in rooms {
+        let room = directory.path().join(name);
+        fs::create_dir(&room).unwrap();
+        let file = room.join("inbox.db");
+        if name != "empty read-only directory" {
+            Sqlite::open(&file.display().to_string())
+                .await
+                .close()
+                .await;
+            set_mode(
+                &file,
+                if name == "read-only file" {
+                    0o444
+                } else {
+                    0o666
+                },
+            );
+        }
+        if name == "no database" {
+            fs::write(&file, "not a database ".repeat(100)).unwrap();
+        }
+        set_mode(
+            &room,
+            if name.contains("read-only directory") {
+                0o555
+            } else {
+                0o777
+            },
+        );
+        let (succeeded, error) = migrate(&file);
+        assert_eq!(succeeded, name == "open", "{name}: {error}");
+        assert!(
+            succeeded || error.contains("directory where it may create"),
+            "{name}: {error}"
+        );
+        set_mode(&room, 0o755); // to be removed
+    }
 }
 
 #[tokio::test]

@@ -1,47 +1,30 @@
 //! Nothing of a body turns up where it does not belong.
 
 use std::{
-    fs,
-    io::Write,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
-    sync::{Arc, Mutex},
 };
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{Failure, Job, Key, Select};
-use tracing_subscriber::fmt::MakeWriter;
+use reqwest::{Client, StatusCode};
+use tempfile::TempDir;
 
-use crate::support::{
-    SOURCE,
-    database::{self, Database, Db},
-    on_both,
+use crate::{
+    server::Server,
+    support::{
+        SOURCE,
+        database::{self, Database, Db},
+        on_both, until,
+    },
 };
 
 const CANARY: &str = "canary-7c1e9b";
 
-on_both![nothing_of_a_body_is_logged_or_in_an_error];
-
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+on_both![
+    nothing_of_a_body_is_in_an_error,
+    nothing_of_a_body_is_logged
+];
 
 fn bodies() -> [String; 3] {
     [
@@ -51,13 +34,7 @@ fn bodies() -> [String; 3] {
     ]
 }
 
-async fn nothing_of_a_body_is_logged_or_in_an_error<B: Db>(database: Database<B>) {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;
     let mut printed = String::new();
     for body in bodies() {
@@ -84,14 +61,64 @@ async fn nothing_of_a_body_is_logged_or_in_an_error<B: Db>(database: Database<B>
         inbox.stats().await,
         inbox.workers()
     );
-    assert!(!printed.contains(CANARY), "{printed}");
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    if B::BYTES == "BYTEA" {
+        // PostgreSQL quotes the row that fails a constraint.
+        database
+            .run("ALTER TABLE leadhook_inbox ADD CHECK (source <> 'refused')")
+            .await;
+        let delivery = Delivery::<Graphoid>::from_storage(format!("{CANARY} {CANARY}"));
+        let error = inbox.accept("refused", &delivery).await.unwrap_err();
+        printed += &format!("{error} {error:?}");
+        assert!(printed.contains("violates check constraint"), "{printed}");
+    }
+    let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
     assert!(
-        log.contains("unreadable") && log.contains("delivery accepted"),
-        "{log}"
+        !printed.contains(CANARY) && !printed.contains(&hex),
+        "{printed}"
     );
-    assert!(!log.contains(CANARY), "{log}");
     assert_eq!(database.count(&format!("error LIKE '%{CANARY}%'")).await, 0);
+}
+
+/// Everything that the process logs, whichever library or thread it comes from.
+async fn nothing_of_a_body_is_logged<B: Db>(database: Database<B>) {
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
+    let mut command = Server::command(&database.url);
+    command
+        .env("SERVE_LOG", "trace")
+        .stderr(File::create(&log).unwrap());
+    let mut server = Server::start_as(command);
+    let client = Client::new();
+    let provoking = format!(
+        r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"{CANARY}","name":"provoke@9"}}}}}}"#
+    );
+    let [_, misshapen, not_json] = bodies();
+    for body in [&provoking, &misshapen, &not_json, &provoking] {
+        let status = server.post(&client, body).await.unwrap();
+        assert_eq!(status, StatusCode::OK);
+    }
+    let handled = "state = 'dead' OR tries > 1";
+    until("all are handled", async || {
+        database.count(handled).await == 3
+    })
+    .await;
+    // Nothing can be stored or taken.
+    database
+        .run("ALTER TABLE leadhook_inbox RENAME TO moved")
+        .await;
+    let status = server.post(&client, &provoking).await.unwrap();
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    server.kill();
+    let log = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+    for expected in [
+        "delivery accepted",
+        "unreadable",
+        "failed",
+        "delivery not accepted",
+    ] {
+        assert!(log.contains(expected), "{expected}: {log}");
+    }
+    assert!(!log.contains(CANARY), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,9 +56,16 @@ async fn handle<B: Db>(job: Job<GraphoidEvent, B>) -> Result<Done, Failure> {
     };
     match act {
         "abort" => process::abort(),
+        "exhaust the memory" => {
+            let mut hoard = Vec::new();
+            loop {
+                hoard.push(vec![0_u8; 1 << 28]);
+            }
+        }
         "kill before the work" => kill_self(),
         "panic" => panic!("as the event says"),
         "fail" => return Err(Failure::retry("as the event says")),
+        "provoke" => B::provoke(&mut job.begin().await?, &won.lead.id).await?,
         "pend" => std::future::pending().await,
         "sleep" => time::sleep(2 * LEASE).await,
         "block" => std::thread::sleep(2 * LEASE),
@@ -98,9 +105,10 @@ fn serve() {
     let Ok(url) = env::var("SERVE") else {
         return;
     };
-    let writer = std::io::stderr;
+    let level = env::var("SERVE_LOG").unwrap_or("info".into());
     tracing_subscriber::fmt()
-        .with_writer(writer)
+        .with_max_level(level.parse::<tracing::Level>().unwrap())
+        .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -16,21 +16,22 @@ use redis::{
 };
 use tokio::sync::watch;
 
-/// How long connecting may take, and how long a response may.
+/// The time limit for connecting and for each response.
 const TIMEOUT: Option<Duration> = Some(Duration::from_secs(1));
 
 /// The shortest time between the starts of two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// When the system probes an idle connection, and when it gives up one whose data is not acknowledged.
+/// The time after which the system probes an idle connection, and gives up a connection whose data is
+/// not acknowledged.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The connection of a store made by [`RedisStore::connect`](super::RedisStore::connect).
 ///
 /// After any error, the next call uses a new connection to the same URL. redis-rs's own
 /// `ConnectionManager` stays on a connection whose server was demoted to a replica or is silent, because
-/// it takes those errors for temporary. One attempt to connect is in flight at a time, and all calls
-/// wait for its result. Calls on the old connection are not cut off.
+/// it treats those errors as temporary. One attempt to connect is in flight at a time, and all calls
+/// wait for its result. Calls on the old connection are not interrupted.
 #[derive(Clone)]
 pub struct RedisConnection(Arc<Shared>);
 
@@ -53,9 +54,10 @@ impl RedisConnection {
         Ok(connection)
     }
 
-    /// Sends a command, a second time if the first connection failed at once.
+    /// Sends a command, and sends it again on a new connection if the first one is broken.
     ///
-    /// The first may have been executed. The store's scripts have the same effect if they run twice.
+    /// The server may have executed the first command. The store's scripts have the same effect if they
+    /// run twice.
     async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         let attempt = self.current();
         match attempt.send(command).await {
@@ -66,7 +68,7 @@ impl RedisConnection {
         }
     }
 
-    /// The current attempt; a new one if that has failed.
+    /// Returns the current attempt, or starts a new attempt if the current one has failed.
     fn current(&self) -> Attempt {
         let mut current = self.lock();
         if current.has_failed() {
@@ -75,7 +77,7 @@ impl RedisConnection {
         current.clone()
     }
 
-    /// Leaves a connection on which a call has failed. Returns whether there is another one.
+    /// Replaces a connection on which a call has failed. Returns whether there is another connection.
     fn leave(&self, failed: &Attempt) -> bool {
         let mut current = self.lock();
         if current.is(failed) {
@@ -90,7 +92,7 @@ impl RedisConnection {
         }
     }
 
-    /// Nothing panics while the attempt is locked, so a poisoned one is intact.
+    /// Nothing panics while the attempt is locked, so a poisoned lock guards an intact attempt.
     fn lock(&self) -> MutexGuard<'_, Attempt> {
         let current = &self.0.current;
         current.lock().unwrap_or_else(PoisonError::into_inner)
@@ -128,7 +130,7 @@ impl fmt::Debug for RedisConnection {
     }
 }
 
-/// An attempt to connect, and its result once there is one.
+/// An attempt to connect, with its result when it has ended.
 #[derive(Clone)]
 struct Attempt {
     started: Instant,
@@ -166,7 +168,7 @@ impl Attempt {
     async fn result(mut self) -> RedisResult<MultiplexedConnection> {
         match self.result.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(result)) => result.clone(),
-            // Its runtime was shut down.
+            // The runtime was shut down.
             Ok(None) | Err(_) => Err(RedisError::from(io::Error::from(
                 io::ErrorKind::ConnectionAborted,
             ))),

@@ -1,4 +1,4 @@
-//! The fields of a form, whatever its owner called them.
+//! The fields of a submitted form.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
@@ -118,7 +118,7 @@ impl FormData {
     }
 }
 
-/// Returns a value as text if it is a text or a number.
+/// Returns the text of a value, if the value is a text or a number.
 fn text(value: &RawJson) -> Option<Cow<'_, str>> {
     let json = value.as_str();
     match json
@@ -184,16 +184,16 @@ impl<'de> Deserialize<'de> for FormData {
 
 /// Keeps the first of the fields with the same name.
 fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
-    /// Up to which number of fields comparing each with each is faster than sorting them.
+    /// The largest number of fields for which comparing all pairs is faster than sorting.
     const FEW: usize = 16;
 
     let mut numbers: Vec<usize> = if fields.len() <= FEW {
         let names = || fields.iter().map(|(name, _)| name).enumerate();
-        let is_repeated = |(number, name): &(usize, &String)| {
+        let is_duplicate = |(number, name): &(usize, &String)| {
             names().take(*number).any(|(_, earlier)| earlier == *name)
         };
         names()
-            .filter(is_repeated)
+            .filter(is_duplicate)
             .map(|(number, _)| number)
             .collect()
     } else {
@@ -209,9 +209,9 @@ fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
         return;
     }
     numbers.sort_unstable();
-    let mut repeated = numbers.into_iter().peekable();
+    let mut duplicates = numbers.into_iter().peekable();
     let mut number = 0..;
-    fields.retain(|_| repeated.next_if_eq(&number.next().unwrap_or(0)).is_none());
+    fields.retain(|_| duplicates.next_if_eq(&number.next().unwrap_or(0)).is_none());
 }
 
 impl Serialize for FormData {

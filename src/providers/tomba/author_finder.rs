@@ -33,8 +33,8 @@ payload! {
         pub twitter: Option<String>,
         /// The person's LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
-        /// The LinkedIn profile under the name that a table of Tomba's documentation gives it. Its
-        /// samples have `linkedin`.
+        /// The LinkedIn profile, if the body has it under this name. A table of Tomba's documentation names
+        /// it so, but the samples have `linkedin`.
         pub linkedin_url: Option<String>,
         /// Whether the domain accepts mail to every address.
         pub accept_all: Option<bool>,
@@ -48,21 +48,21 @@ payload! {
         pub verification: Option<Verification>,
         /// The pages on which the address was found.
         pub sources: Vec<Source>,
-        /// The article and what it says about its author.
+        /// The article, with its data about the author.
         pub info: Option<AuthorInfo>,
     }
 }
 
 payload! {
-    /// An article and what it says about its author.
+    /// An article, with its data about the author.
     pub struct AuthorInfo {
         /// The article's URL, such as `https://example.com/blog/a-post`.
         pub url: Option<String>,
         /// The article's title, such as `How to write`.
         pub title: Option<String>,
-        /// The URL of the article's preview image.
+        /// The URL of the article's preview image, such as `https://example.com/preview.png`.
         pub og_image: Option<String>,
-        /// The article's description.
+        /// The article's description, in a sentence or two.
         pub description: Option<String>,
         /// The author's full name, such as `Ann Lee`.
         pub full_name: Option<String>,
@@ -72,7 +72,7 @@ payload! {
         pub last_name: Option<String>,
         /// The article's domain, such as `example.com`.
         pub article_domain: Option<String>,
-        /// Not explained by Tomba, whose own clients type it as text.
+        /// A value that Tomba does not explain. Tomba's own clients type it as text.
         pub same_as_domain: Option<String>,
         /// The author's LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
@@ -80,11 +80,11 @@ payload! {
         pub twitter: Option<String>,
         /// The author's e-mail address, such as `ann.lee@example.com`.
         pub email: Option<String>,
-        /// The URL of the author's picture.
+        /// The URL of the author's picture, such as `https://example.com/ann.png`.
         pub image: Option<String>,
         /// Whether the author has a Gravatar picture.
         pub gravatar: Option<bool>,
-        /// The e-mail addresses in the article.
+        /// The e-mail addresses in the article, such as `ann.lee@example.com`.
         pub emails: Vec<String>,
         /// Tomba's score of the author, such as `80`. Its scale is not documented.
         pub author_score: Option<f64>,

@@ -9,7 +9,7 @@ use crate::read::lenient::Lenient;
 payload! {
     /// A page on which an e-mail address was found.
     ///
-    /// Dates are text, because Tomba's samples have them in several forms.
+    /// Dates are text, because their form differs between Tomba's samples.
     pub struct Source {
         /// The page's URL, such as `https://example.org/team`.
         pub uri: Option<String>,
@@ -51,7 +51,7 @@ payload! {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum PhoneNumber {
-    /// Whether Tomba knows a number, which the body does not contain.
+    /// Whether Tomba knows a number. The body does not contain the number.
     IsKnown(bool),
     /// The number.
     Number(String),

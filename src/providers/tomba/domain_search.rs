@@ -16,7 +16,7 @@ payload! {
         pub organization: Option<Organization>,
         /// One page of the e-mail addresses at the domain.
         pub emails: Vec<FoundEmail>,
-        /// The position of the page among all pages. In the body it stands beside the data.
+        /// The position of the page among all pages. The body has it beside the data.
         pub meta: Option<Meta>,
     }
 }
@@ -28,7 +28,7 @@ payload! {
         pub organization: Option<String>,
         /// The organization's domain, such as `example.com`.
         pub website_url: Option<String>,
-        /// What the organization does, in a sentence or more.
+        /// A description of the organization, in a sentence or more.
         pub description: Option<String>,
         /// The organization's postal address.
         pub location: Option<Location>,
@@ -44,7 +44,7 @@ payload! {
         pub company_size: Option<String>,
         /// The legal form, such as `privately held`.
         pub company_type: Option<String>,
-        /// The revenue. No public sample has a value.
+        /// The revenue, in an unknown form, because no public sample has a value.
         pub revenue: Option<String>,
         /// The pattern of the addresses, such as `{first}.{last}`.
         pub pattern: Option<String>,
@@ -64,7 +64,7 @@ payload! {
         pub whois: Option<Whois>,
         /// When the data was updated, such as `2023-10-14T15:02:33+02:00`.
         pub last_updated: Option<String>,
-        /// The postal code, such as `94107`, in older samples. Newer ones have it in `location`.
+        /// The postal code, such as `94107`, in older samples. Newer samples have it in `location`.
         pub postal_code: Option<String>,
         /// The number of employees, such as `4000`, in older samples.
         pub employee_count: Option<u64>,
@@ -116,7 +116,9 @@ payload! {
         pub gender: Option<String>,
         /// The person's phone number, or whether Tomba knows one.
         pub phone_number: Option<PhoneNumber>,
-        /// The kind of address. Documented are `generic` and `personal`; any text is possible.
+        /// The kind of address, such as `personal`.
+        ///
+        /// The documented values are `generic` and `personal`. Other values are possible.
         #[serde(rename = "type")]
         pub kind: Option<String>,
         /// The person's country as a code, such as `US`.

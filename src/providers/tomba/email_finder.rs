@@ -33,8 +33,8 @@ payload! {
         pub twitter: Option<String>,
         /// The person's LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
-        /// The LinkedIn profile under the name that a table of Tomba's documentation gives it. Its
-        /// samples have `linkedin`.
+        /// The LinkedIn profile, if the body has it under this name. A table of Tomba's documentation names
+        /// it so, but the samples have `linkedin`.
         pub linkedin_url: Option<String>,
         /// Whether the domain accepts mail to every address.
         pub accept_all: Option<bool>,

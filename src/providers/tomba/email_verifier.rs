@@ -21,10 +21,14 @@ payload! {
     pub struct VerifiedEmail {
         /// The e-mail address, such as `ann.lee@example.com`.
         pub email: Option<String>,
-        /// The result. Documented are `deliverable`, `undeliverable` and `risky`; any text is possible.
+        /// The result, such as `deliverable`.
+        ///
+        /// The documented values are `deliverable`, `undeliverable` and `risky`. Other values are possible.
         pub result: Option<String>,
-        /// The status. Documented are `valid`, `invalid`, `accept_all`, `webmail`, `disposable` and
-        /// `unknown`; any text is possible.
+        /// The status, such as `valid`.
+        ///
+        /// The documented values are `valid`, `invalid`, `accept_all`, `webmail`, `disposable` and `unknown`.
+        /// Other values are possible.
         pub status: Option<String>,
         /// How likely mail to the address arrives, such as `99` of 100.
         pub score: Option<f64>,
@@ -44,7 +48,7 @@ payload! {
         pub accept_all: Option<bool>,
         /// Whether the mail server delays mail from unknown senders, in newer samples.
         pub greylisted: Option<bool>,
-        /// Not explained by Tomba. The documented sample of a deliverable address has `true`.
+        /// A value that Tomba does not explain. It is `true` in the sample of a deliverable address.
         pub block: Option<bool>,
         /// Whether the address looks like random letters.
         pub gibberish: Option<bool>,
@@ -68,7 +72,7 @@ payload! {
 }
 
 impl EmailVerifier {
-    /// Returns the person behind the address, of whom nothing else is known.
+    /// Returns the person behind the address, with the address as the only contact data.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         Lead {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 payload! {
-    /// Why a look-up failed, as Tomba's API responds.
+    /// The error of a failed look-up, in the form of Tomba's API.
     pub struct LookupError {
         /// The kind of error, such as `invalid_request`.
         #[serde(rename = "type")]

@@ -32,9 +32,9 @@ impl Provider for Tomba {
     const LAYOUT: Layout = Layout::Bare {
         keys: &["data", "meta", "errors"],
     };
-    /// Assumed: the delays of the retries are not documented. It is shorter than other providers'
-    /// because Tomba sends neither an id nor a timestamp. If a lead is changed and then changed back,
-    /// the third body can equal the first.
+    /// Assumed, because the delays of the retries are not documented. It is shorter than the other
+    /// providers' because Tomba sends neither an id nor a timestamp. If a lead is changed and then
+    /// changed back, the third body can equal the first.
     const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
     type Authentication = Unsigned;
     type Event = TombaEvent;
@@ -73,15 +73,15 @@ impl Event for SaveLead {
     }
 }
 
-/// Declares [`TombaEvent`] from the table of payload types, each of which is a variant's name, too.
+/// Declares [`TombaEvent`] from the table of payload types, whose names are the variants' names, too.
 macro_rules! tomba_event {
     ($($(#[$meta:meta])* $payload:ident,)*) => {
         /// A body of Tomba, recognized by its shape.
         ///
-        /// Tomba's bodies don't say what they are, so this is a guess, for routes that receive more
-        /// than one kind. phone-finder and phone-validator look alike if the former leaves out what
-        /// was looked up, and so do email-finder and author-finder without an article. Give each
-        /// look-up a route of its own if you can, and read it as a
+        /// Tomba's bodies don't name their event, so the variant is a guess, for routes that receive
+        /// several kinds of events. A result of phone-finder without the address, domain or profile
+        /// that was looked up is read as phone-validator, and a result of author-finder without an
+        /// article as email-finder. If you can, give each look-up a route of its own and read it as a
         /// [`LookupResult`](super::LookupResult).
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
@@ -91,7 +91,7 @@ macro_rules! tomba_event {
             NotFound,
             /// A look-up that failed.
             Failed(LookupError),
-            /// A body of another shape, whole.
+            /// A body of an unknown shape, as raw JSON.
             Unknown(RawJson),
         }
 
@@ -154,7 +154,7 @@ macro_rules! tomba_event {
             }
         }
 
-        /// Writes the event's data, without the body around it.
+        /// Serializes the event's data, without the body around it.
         impl Serialize for TombaEvent {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {

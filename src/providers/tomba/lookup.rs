@@ -13,7 +13,7 @@ use crate::read::lenient;
 /// The result of a look-up.
 ///
 /// `T` is the payload type of the look-up. Tomba's bodies don't name the look-up, so each look-up
-/// needs a `webhook_url` and a route of its own, and the route decides `T`:
+/// needs a `webhook_url` and a route of its own, and the route determines `T`:
 ///
 /// ```
 /// use leadhook::{
@@ -21,13 +21,16 @@ use crate::read::lenient;
 ///     tomba::{EmailFinder, LookupResult},
 /// };
 ///
-/// let read = |body| Delivery::<Tomba>::from_storage(body).read_as::<LookupResult<EmailFinder>>();
-///
-/// match read(r#"{"data": {"email": "ann.lee@example.com", "score": 97}}"#)?.event {
+/// let body = r#"{"data": {"email": "ann.lee@example.com", "score": 97}}"#;
+/// let delivery = Delivery::<Tomba>::from_storage(body);
+/// match delivery.read_as::<LookupResult<EmailFinder>>()?.event {
 ///     LookupResult::Found(found) => assert_eq!(found.score, Some(97.0)),
 ///     other => panic!("{other:?}"),
 /// }
-/// assert_eq!(read(r#"{"data": null}"#)?.event, LookupResult::NotFound);
+///
+/// let delivery = Delivery::<Tomba>::from_storage(r#"{"data": null}"#);
+/// let envelope = delivery.read_as::<LookupResult<EmailFinder>>()?;
+/// assert_eq!(envelope.event, LookupResult::NotFound);
 /// # Ok::<(), leadhook::ReadError>(())
 /// ```
 ///
@@ -43,7 +46,7 @@ pub enum LookupResult<T> {
     /// [`Delivery::unread`](crate::Delivery::unread) lists the values. Such an envelope serializes
     /// without them, which then reads as [`NotFound`](Self::NotFound), so store the body.
     Found(T),
-    /// The look-up found nothing: the body has no data, or the data has no value in it.
+    /// The look-up found nothing, because the body has no data or no value in its data.
     ///
     /// That Tomba sends such a body to a webhook is assumed. Its own tools expect it from the API.
     NotFound,
@@ -54,7 +57,7 @@ pub enum LookupResult<T> {
 }
 
 impl<T> LookupResult<T> {
-    /// Returns what the look-up found, or `None` if it found nothing or failed.
+    /// Returns the payload, or `None` if the look-up found nothing or failed.
     #[must_use]
     pub fn found(self) -> Option<T> {
         match self {

@@ -28,7 +28,7 @@ pub enum PhoneFinder {
 }
 
 payload! {
-    /// A phone number and what it was looked up for.
+    /// A phone number, and the address, domain or profile for which it was looked up.
     pub struct FoundPhone {
         /// The e-mail address that was looked up, such as `ann.lee@example.com`.
         pub email: Option<String>,
@@ -48,12 +48,12 @@ payload! {
         pub rfc3966_format: Option<String>,
         /// The country as a code, such as `US`.
         pub country_code: Option<String>,
-        /// The kind of line, such as `mobile` or `TOLL_FREE`. Any text is possible.
+        /// The kind of line, such as `mobile` or `TOLL_FREE`. Other values are possible.
         pub line_type: Option<String>,
         /// The carrier's name, such as `Example Wireless`.
         pub carrier: Option<String>,
-        /// The time zones, such as `America/New_York`. A single text, which older samples have, reads
-        /// as a list of one.
+        /// The time zones, such as `America/New_York`. Older samples have a single text, which is read as
+        /// a list of one.
         pub timezones: Vec<String>,
     }
 }
@@ -89,7 +89,7 @@ impl FoundPhone {
     }
 }
 
-/// An object, or a list of objects. Null and the empty list are none.
+/// An object or a list of objects. Null and the empty list are read as `None`.
 impl Lenient for Option<PhoneFinder> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Phones;

@@ -6,9 +6,9 @@ use super::body::Data;
 use crate::lead::Lead;
 
 payload! {
-    /// What phone-validator knows about a phone number.
+    /// The data that phone-validator returns about a phone number.
     ///
-    /// No body of it is documented. The fields are assumed from public code that reads it.
+    /// No body is documented. The fields are assumed from public code that reads such bodies.
     pub struct PhoneValidator {
         /// The number that was looked up, such as `+18005550100`.
         pub phone: Option<String>,
@@ -24,13 +24,13 @@ payload! {
         pub rfc3966_format: Option<String>,
         /// The country as a code, such as `US`.
         pub country_code: Option<String>,
-        /// The kind of line, such as `MOBILE`. Any text is possible.
+        /// The kind of line, such as `MOBILE`. Other values are possible.
         pub line_type: Option<String>,
         /// The carrier's name, such as `Example Wireless`.
         pub carrier: Option<String>,
         /// The time zones, such as `America/New_York`. A single text reads as a list of one.
         pub timezones: Vec<String>,
-        /// The region that the number belongs to.
+        /// The region that the number belongs to, such as `United States`.
         pub region: Option<Region>,
     }
 }
@@ -46,7 +46,7 @@ payload! {
 }
 
 impl PhoneValidator {
-    /// Returns the owner of the number, of whom nothing but the number in E.164 is known.
+    /// Returns the owner of the number, with the number in E.164 as the only contact data.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         Lead {

@@ -6,7 +6,7 @@ use super::body::Data;
 use crate::lead::Lead;
 
 payload! {
-    /// A lead that a user of Tomba saved or changed, which is the event `save_lead`.
+    /// A lead that a user of Tomba saved or updated (`save_lead`).
     pub struct SaveLead {
         /// The e-mail address, such as `ann.lee@example.com`.
         pub email: Option<String>,
@@ -26,7 +26,7 @@ payload! {
         pub twitter: Option<String>,
         /// The LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
-        /// The user's notes.
+        /// The user's notes, such as `met at the fair`.
         pub notes: Option<String>,
         /// Tomba's score of the lead, such as `71`.
         pub score: Option<f64>,

@@ -19,13 +19,13 @@ use super::phone_validator::PhoneValidator;
 use super::save_lead::SaveLead;
 use crate::read::lenient::{first_element, is_none};
 
-/// The name of a look-up's body that has an error.
+/// The name of a look-up that failed.
 pub(super) const FAILED: &str = "error";
 
-/// The name of a look-up's body that has no data.
+/// The name of a look-up that found nothing.
 pub(super) const NOT_FOUND: &str = "not-found";
 
-/// The name of a body that has the shape of no event.
+/// The name of a body of an unknown shape.
 pub(super) const UNKNOWN: &str = "unknown";
 
 /// The parts of a body that tell the events apart.
@@ -35,7 +35,7 @@ pub(super) struct Shape<'a> {
     errors: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "raw")]
     data: Option<&'a RawValue>,
-    /// Is here only so that a duplicate is rejected.
+    /// A field only so that a duplicate is rejected.
     #[serde(default, rename = "meta")]
     _meta: IgnoredAny,
 }
@@ -46,7 +46,7 @@ fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValu
 }
 
 impl Shape<'_> {
-    /// Returns whether the body has an error, if only an empty one.
+    /// Returns whether the body has an error, even an empty one.
     pub(super) fn has_errors(&self) -> bool {
         self.errors
             .is_some_and(|errors| errors.get().starts_with('{') || has_value(errors))
@@ -77,7 +77,7 @@ fn name_of(data: &RawValue) -> Option<&'static str> {
     let data = Fields::of(data)?;
 
     if is_list {
-        // The option `full` of linkedin, which has no type here, makes a list, too.
+        // A list can also come from linkedin with the option `full`, which has no type here.
         data.is_phone().then_some(PhoneFinder::NAME)
     } else if data.has("organization") || data.starts_with("emails", '[') {
         Some(DomainSearch::NAME)
@@ -133,10 +133,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns whether JSON has a value in it: anything but null, empty texts, and lists and objects of
-/// nothing else.
+/// Returns whether JSON has a value in it.
+///
+/// Null and the empty text are no values, and neither are lists and objects that contain nothing else.
 fn has_value(json: &RawValue) -> bool {
-    // What nests too deep to be looked through is a value.
+    // JSON that nests too deep to be searched counts as a value.
     serde_json::from_str(json.get()).map_or(true, |HasValue(has_value)| has_value)
 }
 

@@ -1,4 +1,4 @@
-//! Graphoid sends one.
+//! A receiver for Graphoid can have an age limit, because Graphoid sends a timestamp.
 
 use std::time::Duration;
 

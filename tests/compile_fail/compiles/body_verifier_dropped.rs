@@ -1,4 +1,4 @@
-//! Its result counts.
+//! The result of `finish` is used.
 #![deny(unused_must_use)]
 
 use leadhook::{Secret, SignatureFormat, Verifier};

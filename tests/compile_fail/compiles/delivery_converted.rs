@@ -1,4 +1,4 @@
-//! It is one of its own provider.
+//! A delivery of Grader.io is passed to a function for Grader.io.
 
 use leadhook::{Delivery, Graphoid};
 

@@ -1,4 +1,4 @@
-//! The caller can vouch for a body, by a function with a name.
+//! The caller can vouch for a body with `from_storage`.
 
 use leadhook::{Delivery, Grader};
 

@@ -1,4 +1,4 @@
-//! It can be read as an event of Grader.io.
+//! A delivery of Grader.io can be read as an event of Grader.io.
 
 use leadhook::{Delivery, Grader, grader::GraderEvent};
 

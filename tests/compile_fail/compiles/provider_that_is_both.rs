@@ -1,4 +1,4 @@
-//! A provider of one's own that signs.
+//! A user's own provider can sign.
 
 use leadhook::{
     EnvelopeKeys, Event, Layout, Provider, RawJson, Receiver, Secret, SignatureFormat, Signed,

@@ -1,4 +1,4 @@
-//! `Debug` prints nothing of it.
+//! A secret has `Debug`, which does not print it.
 
 use leadhook::Secret;
 

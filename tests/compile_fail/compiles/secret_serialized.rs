@@ -1,4 +1,4 @@
-//! Events can be serialized.
+//! An event can be serialized.
 
 use leadhook::{Delivery, Graphoid};
 

@@ -1,4 +1,4 @@
-//! Providers that sign have one.
+//! A provider that signs has a receiver for signatures.
 
 use leadhook::{Grader, Receiver, Secret};
 

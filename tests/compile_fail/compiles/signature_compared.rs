@@ -1,4 +1,4 @@
-//! It does so in constant time.
+//! A verifier compares signatures in constant time.
 
 use leadhook::{Secret, Signature, SignatureFormat, Verifier};
 

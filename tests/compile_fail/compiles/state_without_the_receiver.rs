@@ -1,4 +1,4 @@
-//! One whose state has it does.
+//! A router whose state has the receiver compiles.
 
 use axum_core::extract::FromRequest;
 use leadhook::{Graphoid, Receiver, axum::Webhook};

@@ -1,4 +1,4 @@
-//! A provider that signs nothing has a token.
+//! A provider that does not sign has a receiver for tokens.
 
 use leadhook::{Receiver, Secret, Tomba};
 

@@ -1,4 +1,4 @@
-//! A provider that signs nothing has no other choice in some networks.
+//! A provider that does not sign can accept every request.
 
 use leadhook::{Receiver, Tomba};
 

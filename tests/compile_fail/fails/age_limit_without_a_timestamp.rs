@@ -1,4 +1,4 @@
-//! ScoreApp sends no timestamp, so a limit would reject everything.
+//! A receiver for ScoreApp has no age limit, because ScoreApp sends no timestamp.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A body that is hashed and never compared is a warning at least.
+//! A body verifier that is dropped without `finish` is a warning.
 #![deny(unused_must_use)]
 
 use leadhook::{Secret, SignatureFormat, Verifier};

@@ -1,4 +1,4 @@
-//! A delivery of one provider is not a delivery of another.
+//! A delivery of one provider is not a delivery of another provider.
 
 use leadhook::{Delivery, Graphoid, ScoreApp};
 

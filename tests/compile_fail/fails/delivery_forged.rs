@@ -1,4 +1,4 @@
-//! A delivery is proof, so nobody but a receiver puts one together.
+//! A delivery can't be put together by hand.
 
 use leadhook::{Delivery, Grader};
 

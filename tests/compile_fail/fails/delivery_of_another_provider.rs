@@ -1,4 +1,4 @@
-//! What Grader.io sent can't be read as an event of ScoreApp.
+//! A delivery of Grader.io can't be read as an event of ScoreApp.
 
 use leadhook::{Delivery, Grader, scoreapp::ScoreAppEvent};
 

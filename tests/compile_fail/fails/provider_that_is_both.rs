@@ -1,4 +1,4 @@
-//! A provider of one's own signs or does not: it can't be both, and then be left unchecked.
+//! A provider can't be both signed and unsigned.
 
 use leadhook::{
     EnvelopeKeys, Event, Layout, Provider, RawJson, Receiver, Secret, SignatureFormat, Signed,

@@ -1,4 +1,4 @@
-//! A comparison of secrets would take a time that depends on them.
+//! A secret has no comparison, whose time could depend on the secret.
 
 use leadhook::Secret;
 

@@ -1,4 +1,4 @@
-//! A secret can't get into a message.
+//! A secret has no `Display`, so it can't get into a message.
 
 use leadhook::Secret;
 

@@ -1,4 +1,4 @@
-//! A secret can't get into a file by way of the configuration it came from.
+//! A secret can't be serialized together with the configuration that holds it.
 
 use leadhook::Secret;
 

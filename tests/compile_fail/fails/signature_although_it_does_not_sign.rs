@@ -1,4 +1,4 @@
-//! A receiver of signatures for a provider that sends none would reject everything.
+//! A provider that does not sign has no receiver for signatures.
 
 use leadhook::{Receiver, Secret, Tomba};
 

@@ -1,4 +1,4 @@
-//! A token can't take the place of a signature.
+//! A provider that signs has no receiver for tokens.
 
 use leadhook::{Receiver, ScoreApp, Secret};
 

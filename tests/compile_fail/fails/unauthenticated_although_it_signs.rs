@@ -1,4 +1,4 @@
-//! The signature of a provider that signs can't be left unchecked.
+//! A provider that signs can't be received without its signature.
 
 use leadhook::{Graphoid, Receiver};
 

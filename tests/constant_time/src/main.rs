@@ -1,8 +1,8 @@
-//! Shows that verifying takes the same way whatever the secret is, and wherever a signature is wrong.
+//! Checks that verifying takes the same path for all secrets and for all wrong signatures.
 //!
-//! The bytes of the secrets are marked as undefined, and valgrind's memcheck counts how often
-//! something that was computed of them decides a branch or an address. That may happen once for each
-//! secret that is tried: the decision to accept or reject. `run.sh` runs it.
+//! The bytes of the secrets are marked as undefined. Valgrind's memcheck counts how often a value that was
+//! computed from them decides a branch or an address. That may happen once for each secret, for the
+//! decision to accept or reject. `run.sh` runs it.
 
 mod memcheck;
 
@@ -103,7 +103,7 @@ fn main() -> ExitCode {
         Receiver::query_token,
     );
 
-    // The check must see what it looks for.
+    // The check must find a known leak.
     println!("Must be seen");
     let sees = !signatures(
         "a comparison that exits early",
@@ -124,7 +124,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A secret whose bytes memcheck takes for undefined.
+/// Returns a secret whose bytes memcheck treats as undefined.
 fn undefined(text: &str) -> Secret {
     let bytes = text.as_bytes().to_vec();
     memcheck::make_undefined(&bytes);
@@ -137,7 +137,7 @@ fn sign(secret: &str) -> [u8; 32] {
         .as_bytes()
 }
 
-/// Compares every kind of wrong signature with the right ones.
+/// Compares every kind of wrong signature with the right signatures.
 fn signatures(
     name: &str,
     format: SignatureFormat,
@@ -152,7 +152,7 @@ fn signatures(
         .collect();
     let wrong = (0..=32)
         .map(|start| {
-            // The signature of the last secret that is tried, wrong from one byte on, or in one byte.
+            // The signature of the last secret, wrong from one byte on or in one byte.
             let mut signature = sign(secrets[secrets.len() - 1]);
             match start {
                 32 => signature[0] ^= 1,
@@ -164,7 +164,7 @@ fn signatures(
     judge(name, right, wrong)
 }
 
-/// Compares every kind of wrong token with the right ones.
+/// Compares every kind of wrong token with the right tokens.
 fn tokens(
     name: &str,
     tokens: &[&str],
@@ -185,18 +185,18 @@ fn tokens(
             check(&String::from_utf8(value).unwrap())
         })
         .collect();
-    // Other lengths, shorter and longer.
+    // Shorter and longer tokens.
     wrong.extend((0..last.len()).map(|length| check(&last[..length])));
     wrong.extend((1..100).map(|more| check(&format!("{last}{}", "x".repeat(more)))));
     judge(name, right, wrong)
 }
 
-/// How many errors a call causes. Its result is public.
+/// Returns how many errors a call causes. The result of the call is public.
 fn count(call: impl FnOnce() -> bool) -> usize {
     let before = memcheck::errors();
-    let answer = black_box(call());
-    memcheck::make_defined(&answer);
-    black_box(answer);
+    let result = black_box(call());
+    memcheck::make_defined(&result);
+    black_box(result);
     memcheck::errors() - before
 }
 
@@ -231,8 +231,8 @@ fn verify_with_early_exit(_: &[Secret], header: &str) -> usize {
     })
 }
 
-/// Right: at most one error for each secret that was tried. Wrong: the same number everywhere, and at
-/// most that of a right one which is tried last.
+/// Checks the numbers of errors. A right signature causes at most one error for each secret. All wrong
+/// signatures cause the same number, and at most as many as the right signature of the last secret.
 fn judge(name: &str, right: Vec<usize>, wrong: Vec<usize>) -> bool {
     let is_constant = right
         .iter()

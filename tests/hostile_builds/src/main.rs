@@ -1,6 +1,6 @@
-//! Reads every sample and some odd bodies, and prints all that the application would see.
+//! Reads every sample and some odd bodies, and prints every value that an application would see.
 //!
-//! `run.sh` compares what is printed by each build.
+//! `run.sh` compares the output of the builds.
 
 use std::fmt::Debug;
 
@@ -13,7 +13,7 @@ use leadhook::{
     },
 };
 
-/// Values that the features of `serde_json` read in other ways, and members in no order.
+/// Values that the features of `serde_json` read differently, and members in an unusual order.
 const ODD: &[&str] = &[
     r#"{"event":"lead.won","data":{"lead":{"id":9007199254740991,"value":0.1,"name":"a"}}}"#,
     r#"{"event":"lead.won","data":{"lead":{"id":"1","value":123456789.123456789}}}"#,
@@ -56,7 +56,7 @@ fn main() {
         show::<LookupResult<PhoneFinder>>(body, &delivery);
         show::<LookupResult<PhoneValidator>>(body, &delivery);
     }
-    // Deeper than any limit, as a value that nobody reads.
+    // A value that is not read, nested deeper than any limit.
     for depth in [100, 10_000] {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
         let body =

@@ -1,4 +1,4 @@
-//! The extractors of actix-web, behind its own server. Its default features are on: it inflates.
+//! The extractors for actix-web, behind its own server, which inflates bodies by default.
 
 use std::{net::SocketAddr, sync::mpsc};
 
@@ -12,11 +12,14 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, Secret,
-    VerifyError, actix::Webhook, graphoid::GraphoidEvent,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, VerifyError,
+    actix::Webhook, graphoid::GraphoidEvent,
 };
 
-use crate::cases::{GRAPHOID, SCOREAPP};
+use crate::{
+    cases::{GRAPHOID, SCOREAPP},
+    support::secret,
+};
 
 over_http!(serve);
 
@@ -57,7 +60,7 @@ async fn handle<P: Provider, E: Event<Provider = P> + 'static>(
         .body(webhook.delivery.into_body())
 }
 
-/// Sends the kind of a rejection to the client, in a header.
+/// Adds a header with the kind of a rejection to the response.
 async fn tell(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -75,7 +78,7 @@ async fn tell(
 }
 
 fn graphoid() -> web::Data<Receiver<Graphoid>> {
-    web::Data::new(Receiver::new(&Secret::new(GRAPHOID.secret).unwrap()))
+    web::Data::new(Receiver::new(&secret(GRAPHOID.secret)))
 }
 
 fn signed(body: impl Into<Vec<u8>>) -> TestRequest {
@@ -86,7 +89,7 @@ fn signed(body: impl Into<Vec<u8>>) -> TestRequest {
         .set_payload(body)
 }
 
-/// A body that was not sent by anyone.
+/// Returns an unsigned request.
 fn unsigned() -> TestRequest {
     TestRequest::post().set_payload("{}")
 }
@@ -113,7 +116,7 @@ async fn the_delivery_alone_takes_any_shape() {
 }
 
 #[actix_web::test]
-async fn a_handler_may_answer_a_rejection_itself() {
+async fn a_handler_may_respond_to_a_rejection_itself() {
     async fn response(webhook: Result<Webhook<Graphoid>, Rejection>) -> HttpResponse {
         match webhook {
             Ok(webhook) => HttpResponse::Ok().body(webhook.envelope.name().to_owned()),
@@ -151,8 +154,8 @@ async fn the_reason_is_the_response_s_error() {
 }
 
 #[actix_web::test]
-async fn without_a_receiver_the_answer_is_500() {
-    let other = Receiver::<ScoreApp>::new(&Secret::new(SCOREAPP.secret).unwrap());
+async fn without_a_receiver_the_response_is_500() {
+    let other = Receiver::<ScoreApp>::new(&secret(SCOREAPP.secret));
     let app = App::new()
         .app_data(web::Data::new(other))
         .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
@@ -172,7 +175,7 @@ async fn without_a_receiver_the_answer_is_500() {
     assert!(read_body(response).await.is_empty());
 }
 
-/// Posts a signed body to a handler as a client does, who declares its length.
+/// Posts a signed body with this framing header to a handler.
 async fn post_to<F, Args>(handler: F, framing: (&str, &str)) -> (u16, Option<RejectionKind>)
 where
     F: actix_web::Handler<Args, Output: actix_web::Responder + 'static>,
@@ -191,7 +194,7 @@ where
 }
 
 #[actix_web::test]
-async fn a_body_that_was_taken_before_is_500() {
+async fn a_body_taken_by_another_extractor_is_500() {
     for framing in [("content-length", "181"), ("transfer-encoding", "chunked")] {
         let bytes_first = async |_: web::Bytes, _: Webhook<Graphoid>| HttpResponse::Ok();
         let (status, kind) = post_to(bytes_first, framing).await;
@@ -206,9 +209,9 @@ async fn a_body_that_was_taken_before_is_500() {
     }
 }
 
-/// Without a body, the signature is what is wrong.
+/// A request without a body is rejected because of its signature.
 #[actix_web::test]
-async fn an_empty_body_is_not_taken_for_one_that_was_taken() {
+async fn an_empty_body_is_not_reported_as_taken() {
     let app = App::new()
         .app_data(graphoid())
         .route("/", web::post().to(handle::<Graphoid, GraphoidEvent>));
@@ -220,7 +223,7 @@ async fn an_empty_body_is_not_taken_for_one_that_was_taken() {
     assert_eq!(call_service(&app, empty).await.status(), 401);
 }
 
-/// This can't be prevented, so the documentation and SECURITY.md warn of it.
+/// leadhook can't prevent this, so the documentation and SECURITY.md warn of it.
 #[actix_web::test]
 async fn an_optional_webhook_lets_unsigned_requests_reach_the_handler() {
     async fn handle(webhook: Option<Webhook<Graphoid>>) -> String {

@@ -1,4 +1,4 @@
-//! The extractors of axum, behind its own server.
+//! The extractors for axum, behind its own server.
 
 use std::{net::SocketAddr, sync::mpsc};
 
@@ -12,12 +12,12 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, Secret, VerifyError,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, VerifyError,
     axum::Webhook, graphoid::GraphoidEvent,
 };
 use tower::ServiceExt;
 
-use crate::cases::GRAPHOID;
+use crate::{cases::GRAPHOID, support::secret};
 
 over_http!(serve);
 
@@ -56,7 +56,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
     ([("x-event", event)], webhook.delivery.into_body())
 }
 
-/// Sends the kind of a rejection to the client, in a header.
+/// Adds a header with the kind of a rejection to the response.
 async fn tell(response: Response) -> Response {
     let rejection = response.extensions().get::<Rejection>();
     match rejection.map(|rejection| crate::cases::shown(rejection.kind())) {
@@ -66,7 +66,7 @@ async fn tell(response: Response) -> Response {
 }
 
 fn graphoid() -> Receiver<Graphoid> {
-    Receiver::new(&Secret::new(GRAPHOID.secret).unwrap())
+    Receiver::new(&secret(GRAPHOID.secret))
 }
 
 fn signed(body: impl Into<Vec<u8>>) -> Request {
@@ -78,7 +78,7 @@ fn signed(body: impl Into<Vec<u8>>) -> Request {
         .unwrap()
 }
 
-/// A body that was not sent by anyone.
+/// Returns an unsigned request.
 fn unsigned() -> Request {
     Request::post("/").body("{}".into()).unwrap()
 }
@@ -102,7 +102,7 @@ async fn the_delivery_alone_takes_any_shape() {
 }
 
 #[tokio::test]
-async fn a_handler_may_answer_a_rejection_itself() {
+async fn a_handler_may_respond_to_a_rejection_itself() {
     async fn response(webhook: Result<Webhook<Graphoid>, Rejection>) -> (StatusCode, String) {
         match webhook {
             Ok(webhook) => (StatusCode::OK, webhook.envelope.name().to_owned()),
@@ -122,7 +122,7 @@ async fn a_handler_may_answer_a_rejection_itself() {
 }
 
 #[tokio::test]
-async fn the_reason_stands_in_the_response() {
+async fn the_rejection_is_in_the_response_s_extensions() {
     let app = Router::new()
         .route("/", post(handle::<Graphoid, GraphoidEvent>))
         .with_state(graphoid());

@@ -1,8 +1,8 @@
-//! What every adapter must do behind a real server, asked by a real client, and by a plain socket
-//! where bytes matter.
+//! The tests that every adapter must pass behind a real server, with a real client, or with a plain
+//! socket where the exact bytes matter.
 //!
-//! A server tells what it did in headers of its response: `x-event` is the name of the event that was
-//! read, the response's body then the delivery's; `x-kind` is the kind of the rejection.
+//! The response of a server has the name of the event in the header `x-event` and the delivery's body as
+//! its body, or the kind of the rejection in the header `x-kind`.
 
 use std::{future::Future, io::Write, net::SocketAddr, sync::mpsc, thread, time::Duration};
 
@@ -19,11 +19,11 @@ use tokio::{
 
 use crate::cases::{Case, Expected, GRAPHOID, LIMIT, SCOREAPP, Where};
 
-/// Makes a test of every function below, asked of the server that `$serve` starts.
+/// Declares a test for every function below, with the server that `$serve` starts.
 macro_rules! over_http {
     ($serve:path) => {
         over_http!($serve:
-            every_case_comes_out_as_the_table_says
+            every_case_has_the_result_of_the_table
             header_names_have_no_case
             a_value_with_nul_is_no_http
             the_header_is_looked_at_before_the_body_is_sent
@@ -39,7 +39,7 @@ macro_rules! over_http {
         );
     };
     ($serve:path: $($name:ident)*) => {
-        /// The address of the server, which the first test starts for all.
+        /// Returns the address of the server, which the first test starts for all tests.
         fn address() -> std::net::SocketAddr {
             static ADDRESS: std::sync::OnceLock<std::net::SocketAddr> = std::sync::OnceLock::new();
             *ADDRESS.get_or_init(|| $crate::adapters::http::start($serve))
@@ -63,7 +63,7 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
     runtime.block_on(limited).expect("a response never came");
 }
 
-/// Starts a server on a thread of its own and returns its address, which it sends on the channel.
+/// Starts a server on a new thread and returns its address, which the server sends on the channel.
 pub(crate) fn start(serve: fn(mpsc::Sender<SocketAddr>)) -> SocketAddr {
     let (sender, address) = mpsc::channel();
     thread::spawn(move || serve(sender));
@@ -75,13 +75,13 @@ pub(crate) struct Response {
     status: u16,
     event: Option<String>,
     kind: Option<String>,
-    /// Whether the server said that it closes the connection.
+    /// Returns whether the response announces that the connection closes.
     closes: bool,
     body: Vec<u8>,
 }
 
 impl Response {
-    /// What came of a case, if it isn't what the table says.
+    /// Returns the result of a case, if it differs from the table.
     fn differs(&self, case: &Case) -> Option<String> {
         let is_right = match &case.expected {
             Expected::Accepted(name) => {
@@ -117,7 +117,7 @@ impl Response {
     }
 }
 
-/// A connection on which bytes are sent as they are.
+/// A connection on which a test sends exact bytes.
 struct Connection {
     reader: OwnedReadHalf,
     writer: Option<OwnedWriteHalf>,
@@ -134,7 +134,7 @@ impl Connection {
         }
     }
 
-    /// Sends in the background. A server may hang up before it has all.
+    /// Sends in the background, because a server may close the connection before it has read everything.
     fn send(&mut self, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         let mut writer = self.writer.take().unwrap();
@@ -155,7 +155,7 @@ impl Connection {
         });
     }
 
-    /// The next response, or none where the server hung up.
+    /// Returns the next response, or `None` if the server has closed the connection.
     async fn response(&mut self) -> Option<Response> {
         let head_end = loop {
             let end = self
@@ -203,14 +203,14 @@ impl Connection {
     }
 }
 
-/// Sends on a connection of its own, and gives the response.
+/// Sends bytes on a new connection and returns the response.
 async fn ask(address: SocketAddr, bytes: impl Into<Vec<u8>>) -> Option<Response> {
     let mut connection = Connection::open(address).await;
     connection.send(bytes);
     connection.response().await
 }
 
-/// A request up to where the body's framing begins.
+/// Returns the head of a request up to the headers that frame its body.
 fn head(case: &Case) -> Vec<u8> {
     let query = case
         .query
@@ -239,7 +239,7 @@ fn in_chunks(case: &Case, size: usize, trailer: &str) -> Vec<u8> {
     request
 }
 
-pub(crate) async fn every_case_comes_out_as_the_table_says(address: SocketAddr) {
+pub(crate) async fn every_case_has_the_result_of_the_table(address: SocketAddr) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -248,7 +248,7 @@ pub(crate) async fn every_case_comes_out_as_the_table_says(address: SocketAddr) 
             continue;
         }
         count += 1;
-        // The server hangs up on what is over the limit, which a client may take for no response.
+        // The server closes the connection of a body over the limit, so the client may see no response.
         let response = if case.body.len() > LIMIT {
             ask(address, with_length(&case)).await.unwrap()
         } else {
@@ -299,7 +299,7 @@ fn good() -> Case {
     SCOREAPP.case("good", "it is what the provider sends", SCOREAPP.body)
 }
 
-/// A case of the table.
+/// Returns a case of the table.
 fn of_the_table(id: &str) -> Case {
     crate::cases::all()
         .into_iter()
@@ -372,7 +372,7 @@ pub(crate) async fn the_header_is_looked_at_before_the_body_is_sent(address: Soc
             writer.write_all(&head(&case)).await.unwrap();
             writer.write_all(rest.as_bytes()).await.unwrap();
             connection.receive().await;
-            // actix-web asks for the body before it calls the application.
+            // actix-web sends `100 Continue` before it calls the application.
             if connection.received.starts_with(b"HTTP/1.1 100 ") {
                 connection.send(body);
             }
@@ -399,7 +399,7 @@ pub(crate) async fn the_limit_is_inclusive(address: SocketAddr) {
 
 pub(crate) async fn a_body_without_end_is_rejected(address: SocketAddr) {
     let mut case = of_the_table("/scoreapp/over-the-limit");
-    // More than any adapter reads.
+    // The body is longer than any adapter reads.
     case.body.resize(4 * 1024 * 1024, b' ');
     let length = format!("Content-Length: {}\r\n\r\n", u64::MAX / 2);
     let with_length = [&head(&case), length.as_bytes(), &case.body].concat();
@@ -451,8 +451,8 @@ pub(crate) async fn chunks_of_any_size_are_one_body(address: SocketAddr) {
     }
 }
 
-/// The body of a rejected request is a request itself, which must never be responded to; the next request
-/// on the connection is responded to rightly, or not at all.
+/// The body of a rejected request is a request itself, to which the server must never respond. The next
+/// request on the connection gets the right response or none.
 pub(crate) async fn a_rejected_body_is_never_taken_for_a_request(address: SocketAddr) {
     let mut next = GRAPHOID.case("next", "it is the next request", GRAPHOID.body);
     next.headers.push(("connection", b"close".to_vec()));
@@ -492,8 +492,8 @@ pub(crate) async fn a_rejected_body_is_never_taken_for_a_request(address: Socket
     );
 }
 
-/// A proxy sends the next request on the connection of a rejected one, unless the response says that
-/// the connection closes.
+/// A proxy sends its next request on the connection of a rejected request, unless the response announces
+/// that the connection closes.
 pub(crate) async fn a_connection_outlives_a_rejected_request(address: SocketAddr) {
     let mut connections = JoinSet::new();
     for id in [
@@ -514,8 +514,8 @@ pub(crate) async fn a_connection_outlives_a_rejected_request(address: SocketAddr
     assert!(stayed_open.contains(&true), "no connection is used again");
 }
 
-/// Sends a request whose body comes late, and a good one after it on the same connection unless the
-/// server closes it. Returns whether it stays open.
+/// Sends a request whose body comes late, and a good request after it on the same connection. Returns
+/// whether the server keeps the connection open.
 async fn reject_then_accept(address: SocketAddr, rejected: Case, request: Vec<u8>) -> bool {
     let mut connection = Connection::open(address).await;
     let head_length = request.windows(4).position(|four| four == b"\r\n\r\n");
@@ -524,7 +524,7 @@ async fn reject_then_accept(address: SocketAddr, rejected: Case, request: Vec<u8
     let mut writer = connection.writer.take().unwrap();
     let sending = tokio::spawn(async move {
         writer.write_all(&head).await.unwrap();
-        // Long enough for a server to respond to the head alone.
+        // In this time a server could respond to the head alone.
         tokio::time::sleep(Duration::from_millis(100)).await;
         writer.write_all(&body).await.map(|()| writer)
     });
@@ -540,7 +540,7 @@ async fn reject_then_accept(address: SocketAddr, rejected: Case, request: Vec<u8
     true
 }
 
-/// Sends two requests at once, the first of which is rejected, and tells whether the second is served.
+/// Sends two requests at once, of which the first is rejected. Returns whether the second is served.
 async fn pipeline(address: SocketAddr, requests: Vec<u8>, rejected: Case, next: Case) -> bool {
     let mut connection = Connection::open(address).await;
     connection.send(requests);

@@ -16,7 +16,7 @@ use leadhook::{
     dedup::{Dedup, MemoryStore, OnceError, Outcome, StoreError},
 };
 
-/// An response: its status, its `Retry-After`, and its body.
+/// A response with its status, its `Retry-After` and its body.
 #[derive(Debug, PartialEq)]
 struct Shown(u16, Option<String>, String);
 
@@ -190,7 +190,7 @@ async fn failed_work_responds_as_its_error_does() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_is_in_work_is_turned_away_until_the_work_is_given_up() {
+async fn a_delivery_in_progress_gets_409_until_the_work_is_given_up() {
     let key = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1"}"#).key();
     let dedup = Dedup::new(MemoryStore::default()).with_lease(Duration::from_secs(3600));
     let again = || dedup.once(key, async { Ok::<_, Infallible>("done") });

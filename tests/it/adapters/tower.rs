@@ -1,4 +1,4 @@
-//! The layer of tower, around services that hyper serves.
+//! The layer for tower, around services that hyper serves.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,7 +22,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, Secret, VerifyError,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, VerifyError,
     graphoid::GraphoidEvent, tower::AuthenticateLayer,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -34,7 +34,7 @@ use tower::{
     util::BoxCloneSyncService,
 };
 
-use crate::cases::GRAPHOID;
+use crate::{cases::GRAPHOID, support::secret};
 
 over_http!(serve);
 
@@ -91,7 +91,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
     Ok(response)
 }
 
-/// Sends the kind of a rejection to the client, in a header.
+/// Adds a header with the kind of a rejection to the response.
 fn tell(mut response: Response<Body>) -> Response<Body> {
     if let Some(rejection) = response.extensions().get::<Rejection>() {
         let kind = HeaderValue::from_str(&crate::cases::shown(rejection.kind())).unwrap();
@@ -101,7 +101,7 @@ fn tell(mut response: Response<Body>) -> Response<Body> {
 }
 
 fn layer() -> AuthenticateLayer<Graphoid> {
-    AuthenticateLayer::new(Receiver::new(&Secret::new(GRAPHOID.secret).unwrap()))
+    AuthenticateLayer::new(Receiver::new(&secret(GRAPHOID.secret)))
 }
 
 fn signed(body: impl Into<Vec<u8>>) -> Request<Body> {
@@ -113,19 +113,19 @@ fn signed(body: impl Into<Vec<u8>>) -> Request<Body> {
         .unwrap()
 }
 
-/// A body that was not sent by anyone.
+/// Returns an unsigned request.
 fn unsigned() -> Request<Body> {
     Request::new(Body::from("{}"))
 }
 
-/// A body that comes in these frames, each of which is waited for.
+/// A body with these frames, each of which is pending at first.
 struct Frames {
     frames: VecDeque<Result<Frame<Bytes>, io::Error>>,
     is_ready: bool,
 }
 
 impl Frames {
-    /// A request that is signed for the provider's body.
+    /// Returns a request with the signature of the provider's body.
     fn signed<const N: usize>(frames: [Frame<Bytes>; N]) -> Request<Self> {
         signed(GRAPHOID.body).map(|_| Self {
             frames: frames.into_iter().map(Ok).collect(),
@@ -206,7 +206,7 @@ async fn a_body_that_fails_is_broken_off() {
     assert_eq!(kind(&response), Some(&RejectionKind::BodyIncomplete));
 }
 
-/// A body over every limit, of which nothing may be read.
+/// A body over every limit, which must not be read.
 struct Huge;
 
 impl http_body::Body for Huge {
@@ -225,8 +225,8 @@ impl http_body::Body for Huge {
     }
 }
 
-/// The status of the response to a huge body, what it says of the connection, and what the rejection
-/// does.
+/// Returns the status and the `Connection` header of the response to a huge body, and `must_close` of the
+/// rejection.
 async fn reject_unread(request: Request<Huge>) -> (u16, bool, bool) {
     let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
     let response = service.oneshot(request).await.unwrap();
@@ -240,7 +240,7 @@ async fn reject_unread(request: Request<Huge>) -> (u16, bool, bool) {
 }
 
 #[tokio::test]
-async fn nothing_is_read_where_the_client_waits_to_be_asked() {
+async fn nothing_is_read_if_the_client_waits_for_100_continue() {
     for (request, status) in [(signed(GRAPHOID.body), 413), (unsigned(), 401)] {
         let mut request = request.map(|_| Huge);
         let expect = HeaderValue::from_static("100-Continue");
@@ -295,7 +295,7 @@ async fn a_response_only_has_to_have_a_default() {
 }
 
 #[tokio::test]
-async fn the_reason_stands_in_the_response() {
+async fn the_rejection_is_in_the_response_s_extensions() {
     let service = layer().layer(service_fn(handle::<Graphoid, GraphoidEvent>));
 
     let response = service.oneshot(unsigned()).await.unwrap();
@@ -308,7 +308,7 @@ async fn the_reason_stands_in_the_response() {
     assert!(response.headers().is_empty(), "{:?}", response.headers());
 }
 
-/// A service that rejects to be called before it was polled ready, as its contract allows.
+/// A service that panics if it is called before it was ready, as its contract allows.
 #[derive(Default)]
 struct Careful {
     is_ready: bool,
@@ -336,7 +336,7 @@ impl Service<Request<Body>> for Careful {
     }
 }
 
-/// Calls a service once it is ready, and gives what it responses to the caller to wait for.
+/// Calls a service when it is ready, and returns the future of its response.
 async fn call<S: Service<Request<Body>, Error: Debug>>(
     service: &mut S,
     request: Request<Body>,
@@ -379,11 +379,11 @@ async fn under_a_concurrency_limit_everyone_is_served() {
 }
 
 #[tokio::test]
-async fn a_rejected_request_takes_up_no_place() {
+async fn a_rejected_request_occupies_no_capacity() {
     let inner = service_fn(handle::<Graphoid, GraphoidEvent>);
     let service = layer().layer(ConcurrencyLimit::new(inner, 1));
 
-    // It is alive, as one that belongs to a connection is.
+    // This clone stays alive, as the clone of an open connection does.
     let mut rejected = service.clone();
     let response = call(&mut rejected, unsigned()).await.await.unwrap();
     assert_eq!(response.status(), 401);
@@ -394,7 +394,7 @@ async fn a_rejected_request_takes_up_no_place() {
 }
 
 #[tokio::test]
-async fn what_is_shed_is_the_service_s_own_error() {
+async fn a_shed_request_is_the_service_s_own_error() {
     let turnstile = Arc::new(Semaphore::new(0));
     let inner = {
         let turnstile = turnstile.clone();

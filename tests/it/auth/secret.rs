@@ -1,4 +1,4 @@
-//! Secrets: which values are rejected, and where they are read from.
+//! Secrets from text, bytes and the environment.
 
 #[cfg(unix)]
 use std::os::unix::ffi::OsStringExt;
@@ -9,6 +9,8 @@ use leadhook::{
     SecretErrorKind::{self, Empty, NotSet, NotUnicode, OnlyNul, SurroundingWhitespace},
     Signer,
 };
+
+use crate::support::secret;
 
 fn kind(secret: Result<Secret, leadhook::SecretError>) -> Option<SecretErrorKind> {
     secret.err().map(|error| error.kind())
@@ -59,14 +61,14 @@ fn bytes_are_taken_as_they_are_unless_they_are_hmacs_empty_key() {
     assert_eq!(kind(Secret::new("1")), None); // ScoreApp lets its users choose
 }
 
-/// The signature of an empty body, which only the same secret gives again.
+/// Returns the signature of the empty body, which is different for each secret.
 fn signature(secret: &Secret) -> String {
     Signer::<Grader>::new(secret).header(b"").1
 }
 
 #[test]
 fn configuration_crates_can_hold_a_secret() {
-    let expected = signature(&Secret::new("s3cret").unwrap());
+    let expected = signature(&secret("s3cret"));
     let parsed: Secret = "s3cret".parse().unwrap();
     let converted = Secret::try_from(String::from("s3cret")).unwrap();
     let read: Secret = serde_json::from_str(r#""s3cret""#).unwrap();
@@ -115,9 +117,9 @@ fn a_secret_of_another_type_is_an_error_without_the_value() {
 const VARIABLE: &str = "LEADHOOK_TEST_SECRET";
 const EXPECTED: &str = "LEADHOOK_TEST_EXPECTED";
 
-/// Each case is run in a process of its own, whose environment is the case.
+/// Each case runs in a process of its own, because it needs an environment of its own.
 #[test]
-fn environment_variables_are_read_and_told_apart() {
+fn environment_variables_are_read_with_an_error_of_their_own() {
     let cases: Vec<(Option<OsString>, Option<SecretErrorKind>)> = vec![
         (Some("s3cret".into()), None),
         (Some("".into()), Some(Empty)),
@@ -142,7 +144,7 @@ fn environment_variables_are_read_and_told_apart() {
 }
 
 #[test]
-#[ignore = "run by environment_variables_are_read_and_told_apart"]
+#[ignore = "run by environment_variables_are_read_with_an_error_of_their_own"]
 fn reads_its_environment() {
     let read = Secret::from_env(VARIABLE);
     if let Err(error) = &read {

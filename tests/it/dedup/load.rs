@@ -15,7 +15,7 @@ use super::support::{LONG, Random, key};
 pub(crate) const EVENTS: usize = 1_000;
 pub(crate) const TASKS: usize = 100;
 
-/// Each task delivers each event, in an order of its own, until each is handled. Gives how often the
+/// Lets each task deliver all events in an order of its own until they are handled. Returns how often the
 /// work on each event has succeeded.
 pub(crate) async fn deliver(store: impl Store, seed: u64) -> Vec<usize> {
     let dedup = Dedup::new(store).with_lease(LONG);
@@ -51,7 +51,7 @@ pub(crate) async fn deliver(store: impl Store, seed: u64) -> Vec<usize> {
         .collect()
 }
 
-/// Delivers an event, and returns whether the provider would stop.
+/// Delivers an event, and returns whether the provider would stop retrying.
 async fn deliver_one(
     dedup: &Dedup,
     successes: &AtomicUsize,

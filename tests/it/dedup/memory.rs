@@ -20,7 +20,7 @@ async fn complete(store: &MemoryStore, number: usize, retention: Duration) {
 }
 
 async fn knows(store: &MemoryStore, number: usize) -> bool {
-    // Of a key that it doesn't know, the claim is dropped at once.
+    // The claim of a key that was never claimed is dropped at once.
     let claimed = store.claim(key(number), LONG).await;
     matches!(claimed, Ok(ClaimStatus::Done | ClaimStatus::Held { .. }))
 }
@@ -51,9 +51,9 @@ async fn a_dropped_claim_frees_its_key() {
 }
 
 #[tokio::test]
-async fn when_full_the_key_that_was_done_first_goes() {
+async fn a_full_store_removes_the_key_that_was_completed_first() {
     let store = MemoryStore::with_capacity(3);
-    // ClaimStatus in another order than done, and kept for times in a third.
+    // The keys are claimed, completed and forgotten in three different orders.
     let first = fresh(store.claim(key(1), LONG).await.unwrap());
     complete(&store, 2, LONG * 3).await;
     complete(&store, 3, LONG).await;
@@ -78,7 +78,7 @@ async fn when_full_the_key_that_was_done_first_goes() {
 }
 
 #[tokio::test]
-async fn when_full_what_has_ended_goes_before_what_is_done() {
+async fn a_full_store_removes_ended_keys_before_done_keys() {
     let clock = TestClock::new();
     let store = MemoryStore::with_capacity(2).with_clock(clock.read());
     complete(&store, 1, LONG).await;
@@ -135,7 +135,7 @@ async fn a_clock_that_jumps_back_makes_duplicates_wait() {
     assert!(!knows(&store, 1).await);
 }
 
-/// What the store does, in a plain list.
+/// A model of the store in a plain list.
 struct Plain {
     capacity: usize,
     now: u64,
@@ -145,12 +145,12 @@ struct Plain {
 struct PlainEntry {
     number: usize,
     end: u64,
-    /// Counts up with the time at which it was done.
+    /// The order in which keys were completed.
     done: Option<usize>,
 }
 
 impl Plain {
-    /// None where the claim succeeds.
+    /// `None` if the claim succeeds.
     fn claim(&mut self, number: usize, time: u64) -> Option<&'static str> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.number == number) {
             return Some(if entry.done.is_some() { "done" } else { "held" });
@@ -191,7 +191,7 @@ impl Plain {
 }
 
 #[tokio::test]
-async fn does_what_a_plain_list_does() {
+async fn behaves_as_a_plain_list_does() {
     for seed in 0..20 {
         let mut random = Random(seed);
         let capacity = 1 + random.below(8);
@@ -242,7 +242,7 @@ async fn does_what_a_plain_list_does() {
     }
 }
 
-/// However many threads claim, a key has one claim at a time, and none is left in the end.
+/// Many threads claim the same keys. A key has one claim at a time, and no claim is left in the end.
 #[test]
 fn is_safe_under_contention() {
     const THREADS: u64 = 4;
@@ -283,7 +283,7 @@ fn is_safe_under_contention() {
     drop(claims);
 }
 
-/// What a future gives that never waits.
+/// Returns the result of a future that never waits.
 fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

@@ -1,4 +1,4 @@
-//! What `once` does with a future, whatever the store.
+//! `once`, with any store.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -56,7 +56,7 @@ async fn a_failure_is_given_back_and_retried() {
 }
 
 #[test]
-fn what_is_in_progress_is_not_begun_again() {
+fn an_event_in_progress_is_not_started_again() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let dedup = Dedup::new(store).with_clock(clock.read());
@@ -119,7 +119,7 @@ async fn panicked_work_frees_its_key() {
     assert!(matches!(again, Outcome::Handled(())));
 }
 
-/// Work that says when it is dropped.
+/// Work that reports when it is dropped.
 struct Noisy(Arc<AtomicUsize>);
 
 impl Drop for Noisy {
@@ -166,7 +166,7 @@ fn work_is_dropped_at_the_first_poll_after_its_lease() {
     assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
 }
 
-/// Nothing of the work may outlive its claim, such as a lock that it holds.
+/// The work must be dropped before its claim, because it may hold a lock.
 #[test]
 fn work_is_dropped_before_its_key_is_free() {
     struct Holds(MemoryStore);
@@ -227,7 +227,7 @@ fn a_lost_lease_leaves_the_successors_claim_alone() {
     );
 }
 
-/// Work that blocks can't be stopped. That it has succeeded is recorded where nobody else works.
+/// Work that blocks can't be cancelled. Its success is recorded unless another claim holds the key.
 #[test]
 fn work_that_blocks_past_its_lease_keeps_its_result() {
     let clock = TestClock::new();
@@ -244,7 +244,7 @@ fn work_that_blocks_past_its_lease_keeps_its_result() {
         clock.advance(LONG);
         let mut successor = Box::pin(dedup.once(key(2), pending::<Work>()));
         assert!(poll_once(successor.as_mut()).is_pending());
-        std::mem::forget(successor); // its claim stays
+        std::mem::forget(successor); // keeps its claim
         Work::Ok("late")
     };
     match poll_once(pin!(dedup.once(key(2), superseded))) {
@@ -276,13 +276,13 @@ fn a_clock_that_jumps_ahead_ends_the_lease_and_one_that_jumps_back_prolongs_it()
         Poll::Ready(Ok(Outcome::LeaseExpired))
     ));
 
-    // The store's own clock says that the lease goes on: the claim was released.
+    // By the store's own clock the lease has not ended, so the claim was released.
     let retried = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
     assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
 }
 
 #[tokio::test]
-async fn a_lease_without_end_is_one() {
+async fn a_lease_of_the_longest_duration_works() {
     let dedup = Dedup::default().with_lease(Duration::MAX);
     let outcome = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
     assert!(matches!(outcome, Outcome::Handled(())));
@@ -296,7 +296,7 @@ async fn work_is_not_begun_when_the_claim_took_longer_than_the_lease() {
     assert!(matches!(outcome, Outcome::LeaseExpired));
 }
 
-/// A store that records its calls, and fails in one of them.
+/// A store that records its calls, and in which one kind of call fails.
 #[derive(Clone, Default)]
 struct Scripted {
     calls: Arc<Mutex<Vec<(&'static str, Duration)>>>,
@@ -371,7 +371,7 @@ async fn failed_and_late_work_releases_its_claim() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_reached_is_never_taken_for_a_response() {
+async fn an_unreachable_store_never_counts_as_a_result() {
     let dedup = |fails| {
         let calls = Arc::default();
         Dedup::new(Scripted { calls, fails })
@@ -398,7 +398,7 @@ async fn a_store_that_cannot_be_reached_is_never_taken_for_a_response() {
         })
     ));
 
-    // The work's own error counts; the claim ends with its lease.
+    // The result is the work's own error. The claim ends with its lease.
     let release = dedup("release")
         .once(key(1), async { Work::<()>::Err(CrmDown) })
         .await;
@@ -411,7 +411,7 @@ fn futures_are_send_where_the_work_is() {
     let dedup = Dedup::default();
     is_send(&dedup.once(key(1), async { Work::Ok(()) }));
 
-    // Work that stays on its thread, as actix's does, is fine too.
+    // The work need not be `Send`, because actix-web keeps it on one thread.
     let local = std::rc::Rc::new(());
     let not_send = dedup.once(key(1), async move {
         Work::Ok(std::rc::Rc::strong_count(&local))

@@ -1,4 +1,4 @@
-//! A proxy in front of Redis servers that breaks connections.
+//! A proxy in front of Redis servers, which can break connections.
 
 use std::{
     io,
@@ -29,10 +29,10 @@ pub(crate) enum Fault {
     CutAll,
 }
 
-/// How a [`Proxy`] treats the connections that were open when it was told so.
+/// How a [`Proxy`] treats the connections that were open when this was set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Old {
-    /// Passes calls and responses on, to the server to which they led before.
+    /// Passes calls and responses on, to the same server as before.
     Open,
     /// Swallows everything and leaves the connections open.
     Silent,
@@ -64,7 +64,7 @@ impl Shared {
         self.target.lock().unwrap()
     }
 
-    /// Whether the next call is to be cut so. A cut is for one connection.
+    /// Returns whether this fault is set, and clears it, because a fault affects one connection.
     fn take(&self, cut: Fault) -> bool {
         self.fault.send_if_modified(|fault| {
             let is_cut = *fault == cut;
@@ -113,14 +113,14 @@ impl Proxy {
         self.shared.fault.send_replace(fault);
     }
 
-    /// Leads new connections to another server, and treats the old ones so.
+    /// Routes new connections to another server, and sets how the old connections are treated.
     pub(crate) fn lead_to(&self, server: &Server, old: Old) {
         let mut target = self.shared.target();
         target.server = server.address();
         self.shared.old.send_replace((target.accepted, old));
     }
 
-    /// The number of connections that were accepted.
+    /// Returns the number of connections that were accepted.
     pub(crate) fn accepted(&self) -> usize {
         self.shared.target().accepted
     }

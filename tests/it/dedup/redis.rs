@@ -1,4 +1,4 @@
-//! The Redis store: the contract, its names, and load by two processes.
+//! The Redis store with its contract, its key names, and load by two processes.
 
 use std::{
     collections::HashSet,
@@ -19,7 +19,7 @@ use super::{
     support::{LONG, fresh, key},
 };
 
-/// A connection that a loaded machine does not time out.
+/// Connects with long time limits, because the machine may be loaded.
 pub(crate) async fn patient(url: &str) -> RedisStore<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(LONG))
@@ -29,7 +29,7 @@ pub(crate) async fn patient(url: &str) -> RedisStore<MultiplexedConnection> {
     RedisStore::new(connection.await.unwrap())
 }
 
-/// The same, made anew when it breaks.
+/// Connects with a manager, which replaces a broken connection.
 pub(crate) async fn manager(url: &str) -> RedisStore<ConnectionManager> {
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(LONG))
@@ -81,7 +81,7 @@ async fn a_dropped_claim_ends_with_its_lease() {
     assert!(matches!(claimed, ClaimStatus::Held { .. }), "{claimed:?}");
 }
 
-/// As after an operator's `PERSIST`, or a restore without times to live.
+/// An operator's `PERSIST`, or a restore without times to live, leaves such a claim.
 #[tokio::test]
 async fn a_claim_without_a_time_to_live_ends_with_the_next_lease() {
     let Some(server) = Server::start() else {
@@ -128,14 +128,14 @@ async fn tokens_are_random_and_unique() {
         tokens.insert(token);
     }
     assert_eq!(tokens.len(), 200);
-    // Every digit takes every value, at every place.
+    // Every digit occurs at every place.
     for place in 0..32 {
         let digits: HashSet<u8> = tokens.iter().map(|token| token.as_bytes()[place]).collect();
         assert!(digits.len() > 12, "{place}: {digits:?}");
     }
 }
 
-/// Sends a command on a connection of its own.
+/// Sends a command on a new connection.
 async fn query<T: redis::FromRedisValue>(server: &Server, command: &redis::Cmd) -> T {
     let client = Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -181,7 +181,7 @@ async fn a_key_of_another_kind_is_an_error() {
     );
 }
 
-/// A claim is one round trip: the server counts one call of a client.
+/// A claim is one round trip, so the server counts one call.
 #[tokio::test]
 async fn each_call_is_one_command() {
     let Some(server) = Server::start() else {
@@ -282,13 +282,13 @@ impl Worker {
         Self { child, output }
     }
 
-    /// In the process: the server's URL and the argument. None where the test was called by hand.
+    /// Returns the server's URL and the argument of this process, or `None` if the test was run by hand.
     pub(crate) fn arguments() -> Option<(String, String)> {
         let variable = |name| std::env::var(name).ok();
         Some((variable(Self::URL)?, variable(Self::ARGUMENT)?))
     }
 
-    /// Waits for a line that begins with a word, and gives what comes after it.
+    /// Waits for a line that begins with a word, and returns the rest of the line.
     pub(crate) fn line_after(&mut self, word: &str) -> String {
         let mut lines = self.output.by_ref().lines().map(Result::unwrap);
         let rest = lines.find_map(|line| line.strip_prefix(word).map(|rest| rest.trim().into()));

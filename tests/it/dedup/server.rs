@@ -1,4 +1,4 @@
-//! A Redis server of the tests' own.
+//! A Redis server for the tests.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// A `redis-server` on a free port of the loopback interface. It ends when this is dropped.
+/// A `redis-server` on a free port of the loopback interface, which ends when this value is dropped.
 pub(crate) struct Server {
     child: Option<Child>,
     port: u16,
@@ -19,12 +19,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server. None, and a message, where none is installed.
+    /// Starts a server. If none is installed, prints a message and returns `None`.
     pub(crate) fn start() -> Option<Self> {
         Self::start_as(false)
     }
 
-    /// Starts a server that writes to the disk whatever it responses.
+    /// Starts a server that writes every change to the disk before it responds.
     pub(crate) fn start_durable() -> Option<Self> {
         Self::start_as(true)
     }
@@ -42,7 +42,7 @@ impl Server {
                 std::env::var_os("LEADHOOK_REQUIRE_REDIS").is_none(),
                 "{message}"
             );
-            // The macros' output is captured; this is not.
+            // The output of `eprintln!` would be captured by the test harness.
             let _ = writeln!(io::stderr(), "{message}");
             return None;
         }
@@ -56,7 +56,7 @@ impl Server {
             directory,
             is_durable,
         };
-        // Somebody else may take the port before the server does.
+        // Another process may take the port before the server does.
         for _ in 0..20 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             server.port = free.local_addr().unwrap().port();
@@ -101,7 +101,7 @@ impl Server {
         }
     }
 
-    /// Stops the process without ending it: its sockets stay open, and nothing responds.
+    /// Stops the process without ending it, so that its sockets stay open but nothing responds.
     pub(crate) fn freeze(&self) {
         let process = self.child.as_ref().unwrap().id().to_string();
         let sent = Command::new("kill").args(["-STOP", &process]).status();
@@ -116,7 +116,7 @@ impl Server {
         }
     }
 
-    /// Starts a stopped server on the same port, with everything it had acknowledged if it is durable.
+    /// Starts a stopped server on the same port. A durable server has everything that it acknowledged.
     pub(crate) fn start_again(&mut self) {
         for _ in 0..100 {
             if self.try_start() {

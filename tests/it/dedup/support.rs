@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers that the tests of deduplication share.
 
 use std::{
     sync::{
@@ -13,10 +13,10 @@ use leadhook::{
     dedup::{ClaimStatus, Key},
 };
 
-/// A lease that ends in no test that doesn't wait for it.
+/// A lease that does not end during a test.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
-/// The key of an event, by its number.
+/// Returns the key of the event with this number.
 pub(crate) fn key(number: usize) -> Key {
     Delivery::<Graphoid>::from_storage(format!(r#"{{"id":"evt_{number}","event":"lead.won"}}"#))
         .key()
@@ -71,7 +71,7 @@ impl TestClock {
     }
 }
 
-/// Random numbers that a seed gives: `SplitMix64`.
+/// Random numbers from a seed, by `SplitMix64`.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

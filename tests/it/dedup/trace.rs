@@ -1,7 +1,6 @@
-//! The events that `once` writes for the operator. Their fields are part of the API.
+//! The `tracing` events of `once`, whose fields are part of the API.
 
 use std::{
-    collections::BTreeMap,
     future::{Future, pending},
     pin::pin,
     task::{Context, Poll, Waker},
@@ -11,29 +10,15 @@ use std::{
 use leadhook::dedup::{ClaimStatus, Dedup, Key, MemoryStore, Store, StoreError};
 
 use super::support::{LONG, TestClock, key};
-use crate::events::Events;
+use crate::events::{Fields, traced};
 
 type Work = Result<(), &'static str>;
 
-/// The fields of the events that are written while `run` runs.
-fn written(run: impl FnOnce()) -> Vec<BTreeMap<&'static str, String>> {
-    let events = Events::default();
-    tracing::subscriber::with_default(events.clone(), run);
-    let events = events.0.lock().unwrap();
-    events.clone()
-}
-
-fn event(
-    level: &str,
-    message: &str,
-    fields: &[(&'static str, &str)],
-) -> BTreeMap<&'static str, String> {
-    let key = key(1).to_string();
-    let always = [("level", level), ("message", message), ("key", &key)];
-    let fields = always.iter().chain(fields);
+/// Creates the fields of an event about event 1.
+fn event(level: &str, message: &str, fields: &[(&'static str, &str)]) -> Fields {
+    let mut fields = crate::events::event(level, message, fields);
+    fields.insert("key", key(1).to_string());
     fields
-        .map(|(name, value)| (*name, (*value).to_owned()))
-        .collect()
 }
 
 fn poll<F: Future>(future: F) -> Poll<F::Output> {
@@ -45,7 +30,7 @@ fn each_outcome_has_its_event() {
     let dedup = Dedup::default();
     let once = |work: Work| poll(dedup.once(key(1), async move { work })).is_ready();
 
-    let failed = written(|| assert!(once(Err("ann.lee@example.com is not a customer"))));
+    let failed = traced(|| assert!(once(Err("ann.lee@example.com is not a customer"))));
     assert_eq!(
         failed,
         [event(
@@ -54,7 +39,7 @@ fn each_outcome_has_its_event() {
             &[("outcome", "failed")]
         )]
     );
-    let handled = written(|| assert!(once(Ok(()))));
+    let handled = traced(|| assert!(once(Ok(()))));
     assert_eq!(
         handled,
         [event(
@@ -63,7 +48,7 @@ fn each_outcome_has_its_event() {
             &[("outcome", "handled")]
         )]
     );
-    let duplicate = written(|| assert!(once(Ok(()))));
+    let duplicate = traced(|| assert!(once(Ok(()))));
     assert_eq!(
         duplicate,
         [event(
@@ -84,7 +69,7 @@ fn an_event_in_progress_and_an_expired_lease_have_their_events() {
     assert!(first.as_mut().poll(&mut context).is_pending());
 
     clock.advance(Duration::from_millis(500));
-    let in_progress = written(|| assert!(poll(dedup.once(key(1), pending::<Work>())).is_ready()));
+    let in_progress = traced(|| assert!(poll(dedup.once(key(1), pending::<Work>())).is_ready()));
     assert_eq!(
         in_progress,
         [event(
@@ -94,7 +79,7 @@ fn an_event_in_progress_and_an_expired_lease_have_their_events() {
         )]
     );
     clock.advance(LONG);
-    let expired = written(|| assert!(first.poll(&mut context).is_ready()));
+    let expired = traced(|| assert!(first.poll(&mut context).is_ready()));
     assert_eq!(
         expired,
         [event(
@@ -105,7 +90,7 @@ fn an_event_in_progress_and_an_expired_lease_have_their_events() {
     );
 }
 
-/// A store that fails in one of its calls.
+/// A store in which one kind of call fails.
 struct Fails(&'static str);
 
 impl Fails {
@@ -146,7 +131,7 @@ fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
     };
     let run = |operation, work: Work| {
         let dedup = Dedup::new(Fails(operation));
-        written(|| assert!(poll(dedup.once(key(1), async move { work })).is_ready()))
+        traced(|| assert!(poll(dedup.once(key(1), async move { work })).is_ready()))
     };
     assert_eq!(run("claim", Ok(())), [failed("claim")]);
     assert_eq!(run("complete", Ok(())), [failed("complete")]);
@@ -155,7 +140,7 @@ fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
     assert_eq!(events[1]["outcome"], "failed");
 
     let full = Dedup::new(MemoryStore::with_capacity(0));
-    let events = written(|| assert!(poll(full.once(key(1), async { Work::Ok(()) })).is_ready()));
+    let events = traced(|| assert!(poll(full.once(key(1), async { Work::Ok(()) })).is_ready()));
     let reason = "the store is full of live claims; raise its capacity";
     let fields = [("operation", "claim"), ("reason", reason)];
     assert_eq!(

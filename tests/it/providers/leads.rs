@@ -1,4 +1,4 @@
-//! Who counts as a lead, and where its contact data is found.
+//! Leads, and the places of their contact data.
 
 use crate::support::{found, read, read_as};
 use leadhook::{
@@ -27,7 +27,7 @@ fn scoreapp(data: &Value) -> Option<Lead> {
 }
 
 #[test]
-fn nobody_is_no_lead() {
+fn without_contact_data_there_is_no_lead() {
     for form in [
         json!({}),
         json!(null),

@@ -1,4 +1,4 @@
-//! The results of Tomba's look-ups, found or not.
+//! The results of Tomba's look-ups.
 
 use core::fmt::Debug;
 
@@ -11,7 +11,7 @@ use leadhook::{
     },
 };
 
-/// Checks what every look-up makes of a body that has no data.
+/// Checks that a body without data has the same result for every look-up.
 fn has_results<T>()
 where
     T: Debug + PartialEq,

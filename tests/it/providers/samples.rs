@@ -1,4 +1,4 @@
-//! Every sample is read as its event, and nothing of it is lost on the way.
+//! Every sample is read as its event, and no value is lost.
 
 use core::fmt::Debug;
 
@@ -16,10 +16,10 @@ use leadhook::{
 };
 use serde_json::{Value, json};
 
-/// What of `sent` is not in `kept` in equal meaning, as paths.
+/// Returns the paths of the values in `sent` that have no equal in `kept`.
 ///
-/// Null and the empty list mean the same as absent, a numeric text the same as the number, times
-/// the same as the instant, one text the same as a list of one.
+/// Null and the empty list are equal to a missing value, a number is equal to its text, two times are
+/// equal if they are the same instant, and a text is equal to a list of it.
 fn lost(sent: &Value, kept: Option<&Value>, path: &str, losses: &mut Vec<String>) {
     match (sent, kept) {
         (Value::Null, None | Some(Value::Null)) => {}
@@ -55,7 +55,7 @@ fn time(value: &Value) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.to_utc())
 }
 
-/// Checks that an event serializes to all that was sent, and is read again as the same.
+/// Checks that an event serializes to everything that was sent, and reads as an equal event.
 #[track_caller]
 fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample) -> Envelope<E> {
     let envelope: Envelope<E> = read_as(body.clone()).unwrap();
@@ -76,7 +76,7 @@ fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample
     envelope
 }
 
-/// The documented event that a sample is named after.
+/// Returns the event that a sample is named after.
 fn documented_name(path: &str) -> &'static str {
     match path {
         "grader/submission_scored_nested" | "grader/submission_scored_test_flat" => {
@@ -119,7 +119,7 @@ fn scoreapp_samples() {
     each_sample_is_its_event_and_keeps_everything::<ScoreAppEvent>("scoreapp", 5);
 }
 
-/// Checks that a sample is read the same by its own type and by its shape.
+/// Checks that a sample reads as the same event by its own type and by its shape.
 #[track_caller]
 fn is<T>(sample: &Sample, wrap: impl Fn(T) -> TombaEvent)
 where
@@ -153,7 +153,7 @@ fn tomba_samples() {
             }
             "author_finder_with_info" => is(sample, TombaEvent::AuthorFinder),
             "author_finder_2023" => {
-                // Without an article it looks as an email-finder's result does.
+                // Without an article, the body looks like a result of email-finder.
                 keeps_everything::<LookupResult<AuthorFinder>>(sample);
                 is(sample, TombaEvent::EmailFinder);
             }
@@ -185,7 +185,7 @@ fn tomba_samples() {
                     assert!(event, "{}", sample.path);
                 }
             }
-            // The shapes of no event that is documented to come by a webhook.
+            // These are results that Tomba does not document for webhooks.
             "linkedin_finder_zapier" => {
                 let envelope = keeps_everything::<TombaEvent>(sample);
                 let TombaEvent::Unknown(raw) = envelope.event else {
@@ -199,7 +199,7 @@ fn tomba_samples() {
 }
 
 #[test]
-fn a_loss_is_seen() {
+fn a_lost_value_is_reported() {
     let sent =
         json!({"a": 1, "b": [{"c": "x"}], "d": "2023-01-01T00:00:00Z", "e": "1.50", "f": [1]});
     for (kept, path) in [
@@ -423,7 +423,7 @@ fn numbers_and_lists_of_scoreapp_and_tomba_are_typed() {
     assert_eq!(phone.region.unwrap().code.as_deref(), Some("US"));
 }
 
-/// The fields of a lead that are known.
+/// Returns the known fields of a lead.
 fn known(lead: Option<Lead>) -> Value {
     let lead = serde_json::to_value(lead.unwrap()).unwrap();
     let fields = lead.as_object().unwrap();
@@ -555,8 +555,8 @@ fn leads_of_all_providers_have_the_same_fields() {
 }
 
 #[test]
-fn an_event_of_another_provider_s_shape_is_not_read_as_one() {
-    // The same bytes, vouched for as another sender's.
+fn an_event_in_another_provider_s_shape_is_not_read() {
+    // The same bytes as a delivery of another provider.
     let body = sample("graphoid/lead_won");
     let event = Delivery::<Grader>::from_storage(body).read().unwrap().event;
     assert!(matches!(event, GraderEvent::Unknown { .. }), "{event:?}");

@@ -1,19 +1,15 @@
-//! Age limits: to the nanosecond, in both directions, and off unless they are set.
+//! Age limits, which are exact to the nanosecond in both directions, and off by default.
 
 use core::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use leadhook::{
-    Grader, Graphoid, ReadError, Receiver, Secret, SignedProvider, Signer, TimestampedProvider,
-};
+use leadhook::{Grader, Graphoid, ReadError, Receiver, SignedProvider, TimestampedProvider};
+
+use crate::support::{secret, signed};
 
 const PAST: Duration = Duration::from_secs(300);
 const FUTURE: Duration = Duration::from_secs(60);
 const EVENT: &str = "2026-04-03T14:22:00Z";
-
-fn secret() -> Secret {
-    Secret::new("right").unwrap()
-}
 
 /// Reads an event with this timestamp at a time, with limits.
 fn read_at<P: TimestampedProvider + SignedProvider>(
@@ -22,8 +18,8 @@ fn read_at<P: TimestampedProvider + SignedProvider>(
     (past, future): (Duration, Duration),
 ) -> Result<(), ReadError> {
     let body = format!(r#"{{"event":"unknown.event","timestamp":{timestamp}}}"#);
-    let (_, header) = Signer::<P>::new(&secret()).header(body.as_bytes());
-    let receiver = Receiver::<P>::new(&secret())
+    let (_, header) = signed::<P>(&secret("right"), &body);
+    let receiver = Receiver::<P>::new(&secret("right"))
         .with_max_age(past)
         .with_max_clock_skew(future);
     receiver
@@ -119,8 +115,8 @@ fn with_a_limit_an_event_needs_a_readable_timestamp() {
         );
     }
     let body = r#"{"event":"lead.exploded"}"#;
-    let (_, header) = Signer::<Graphoid>::new(&secret()).header(body.as_bytes());
-    let receiver = Receiver::<Graphoid>::new(&secret());
+    let (_, header) = signed::<Graphoid>(&secret("right"), &body);
+    let receiver = Receiver::<Graphoid>::new(&secret("right"));
     let limited = receiver
         .clone()
         .with_max_age(PAST)
@@ -165,14 +161,14 @@ fn far_dates_and_limits_do_not_overflow() {
 }
 
 #[test]
-fn without_a_given_time_the_systems_clock_counts() {
+fn without_a_given_time_the_systems_clock_is_used() {
     let read = |timestamp: DateTime<Utc>| {
         let body = format!(
             r#"{{"event":"x","timestamp":"{}"}}"#,
             timestamp.to_rfc3339()
         );
-        let (_, header) = Signer::<Graphoid>::new(&secret()).header(body.as_bytes());
-        let receiver = Receiver::<Graphoid>::new(&secret())
+        let (_, header) = signed::<Graphoid>(&secret("right"), &body);
+        let receiver = Receiver::<Graphoid>::new(&secret("right"))
             .with_max_age(Duration::from_secs(3600))
             .with_max_clock_skew(Duration::from_secs(3600));
         receiver

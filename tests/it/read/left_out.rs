@@ -26,7 +26,7 @@ fn quiz(members: &str) -> QuizSubmission {
     }
 }
 
-/// The paths of what was not read of a body.
+/// Returns the paths of the parts of a body that were not read.
 fn unread<P: Provider>(body: &str) -> Vec<String> {
     let delivery = Delivery::<P>::from_storage(body.to_owned());
     delivery.unread(&delivery.read().unwrap()).paths().into()
@@ -94,7 +94,7 @@ fn of_duplicate_optional_keys_the_first_wins() {
         (lead.name.as_deref(), lead.value),
         (Some("first"), Some(1.0))
     );
-    // The first wins although it is left out.
+    // The first value is used, although it is left out.
     let lead = won(r#"{"id":1,"value":"much","value":2}"#);
     assert_eq!(lead.value, None);
 
@@ -132,7 +132,7 @@ fn of_duplicate_optional_keys_the_first_wins() {
 }
 
 #[test]
-fn a_duplicate_of_what_identifies_an_event_is_rejected() {
+fn a_duplicate_identity_is_rejected() {
     for (data, path) in [
         (r#"{"lead":{"id":1},"lead":{"id":2}}"#, "data"),
         (r#"{"lead":{"id":1,"id":2}}"#, "data.lead"),
@@ -151,7 +151,7 @@ fn a_duplicate_of_what_identifies_an_event_is_rejected() {
 }
 
 #[test]
-fn an_event_whose_body_nobody_documents_keeps_raw_json_in_any_other_shape() {
+fn an_event_without_a_documented_body_keeps_unexpected_data_as_raw_json() {
     for name in [
         "lead.created",
         "lead.updated",
@@ -220,7 +220,7 @@ fn half_an_emoji_is_one_replacement_character() {
         ));
         assert_eq!(lead.id, format!("lead_{expected}"));
         assert_eq!(lead.name.as_deref(), Some(expected));
-        // In keys of the envelope and of the form; raw JSON is untouched.
+        // The replacement applies to keys of the envelope and the form. Raw JSON is untouched.
         let body = format!(
             r#"{{"{text}":1,"event":"submission.scored","data":{{"submission_id":1,"form_data":{{"{text}":"{text}"}}}}}}"#
         );
@@ -230,7 +230,7 @@ fn half_an_emoji_is_one_replacement_character() {
         let form = scored.submission.form_data;
         assert_eq!(form.get(expected).unwrap().as_str(), format!("\"{text}\""));
     }
-    // Where it stands in the id, there is no id.
+    // An id with a lone surrogate is no id.
     let body = r#"{"id":"evt_\ud83d","timestamp":"\ud83d","\ud83d":1,"event":"lead.lost","data":{"lead":{"id":1}}}"#;
     let envelope = read::<Graphoid>(body).unwrap();
     assert_eq!((envelope.id, envelope.timestamp), (None, None));

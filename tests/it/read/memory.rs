@@ -1,4 +1,4 @@
-//! Memory stays in proportion: at most 16 times the body and 64 KiB while it is read.
+//! Reading a body takes at most 16 times its length plus 64 KiB of memory.
 
 use allocation_counter::measure;
 use leadhook::{
@@ -14,7 +14,7 @@ use leadhook::{
 
 use crate::support::read_as;
 
-/// Reads a body and checks the peak of the memory that is in use meanwhile.
+/// Reads a body and checks the peak of memory.
 fn read_within_bounds<E: Event>(body: &str) {
     let delivery = Delivery::<E::Provider>::from_storage(body.to_owned());
     let peak = measure(|| drop(delivery.read_as::<E>())).bytes_max;
@@ -27,7 +27,7 @@ fn read_within_bounds<E: Event>(body: &str) {
     );
 }
 
-/// Reads bodies that have as many elements as fit a length in place of the `@`.
+/// Reads bodies of different lengths, which have as many elements as fit in place of the `@`.
 fn fill<E: Event>(template: &str, elements: &[&str]) {
     for element in elements {
         for length in [300, 3_000, 100_000] {

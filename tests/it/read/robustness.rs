@@ -1,13 +1,12 @@
-//! Any bytes as a header, any bytes as a body: a typed answer, and memory in proportion to the body.
+//! Any header and any body give an event or a typed error, and take memory in proportion to the body.
 
 use core::fmt::Debug;
 use std::thread;
 
-use crate::support::{read, read_as, samples};
 use allocation_counter::measure;
 use leadhook::{
-    Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Secret, SignatureFormat,
-    SignedProvider, Signer, Tomba, VerifyError,
+    Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, SignatureFormat,
+    SignedProvider, Tomba, VerifyError,
     tomba::{
         AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneValidator, SaveLead,
@@ -15,17 +14,15 @@ use leadhook::{
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-fn secret() -> Secret {
-    Secret::new("right").unwrap()
-}
+use crate::support::{read, read_as, samples, secret, signed};
 
-/// Signs a body, and takes it the whole way. What is read must serialize, and be read again.
+/// Signs, authenticates and reads a body. The event must serialize, and read as an equal event.
 fn receive<P: SignedProvider>(body: &[u8]) -> Result<(), ReadError>
 where
     P::Event: PartialEq + Debug,
 {
-    let (_, header) = Signer::<P>::new(&secret()).header(body);
-    let receiver = Receiver::<P>::new(&secret());
+    let (_, header) = signed::<P>(&secret("right"), body);
+    let receiver = Receiver::<P>::new(&secret("right"));
     let delivery = receiver.authenticate([header], body.to_vec()).unwrap();
     let envelope = delivery.read()?;
     let _ = envelope.lead();
@@ -33,7 +30,7 @@ where
     let written = serde_json::to_string(&envelope).unwrap();
     let delivery = Delivery::<P>::from_storage(written);
     assert_eq!(delivery.read().unwrap(), envelope);
-    // All that is written was read.
+    // Everything that is written was read.
     assert_eq!(delivery.unread(&envelope).paths(), [""; 0]);
     Ok(())
 }
@@ -44,7 +41,7 @@ fn receive_from_all(body: &[u8]) {
     let _ = receive::<ScoreApp>(body);
     let delivery = Delivery::<Tomba>::from_storage(body.to_vec());
     if let Ok(envelope) = delivery.read() {
-        // Which look-up it is may have been told by a null, which is not written.
+        // The event may have been recognized by a null, which is not written, so the events can differ.
         let written = serde_json::to_string(&envelope).unwrap();
         assert!(read::<Tomba>(written).is_ok(), "{envelope:?}");
     }
@@ -66,7 +63,7 @@ fn all_samples() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// JSON of the words that the senders use, in any arrangement.
+/// JSON of the words that the providers use, in any arrangement.
 fn json() -> impl Strategy<Value = String> {
     let text = prop::sample::select(vec![
         "event",
@@ -127,12 +124,12 @@ fn json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_answered(body: Vec<u8>) {
+    fn any_bytes_are_an_event_or_an_error(body: Vec<u8>) {
         receive_from_all(&body);
     }
 
     #[test]
-    fn any_json_is_answered(data in json()) {
+    fn any_json_is_an_event_or_an_error(data in json()) {
         receive_from_all(data.as_bytes());
         for (key, name) in [("event", "lead.won"), ("event", "submission.scored"), ("event_name", "QUIZ_FINISHED"), ("event", "lead.exploded")] {
             receive_from_all(format!(r#"{{"{key}":"{name}","data":{data}}}"#).as_bytes());
@@ -140,7 +137,7 @@ proptest! {
         }
         receive_from_all(format!(r#"{{"data":{data}}}"#).as_bytes());
         receive_from_all(format!(r#"{{"event":"lead.exploded","id":{data},"timestamp":{data}}}"#).as_bytes());
-        // The data of an unknown event never fails it, and neither does an id.
+        // Neither the data of an unknown event nor an id can fail the event.
         let unknown = read::<Graphoid>(format!(r#"{{"id":{data},"event":"lead.exploded","data":{data}}}"#));
         prop_assert!(unknown.is_ok(), "{:?}", unknown);
     }
@@ -170,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn mutated_samples_are_answered(
+    fn mutated_samples_are_events_or_errors(
         sample: Index,
         edits in vec((any::<Index>(), any::<Index>(), 0..5_u8, any::<u8>()), 1..6),
     ) {
@@ -194,24 +191,24 @@ proptest! {
     }
 
     #[test]
-    fn any_header_is_answered(value: Vec<u8>, query: String) {
+    fn any_header_is_accepted_or_rejected(value: Vec<u8>, query: String) {
         for scheme in [SignatureFormat::Hex, SignatureFormat::PrefixedHex] {
             prop_assert!(scheme.parse(&value).is_err()); // 64 random digits don't happen
         }
-        let receiver = Receiver::<Tomba>::query_token("token", &secret());
+        let receiver = Receiver::<Tomba>::query_token("token", &secret("right"));
         let checked = receiver.begin([&query]);
         prop_assert_eq!(checked.is_ok(), query == "right");
         prop_assert_eq!(
-            Receiver::<Graphoid>::new(&secret()).begin([&value, &value]).unwrap_err(),
+            Receiver::<Graphoid>::new(&secret("right")).begin([&value, &value]).unwrap_err(),
             VerifyError::DuplicateSignature
         );
     }
 }
 
 #[test]
-fn every_byte_at_every_place_of_a_header_is_answered() {
-    let (_, right) = Signer::<Graphoid>::new(&secret()).header(b"");
-    let receiver = Receiver::<Graphoid>::new(&secret());
+fn every_byte_at_every_place_of_a_header_is_accepted_or_rejected() {
+    let (_, right) = signed::<Graphoid>(&secret("right"), b"");
+    let receiver = Receiver::<Graphoid>::new(&secret("right"));
     for place in 0..=right.len() {
         for byte in 0..=u8::MAX {
             let mut value = right.clone().into_bytes();
@@ -226,14 +223,14 @@ fn every_byte_at_every_place_of_a_header_is_answered() {
     );
 }
 
-/// Runs in a thread whose stack is that of a usual worker thread.
+/// Runs in a thread with the stack of a usual worker thread.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = thread::Builder::new().stack_size(2 * 1024 * 1024);
     thread.spawn(test).unwrap().join().unwrap();
 }
 
 #[test]
-fn deep_nesting_is_answered_at_every_place() {
+fn deep_nesting_is_read_or_rejected_at_every_place() {
     let graphoid: fn(&[u8]) = |body| drop(receive::<Graphoid>(body));
     let grader: fn(&[u8]) = |body| drop(receive::<Grader>(body));
     let scoreapp: fn(&[u8]) = |body| drop(receive::<ScoreApp>(body));
@@ -289,7 +286,7 @@ fn deep_nesting_is_answered_at_every_place() {
 }
 
 #[test]
-fn what_has_no_type_has_no_limit_to_its_depth() {
+fn untyped_data_has_no_depth_limit() {
     let nested = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     on_a_small_stack(move || {
         for body in [
@@ -308,13 +305,13 @@ fn what_has_no_type_has_no_limit_to_its_depth() {
     });
 }
 
-/// Bytes allocated, in all, by reading a body that a sender signed.
+/// Returns the number of bytes that reading a signed body allocates in total.
 fn allocated<P: Provider>(body: String) -> u64 {
     let delivery = Delivery::<P>::from_storage(body);
     measure(|| drop(delivery.read())).bytes_total
 }
 
-/// What a body has many of, and a body with so many.
+/// A kind of value, and a function that returns a body with many of them.
 type Body<'a> = (&'a str, &'a dyn Fn(usize) -> String);
 
 #[test]
@@ -377,7 +374,7 @@ fn memory_grows_as_the_body_does() {
         ("a long event name", &|n| {
             format!(r#"{{"event":"{}","data":{{}}}}"#, "\\/".repeat(n * 30))
         }),
-        ("repeated keys", &|n| {
+        ("duplicate keys", &|n| {
             format!(
                 "{{{},{}}}",
                 many(n, r#""event":"a""#),

@@ -1,5 +1,5 @@
-//! What senders are known or suspected to write otherwise than documented, and is read all the same;
-//! and what is refused, with where.
+//! Bodies in other forms than documented, which are read anyway, and bodies that are rejected, with the
+//! path in the error.
 
 use crate::support::{found, read, read_as, sample};
 use leadhook::{
@@ -38,9 +38,9 @@ fn quiz(data: &str) -> QuizSubmission {
     }
 }
 
-/// The event, path and kind of an unknown shape.
+/// Returns the event and the path of an unexpected shape.
 #[track_caller]
-fn unknown_shape<T: core::fmt::Debug>(
+fn unexpected_shape<T: core::fmt::Debug>(
     read: Result<T, ReadError>,
 ) -> (Option<&'static str>, String) {
     match read.unwrap_err() {
@@ -67,7 +67,7 @@ fn numbers_are_read_from_text_and_the_opposite() {
         let score = quiz(&data).total_score.unwrap();
         assert_eq!(score.percent, expected, "{percent}");
     }
-    // The documented types, and each as the other.
+    // Each value has its documented type, and then the other type.
     for score in [
         r#"{"actual":"67.00","percent":54,"denominator10":5.36}"#,
         r#"{"actual":67,"percent":"54","denominator10":"5.36"}"#,
@@ -138,7 +138,7 @@ fn nothing_in_the_envelope_but_the_name_fails_an_event() {
 }
 
 #[test]
-fn timestamps_are_read_in_every_spelling_of_rfc_3339_and_else_are_none() {
+fn timestamps_are_read_in_every_form_of_rfc_3339_and_no_other() {
     let noon = "2026-04-03T12:00:00Z".parse().ok();
     for (timestamp, expected) in [
         ("2026-04-03T12:00:00Z", noon),
@@ -192,7 +192,7 @@ fn null_missing_and_phps_empty_list_are_the_same() {
 }
 
 #[test]
-fn unknown_fields_labels_and_events_are_no_errors() {
+fn unknown_fields_labels_and_events_are_not_errors() {
     let labelled = quiz(
         r#"{"id":"1","status":"paused","total_score":{"tier":"Sehr gut ★","new":{}},"new":[1],"category_scores":[{"tier":7}]}"#,
     );
@@ -209,7 +209,7 @@ fn unknown_fields_labels_and_events_are_no_errors() {
         Some("lukewarm")
     );
 
-    // Byte for byte, whatever the data is and wherever it stands.
+    // The data is kept byte for byte, whatever it is and wherever it is in the body.
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     for data in [
         r#"{ "a" : 1e2, "b":"\u00e9\/", "a":9007199254740993 }"#,
@@ -273,10 +273,10 @@ fn the_order_of_the_keys_does_not_matter() {
             assert_eq!(read::<Graphoid>(body).unwrap(), expected);
         }
     }
-    // What is wrong is told with its place, too, where the data comes first.
+    // The error has the path even if the data comes first.
     let body = r#"{"data":{"lead":{"id":["lead_1"]}},"event":"lead.won"}"#;
     assert_eq!(
-        unknown_shape(read::<Graphoid>(body)),
+        unexpected_shape(read::<Graphoid>(body)),
         (Some("lead.won"), "data.lead.id".into())
     );
 }
@@ -293,7 +293,7 @@ fn the_spelling_of_phps_json_encode_is_read() {
 }
 
 #[test]
-fn required_identities_are_required_and_their_place_is_told() {
+fn a_missing_identity_is_an_error_with_its_path() {
     for (data, path) in [
         ("", "data"),
         (r#","data":null"#, "data"),
@@ -306,10 +306,10 @@ fn required_identities_are_required_and_their_place_is_told() {
         (r#","data":{"lead":{"id":[1]}}"#, "data.lead.id"),
     ] {
         let body = format!(r#"{{"event":"lead.won"{data}}}"#);
-        let (event, found) = unknown_shape(read::<Graphoid>(body));
+        let (event, found) = unexpected_shape(read::<Graphoid>(body));
         assert_eq!((event, found.as_str()), (Some("lead.won"), path), "{data}");
     }
-    // An event without a documented body takes any, and none.
+    // An event without a documented body accepts any data, and no data.
     for data in ["", r#","data":null"#, r#","data":7"#] {
         let body = format!(r#"{{"event":"ticket.escalated"{data}}}"#);
         assert_eq!(read::<Graphoid>(body).unwrap().name(), "ticket.escalated");
@@ -324,28 +324,28 @@ fn required_identities_are_required_and_their_place_is_told() {
             "data.submission.id",
         ),
     ] {
-        assert_eq!(unknown_shape(read::<Grader>(body)).1, path);
+        assert_eq!(unexpected_shape(read::<Grader>(body)).1, path);
     }
     assert_eq!(
-        unknown_shape(read::<ScoreApp>(
+        unexpected_shape(read::<ScoreApp>(
             r#"{"event_name":"QUIZ_STARTED","data":{}}"#
         ))
         .1,
         "data.id"
     );
     assert_eq!(
-        unknown_shape(read_as::<SaveLead>(r#"{"data":null}"#)),
+        unexpected_shape(read_as::<SaveLead>(r#"{"data":null}"#)),
         (Some("save_lead"), "data".into())
     );
     assert_eq!(
-        unknown_shape(read_as::<LookupResult<EmailVerifier>>(
+        unexpected_shape(read_as::<LookupResult<EmailVerifier>>(
             r#"{"data":{"email":"a@b.c"}}"#
         ))
         .1,
         "data.email"
     );
     assert_eq!(
-        unknown_shape(read_as::<LookupResult<PhoneFinder>>(r#"{"data":"x"}"#)).1,
+        unexpected_shape(read_as::<LookupResult<PhoneFinder>>(r#"{"data":"x"}"#)).1,
         "data"
     );
     assert!(read_as::<SaveLead>(r#"{"data":{"email":null}}"#).is_ok());
@@ -354,7 +354,7 @@ fn required_identities_are_required_and_their_place_is_told() {
 }
 
 #[test]
-fn what_is_no_envelope_is_told_apart() {
+fn bodies_without_an_envelope_have_different_errors() {
     use ReadError::{DuplicateKey, MissingEventName, NotAnObject, NotJson, NotUtf8};
 
     let key = "event";
@@ -448,7 +448,7 @@ fn what_is_no_envelope_is_told_apart() {
             DuplicateKey { key }
         );
     }
-    // Unknown keys at the top may be there any number of times.
+    // Unknown keys at the top may be duplicated.
     assert!(
         read::<Graphoid>(r#"{"x":1,"event":"lead.lost","x":2,"data":{"lead":{"id":1}}}"#).is_ok()
     );
@@ -464,7 +464,7 @@ fn a_boolean_in_a_form_is_no_contact() {
     assert_eq!(lead.website.as_deref(), Some("1"));
 }
 
-/// A look-up, and names of fields that it finds.
+/// A look-up, and some of its fields.
 type LookUp = (fn(&FormData) -> Option<String>, &'static [&'static str]);
 
 #[test]
@@ -602,7 +602,7 @@ fn the_drift_of_tomba_is_read() {
 }
 
 #[test]
-fn what_was_read_is_read_again_from_what_is_written() {
+fn a_written_event_reads_as_an_equal_event() {
     for score in [
         "91.66666666666667",
         "1.0715660391465826e-75",
@@ -620,7 +620,7 @@ fn what_was_read_is_read_again_from_what_is_written() {
         assert_eq!(scored, quiz(&written), "{score}");
     }
 
-    // In UTC these are in the years 10000 and -1, which RFC 3339 can't write.
+    // In UTC, these times are in the years 10000 and -1, which RFC 3339 can't express.
     for timestamp in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
         let body = json!({"event": "x", "timestamp": timestamp, "data": {}});
         assert_eq!(read::<Graphoid>(body.to_string()).unwrap().timestamp, None);
@@ -628,7 +628,7 @@ fn what_was_read_is_read_again_from_what_is_written() {
 }
 
 #[test]
-fn a_bare_body_is_an_object_without_repeated_keys() {
+fn a_bare_body_is_an_object_without_duplicate_keys() {
     for body in [
         r#"{"data":{"email":{}},"errors":1,"errors":2}"#,
         r#"{"data":{"email":{}},"data":{"email":{}}}"#,
@@ -653,7 +653,7 @@ fn a_bare_body_is_an_object_without_repeated_keys() {
 }
 
 #[test]
-fn tombas_bodies_are_recognized_in_the_right_order() {
+fn tombas_bodies_are_recognized_in_the_documented_order() {
     for (body, name) in [
         (json!({"errors": {}, "data": {"organization": {}}}), "error"),
         (json!({"data": [{"e164_format": "+1"}]}), "phone-finder"),
@@ -785,5 +785,5 @@ fn a_users_own_type_is_parsed_from_the_same_bytes() {
         delivery.json::<Value>().unwrap()["data"]["lead"]["value"],
         45000
     );
-    assert_eq!(unknown_shape(delivery.json::<Own>()), (None, "*".into()));
+    assert_eq!(unexpected_shape(delivery.json::<Own>()), (None, "*".into()));
 }

@@ -1,4 +1,4 @@
-//! The list of what a body has and the typed event does not.
+//! The list of the parts of a body that the typed event does not contain.
 
 use crate::support::{read_as, sample, samples};
 use leadhook::{
@@ -80,7 +80,7 @@ fn undocumented_keys_left_out_values_and_duplicates_are_listed_in_order() {
             "data.total_score.percent",
         ]
     );
-    // Of scalars, those that differ from what was read.
+    // Scalars are listed if they differ from the value that was read.
     let body = r#"{"data":{"email":{},"mx":1}}"#;
     assert_eq!(
         unread::<LookupResult<EmailVerifier>>(body).paths(),
@@ -93,10 +93,10 @@ fn undocumented_keys_left_out_values_and_duplicates_are_listed_in_order() {
     );
     let body = r#"{"data":{"e164_format":"+1","timezones":"UTC"}}"#;
     assert!(unread::<LookupResult<PhoneFinder>>(body).is_empty());
-    // Of the envelope, too.
+    // The envelope has unread parts, too.
     let body = r#"{"id":true,"timestamp":"noon","event":"lead.won","data":{"lead":{"id":7}}}"#;
     assert_eq!(unread::<GraphoidEvent>(body).paths(), ["id", "timestamp"]);
-    // Raw JSON is read whole.
+    // Raw JSON has no unread parts.
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     let body = format!(r#"{{"event":"lead.exploded","data":{{"a":1,"a":{deep}}}}}"#);
     assert!(unread::<GraphoidEvent>(&body).is_empty());

@@ -1,7 +1,7 @@
-//! Looks at each block of memory that is freed, and fails if a secret is in it, or a hash state that was
-//! keyed with one.
+//! Searches each block of memory that is freed, and fails if the block contains a secret or a hash state
+//! that was keyed with a secret.
 //!
-//! Whoever has a keyed state can sign, without knowing the secret. `cargo run` runs it.
+//! A keyed state is enough to sign, even without the secret. `cargo run` runs it.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -17,25 +17,25 @@ use std::{
 use leadhook::{Graphoid, Receiver, ScoreApp, Secret, SignatureFormat, Signer, Tomba, Verifier};
 use sha2::block_api::compress256;
 
-/// Frees memory after a look at it.
+/// An allocator that searches memory before it frees it.
 struct Looking;
 
 static IS_LOOKING: AtomicBool = AtomicBool::new(false);
 static FOUND: AtomicUsize = AtomicUsize::new(0);
 static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
-/// What must not be in freed memory, 32 bytes or less each.
+/// The bytes that must not be in freed memory, at most 32 each.
 static MARKS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
 
 // SAFETY: memory comes from the system's allocator and goes back to it.
 unsafe impl GlobalAlloc for Looking {
-    /// Zeroed, so that nothing is found that an earlier owner of the memory left there.
+    /// Returns zeroed memory, so that no bytes of an earlier owner are found.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if IS_LOOKING.load(Ordering::Relaxed) {
-            // SAFETY: the block was allocated zeroed with this size, and nobody else uses it any more.
+            // SAFETY: the block was allocated zeroed with this size, and is not used any more.
             let block = unsafe { slice::from_raw_parts(memory, layout.size()) };
             LOOKED_AT.fetch_add(1, Ordering::Relaxed);
             let marks = MARKS.get().map_or(&[][..], Vec::as_slice);
@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for Looking {
         }
         unsafe { System.dealloc(memory, layout) }
     }
-    // The default `realloc` moves to a new block and frees the old one, which is looked at.
+    // The default `realloc` moves to a new block and frees the old block, which is searched.
 }
 
 #[global_allocator]
@@ -112,7 +112,7 @@ fn main() -> ExitCode {
         let mut tokens = Receiver::<Tomba>::header_token("x-token", &current);
         for secret in previous {
             let secret = Secret::new(secret).unwrap();
-            // A clone shares the settings, so each change makes new ones.
+            // A clone shares the settings, so each change copies them.
             signatures = signatures.clone().with_previous(&secret);
             tokens = tokens.clone().with_previous(&secret).with_scope("one");
             assert!(signatures.authenticate(["sha256="], BODY).is_err());
@@ -120,7 +120,7 @@ fn main() -> ExitCode {
         }
     });
 
-    // The check must see what it looks for.
+    // The check must find a known leak.
     let sees = MARKS.get().unwrap().iter().all(|mark| {
         !is_wiped("", || {
             drop(black_box([&[1; 7], mark.as_slice(), &[2; 5]].concat()))
@@ -149,7 +149,7 @@ fn verifier(secrets: &[String]) -> Verifier {
     )
 }
 
-/// Whether nothing is found in the memory that the work frees.
+/// Returns whether the memory that the work frees contains none of the bytes.
 fn is_wiped(name: &str, work: impl FnOnce()) -> bool {
     let before = FOUND.load(Ordering::Relaxed);
     IS_LOOKING.store(true, Ordering::Relaxed);
@@ -162,7 +162,7 @@ fn is_wiped(name: &str, work: impl FnOnce()) -> bool {
     found == 0
 }
 
-/// The secret, the hash that a token is compared by, and both states of HMAC that are keyed with it.
+/// Returns the secret, its hash as a token, and both of its keyed HMAC states.
 fn marks(secret: &str) -> Vec<Vec<u8>> {
     use sha2::Digest;
 

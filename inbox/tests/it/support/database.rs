@@ -26,7 +26,7 @@ pub trait Db: Backend + Sized {
     /// The type of a column of bytes.
     const BYTES: &'static str;
     fn open(url: &str) -> impl Future<Output = Inbox<Self>> + Send;
-    fn run(pool: &Pool<Self>, sql: &str) -> impl Future<Output = ()> + Send;
+    fn run(pool: &Pool<Self>, sql: &str) -> impl Future<Output = sqlx::Result<()>> + Send;
     fn count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = i64> + Send;
     fn record(
         transaction: &mut Transaction<'static, Self>,
@@ -48,11 +48,9 @@ macro_rules! db {
                 Inbox::<Self>::open(url).await.unwrap()
             }
 
-            async fn run(pool: &Pool<Self>, sql: &str) {
-                sqlx::raw_sql(AssertSqlSafe(sql))
-                    .execute(pool)
-                    .await
-                    .unwrap();
+            async fn run(pool: &Pool<Self>, sql: &str) -> sqlx::Result<()> {
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+                sql.execute(pool).await.map(drop)
             }
 
             async fn count(pool: &Pool<Self>, sql: &str) -> i64 {
@@ -97,7 +95,7 @@ impl<B: Db> Database<B> {
     }
 
     pub async fn run(&self, sql: &str) {
-        B::run(self.inbox.pool(), sql).await;
+        B::run(self.inbox.pool(), sql).await.unwrap();
     }
 }
 
@@ -109,7 +107,7 @@ pub async fn sqlite() -> Database<Sqlite> {
     let directory = TempDir::new().unwrap();
     let url = directory.path().join("inbox.db").display().to_string();
     let inbox = Sqlite::open(&url).await;
-    Sqlite::run(inbox.pool(), EFFECTS).await;
+    Sqlite::run(inbox.pool(), EFFECTS).await.unwrap();
     Database {
         inbox,
         url,
@@ -127,7 +125,7 @@ pub async fn postgres() -> Option<Database<Postgres>> {
 pub async fn on(server: Arc<postgres::Server>) -> Database<Postgres> {
     let url = server.create_database().await;
     let inbox = <Postgres as Db>::open(&url).await;
-    Postgres::run(inbox.pool(), EFFECTS).await;
+    Postgres::run(inbox.pool(), EFFECTS).await.unwrap();
     Database {
         inbox,
         url,

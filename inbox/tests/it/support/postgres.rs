@@ -6,7 +6,7 @@ use std::{
         fs::{MetadataExt, chown},
         process::CommandExt,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -90,6 +90,11 @@ impl Server {
             .arg(postmaster)
             .args(children.split_whitespace())
             .status();
+    }
+
+    /// The directory of the server's socket.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     pub fn url(&self, database: &str) -> String {

@@ -1,4 +1,4 @@
-//! Takes rows for the workers, and settles them.
+//! Claims rows for the workers, and settles them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,8 +9,8 @@ use crate::{
     key::Key,
 };
 
-/// A row that was taken: every change of it is fenced by the lease.
-pub(crate) struct Take<B: Backend> {
+/// A row that was claimed: every change of it is fenced by the lease.
+pub(crate) struct Claim<B: Backend> {
     pub(crate) inbox: Inbox<B>,
     pub(crate) key: Key,
     pub(crate) lease: Arc<str>,
@@ -19,14 +19,14 @@ pub(crate) struct Take<B: Backend> {
     pub(crate) received_at: i64,
 }
 
-/// A taken row and its body as it is stored.
-pub(crate) struct Taken<B: Backend> {
-    pub(crate) take: Take<B>,
+/// A claimed row and its body as it is stored.
+pub(crate) struct Claimed<B: Backend> {
+    pub(crate) claim: Claim<B>,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) body_cipher: Option<String>,
 }
 
-/// Which rows to take.
+/// Which rows to claim.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Normal,
@@ -43,15 +43,15 @@ pub(crate) struct Abandoned {
 }
 
 impl<B: Backend> Inbox<B> {
-    /// Takes up to `limit` rows that have been due for longest.
-    pub(crate) async fn take(
+    /// Claims up to `limit` rows that have been due for longest.
+    pub(crate) async fn claim(
         &self,
         kind: Kind,
         sources: &[Arc<str>],
         lease: &Arc<str>,
         time: Duration,
         limit: usize,
-    ) -> Result<Vec<Taken<B>>, Error> {
+    ) -> Result<Vec<Claimed<B>>, Error> {
         let kind = match kind {
             Kind::Normal => "abandoned = 0",
             Kind::Suspect => "abandoned > 0",
@@ -73,11 +73,11 @@ impl<B: Backend> Inbox<B> {
         let sources = sources.iter().map(|source| &**source);
         let statement = sources.fold(statement, Statement::bind);
         let rows = self.fetch(statement).await?;
-        let taken = rows.iter().map(|row| {
+        let claimed = rows.iter().map(|row| {
             let text = |column| B::text(row, column).map(Option::unwrap_or_default);
             let key = text("key")?.parse();
-            Ok(Taken {
-                take: Take {
+            Ok(Claimed {
+                claim: Claim {
                     inbox: self.clone(),
                     key: key.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
                     lease: lease.clone(),
@@ -89,7 +89,7 @@ impl<B: Backend> Inbox<B> {
                 body_cipher: B::text(row, "body_cipher")?,
             })
         });
-        taken.collect()
+        claimed.collect()
     }
 
     /// Whether a suspect row is due.
@@ -125,8 +125,8 @@ impl<B: Backend> Inbox<B> {
     }
 
     /// Makes rows due at once for anyone, and does not count the try.
-    pub(crate) async fn give_back(&self, rows: Rows) -> Result<u64, Error> {
-        let statement = self.statement(include_str!("sql/give_back.sql"));
+    pub(crate) async fn release(&self, rows: Rows) -> Result<u64, Error> {
+        let statement = self.statement(include_str!("sql/release.sql"));
         self.execute(rows.bind(statement)).await
     }
 
@@ -165,7 +165,7 @@ impl Rows {
     }
 }
 
-impl<B: Backend> Take<B> {
+impl<B: Backend> Claim<B> {
     fn statement(&self, sql: &str) -> Statement {
         let statement = self.inbox.statement(sql);
         statement.bind(self.key.to_string()).bind(&*self.lease)
@@ -189,7 +189,7 @@ impl<B: Backend> Take<B> {
     }
 }
 
-impl<B: Backend> Clone for Take<B> {
+impl<B: Backend> Clone for Claim<B> {
     fn clone(&self) -> Self {
         Self {
             inbox: self.inbox.clone(),

@@ -1,0 +1,1 @@
+UPDATE leadhook_inbox SET tries = tries WHERE FALSE
