@@ -17,8 +17,11 @@ pub use header::header;
 pub use key::key;
 pub use verifier::verifier;
 
-/// The targets by name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// A target's name, and what it checks.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
     ("header", header),
     ("verifier", verifier),
     ("grader", grader),

@@ -415,6 +415,7 @@ fn grammar(provider: SigningProvider) -> Vec<Case> {
         text("comma-at-the-end", "a list of one value is still a list", format!("{good},"), List),
         text("base64", "the provider writes hex digits", "XrY7u+Ae7tCTyyK7j1rNww86JXnCu1eS9YIyEBDoJ6Q=".into(), Base64),
         text("prefixed-base64", "the provider writes hex digits", "sha256=XrY7u+Ae7tCTyyK7j1rNww86JXnCu1eS9YIyEBDoJ6Q=".into(), Base64),
+        text("short-base64", "32 bytes are 44 characters of Base64", "c2hvcnQ=".into(), OtherAlgorithm),
         text("other-scheme", "the provider determines the format", of_other_scheme, either(UnexpectedPrefix, MissingPrefix)),
         text("prefix-alone", "a prefix is not a signature", "sha256=".into(), either(UnexpectedPrefix, wrong_length(0))),
         text("prefix-twice", "the prefix is removed once", format!("sha256=sha256={right}"), DuplicatePrefix),

@@ -114,7 +114,12 @@ fn an_enveloped_signed_provider_has_everything_that_the_four_have() {
     assert_eq!(receiver.credential_source(), CredentialSource::Header(name));
 
     let delivery = receiver.authenticate([&header], body).unwrap();
-    assert_eq!(delivery.matched_secret().map(SecretIndex::get), Some(1));
+    assert_eq!(
+        (receiver.scope(), delivery.scope()),
+        (Some("eu"), Some("eu"))
+    );
+    let matched = delivery.matched_secret().unwrap();
+    assert_eq!((matched.get(), matched.is_current()), (1, false));
     let envelope = delivery.read().unwrap();
     assert_eq!(
         (envelope.name(), envelope.id.as_deref()),
@@ -126,6 +131,10 @@ fn an_enveloped_signed_provider_has_everything_that_the_four_have() {
         serde_json::to_string(&envelope).unwrap(),
         r#"{"type":"order.paid","no":"17","at":"2026-04-03T14:22:00Z","payload":{"total":5}}"#
     );
+
+    let (_, current) = signed::<Shop>(&secret("new"), body);
+    let matched = receiver.authenticate([current], body).unwrap();
+    assert!(matched.matched_secret().unwrap().is_current());
 
     let bare = header.strip_prefix("sha256=").unwrap();
     assert_eq!(
@@ -145,6 +154,9 @@ fn unknown_events_and_unexpected_shapes_differ() {
     let read = |body: &str| leadhook::Delivery::<Shop>::from_storage(body.to_owned()).read();
     let unknown = read(r#"{"type":"order.lost","payload":{"total":"?"}}"#).unwrap();
     assert_eq!(unknown.name(), "order.lost");
+    assert!(!unknown.event.is_known());
+    let known = read(r#"{"type":"order.paid","payload":{"total":1}}"#).unwrap();
+    assert!(known.event.is_known());
     let shape = read(r#"{"type":"order.paid","payload":{"total":"?"}}"#).unwrap_err();
     assert_eq!(
         shape.to_string(),
@@ -226,4 +238,65 @@ fn a_bare_unsigned_provider_has_a_token() {
         repeated.unwrap_err(),
         ReadError::DuplicateKey { key: "mail" }
     );
+}
+
+/// An event whose payload has an enum in each of the forms that `serde_json` reads.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Shipment {
+    state: State,
+    note: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum State {
+    Waiting,
+    Sent { at: String },
+    Lost(u32),
+}
+
+impl Event for Shipment {
+    type Provider = Shop;
+    const NAMES: &'static [&'static str] = &["order.shipped"];
+
+    fn read<'de, D: Deserializer<'de>>(_: &str, data: D) -> Result<Self, D::Error> {
+        Self::deserialize(data)
+    }
+
+    fn name(&self) -> &'static str {
+        "order.shipped"
+    }
+}
+
+/// Half an emoji needs the tolerant pass.
+#[test]
+fn both_passes_read_enums() {
+    let read = |state: &str, note: &str| {
+        let body =
+            format!(r#"{{"type":"order.shipped","payload":{{"state":{state},"note":"{note}"}}}}"#);
+        let delivery = leadhook::Delivery::<Shop>::from_storage(body);
+        delivery
+            .read_as::<Shipment>()
+            .map(|envelope| envelope.event)
+    };
+    for (sent, state) in [
+        (r#""Waiting""#, State::Waiting),
+        (
+            r#"{"Sent":{"at":"noon"}}"#,
+            State::Sent { at: "noon".into() },
+        ),
+        (r#"{"Lost":2}"#, State::Lost(2)),
+    ] {
+        assert_eq!(read(sent, "").unwrap().state, state);
+        let half = read(sent, r"\ud83d").unwrap();
+        assert_eq!((half.state, half.note.as_str()), (state, "\u{fffd}"));
+    }
+    for wrong in [r#""Gone""#, r#"{"Gone":1}"#, "7", "[]", r#"{"Lost":"two"}"#] {
+        for note in ["", r"\ud83d"] {
+            let error = read(wrong, note).unwrap_err();
+            assert!(
+                matches!(error, ReadError::UnexpectedShape { .. }),
+                "{wrong}"
+            );
+        }
+    }
 }

@@ -247,3 +247,52 @@ fn it_converts_into_requests_with_any_body() {
     let nowhere = sample.with_path("no path");
     assert!(http::Request::<Vec<u8>>::try_from(nowhere).is_err());
 }
+
+#[cfg(feature = "actix")]
+#[test]
+fn it_converts_into_a_test_request_of_actix() {
+    use actix_web::{FromRequest, test::TestRequest, web::Bytes};
+
+    let sample = graphoid::LEAD_WON
+        .request()
+        .sign(&secret(SECRET))
+        .with_path("/hook");
+    let (request, mut payload) = TestRequest::from(sample.clone()).to_http_parts();
+    assert_eq!(
+        (request.method().as_str(), request.path()),
+        ("POST", "/hook")
+    );
+    assert!(request.headers().contains_key("x-graphoid-signature"));
+    let body = Bytes::from_request(&request, &mut payload);
+    let body = actix_web::rt::System::new().block_on(body).unwrap();
+    assert_eq!(&body, sample.body());
+}
+
+#[test]
+fn a_sample_is_named_as_its_constant() {
+    assert_eq!(graphoid::LEAD_WON.name(), "lead-won");
+    assert_eq!(format!("{:?}", graphoid::LEAD_WON), "Sample(lead-won)");
+}
+
+fn questions(request: &SampleRequest<ScoreApp>) -> Vec<serde_json::Value> {
+    let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+    body["data"]["quiz_questions"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_element_of_a_list_is_removed_by_its_index() {
+    let request = scoreapp::QUIZ_FINISHED.request();
+    let all = questions(&request);
+    assert_eq!(
+        questions(&request.remove("data.quiz_questions[0]")),
+        all[1..]
+    );
+}
+
+#[test]
+#[should_panic(expected = "can't change `data.quiz_questions[")]
+fn the_index_after_the_end_of_a_list_can_not_be_removed() {
+    let request = scoreapp::QUIZ_FINISHED.request();
+    let count = questions(&request).len();
+    let _ = request.remove(&format!("data.quiz_questions[{count}]"));
+}

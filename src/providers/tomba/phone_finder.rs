@@ -118,10 +118,6 @@ impl Lenient for Option<PhoneFinder> {
 
         object_or_list(deserializer, Phones)
     }
-
-    fn is_absent(&self) -> bool {
-        self.is_none()
-    }
 }
 
 impl Lenient for PhoneFinder {

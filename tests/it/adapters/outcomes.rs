@@ -86,7 +86,7 @@ fn every_status_converts() {
 #[tokio::test]
 async fn every_outcome_has_its_status() {
     type Case = (fn() -> Result<&'static str>, Shown);
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         (
             || Ok(Outcome::Handled("done")),
             Shown(200, None, "done".into()),
@@ -111,6 +111,14 @@ async fn every_outcome_has_its_status() {
                 })
             },
             Shown(409, Some("42".into()), String::new()),
+        ),
+        (
+            || {
+                Ok(Outcome::InProgress {
+                    remaining: Duration::from_secs(41),
+                })
+            },
+            Shown(409, Some("41".into()), String::new()),
         ),
         (
             || {
@@ -171,6 +179,9 @@ async fn failed_work_responds_as_its_error_does() {
     let expected = || Shown(418, None, "short and stout".into());
     assert_eq!(by_axum(Err(OnceError::Failed(Teapot))).await, expected());
     assert_eq!(by_actix(Err(OnceError::Failed(Teapot))).await, expected());
+    assert_eq!(ResponseError::status_code(&OnceError::Failed(Teapot)), 418);
+    let store = OnceError::<Teapot>::Store(StoreError::Full);
+    assert_eq!(ResponseError::status_code(&store), 503);
 
     let mut teapot = Response::new(String::new());
     *teapot.status_mut() = StatusCode::IM_A_TEAPOT;

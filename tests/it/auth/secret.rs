@@ -158,3 +158,10 @@ fn reads_its_environment() {
     let expected = std::env::var(EXPECTED).unwrap();
     assert_eq!(format!("{:?}", kind(read)), expected);
 }
+
+#[test]
+fn an_error_names_the_variable_that_was_read() {
+    let unset = Secret::from_env("LEADHOOK_IS_NOT_SET").unwrap_err();
+    assert_eq!(unset.variable(), Some("LEADHOOK_IS_NOT_SET"));
+    assert_eq!(Secret::new("").unwrap_err().variable(), None);
+}

@@ -2,9 +2,12 @@
 
 use crate::support::{found, read, read_as};
 use leadhook::{
-    Grader, Graphoid, Lead, ScoreApp,
+    Event, Grader, Graphoid, Lead, ScoreApp, Tomba,
     grader::FormData,
-    tomba::{PhoneFinder, SaveLead, TombaEvent},
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead, TombaEvent,
+    },
 };
 use serde_json::{Value, json};
 
@@ -115,6 +118,13 @@ fn a_form_field_that_occurs_twice_has_one_meaning() {
 }
 
 #[test]
+fn a_form_is_empty_if_it_has_no_fields() {
+    let is_empty = |form| serde_json::from_str::<FormData>(form).unwrap().is_empty();
+    assert!(is_empty("{}") && is_empty("[]") && is_empty("null"));
+    assert!(!is_empty(r#"{"budget":null}"#));
+}
+
+#[test]
 fn the_better_name_of_a_form_field_wins_wherever_it_stands() {
     for form in [
         r#"{"work_email":"w@x.y","E-Mail":"e@x.y"}"#,
@@ -135,4 +145,88 @@ fn the_better_name_of_a_form_field_wins_wherever_it_stands() {
 fn the_first_known_phone_is_the_leads() {
     let phones: PhoneFinder = found(r#"{"data":[{"valid":false},{"e164_format":"+15550123"}]}"#);
     assert_eq!(phones.lead().unwrap().phone.as_deref(), Some("+15550123"));
+}
+
+#[test]
+fn every_value_of_tomba_that_a_lead_has_is_the_leads() {
+    fn check<E: Event<Provider = Tomba>>(data: &Value, known: &Value) {
+        let lead = read_as::<E>(json!({"data": data}).to_string())
+            .unwrap()
+            .lead();
+        let mut expected = serde_json::to_value(Lead::default()).unwrap();
+        let fields = expected.as_object_mut().unwrap();
+        fields.extend(known.as_object().unwrap().clone());
+        assert_eq!(serde_json::to_value(lead.unwrap()).unwrap(), expected);
+    }
+
+    let found = json!({
+        "email": "ann@acme.example", "first_name": "Ann", "last_name": "Lee",
+        "full_name": "Ann M. Lee", "company": "Acme", "position": "CEO",
+        "phone_number": "+15550123", "website_url": "acme.example", "score": 97,
+    });
+    let lead = json!({
+        "email": "ann@acme.example", "first_name": "Ann", "last_name": "Lee",
+        "full_name": "Ann M. Lee", "company": "Acme", "job_title": "CEO",
+        "phone": "+15550123", "website": "acme.example",
+    });
+    check::<LookupResult<EmailFinder>>(&found, &lead);
+    check::<LookupResult<AuthorFinder>>(&found, &lead);
+
+    let saved = json!({
+        "email": "ann@acme.example", "first_name": "Ann", "last_name": "Lee",
+        "company": "Acme", "position": "CEO", "phone": "+15550123",
+        "website": "acme.example", "score": 97.5,
+    });
+    let lead = json!({
+        "email": "ann@acme.example", "first_name": "Ann", "last_name": "Lee",
+        "full_name": "Ann Lee", "company": "Acme", "job_title": "CEO",
+        "phone": "+15550123", "website": "acme.example", "score": 97.5,
+    });
+    check::<SaveLead>(&saved, &lead);
+    check::<LookupResult<SaveLead>>(&saved, &lead);
+
+    let organization = json!({"organization": {
+        "organization": "Acme", "phone_number": "+15550123", "website_url": "acme.example",
+    }});
+    let lead = json!({"company": "Acme", "phone": "+15550123", "website": "acme.example"});
+    check::<LookupResult<DomainSearch>>(&organization, &lead);
+
+    let phone = json!({
+        "email": "ann@acme.example", "domain": "acme.example", "e164_format": "+15550123",
+    });
+    let lead = json!({
+        "email": "ann@acme.example", "phone": "+15550123", "website": "acme.example",
+    });
+    check::<LookupResult<PhoneFinder>>(&phone, &lead);
+    check::<LookupResult<PhoneValidator>>(&phone, &json!({"phone": "+15550123"}));
+
+    let verified = json!({"email": {"email": "ann@acme.example"}});
+    check::<LookupResult<EmailVerifier>>(&verified, &json!({"email": "ann@acme.example"}));
+}
+
+/// Tomba sends either whether it knows a number, or the number.
+#[test]
+fn only_a_number_is_a_phone_number() {
+    for (sent, number) in [
+        (json!(true), None),
+        (json!("false"), None),
+        (json!("+15550123"), Some("+15550123")),
+    ] {
+        let finder: EmailFinder = found(json!({"data": {"phone_number": sent}}).to_string());
+        assert_eq!(finder.phone_number.unwrap().number(), number, "{sent}");
+    }
+    let none: EmailFinder = found(r#"{"data":{"phone_number":null,"score":1}}"#);
+    let written = serde_json::to_string(&none).unwrap();
+    assert_eq!(written, r#"{"score":1,"sources":[]}"#);
+}
+
+#[test]
+fn a_name_that_only_resembles_a_usual_one_is_no_contact_data() {
+    let resembles = json!({"e\u{e9}mail": "a@b.c", "\u{43f}hone": "+1"});
+    assert_eq!(grader(&resembles), None);
+    let twice: FormData =
+        serde_json::from_str(r#"{"E-Mail":"first@x.y","e_mail":"second@x.y"}"#).unwrap();
+    assert_eq!(twice.email().as_deref(), Some("first@x.y"));
+    let lead = grader(&json!({"E-Mail": "first@x.y", "e_mail": "second@x.y"})).unwrap();
+    assert_eq!(lead.email.as_deref(), Some("first@x.y"));
 }

@@ -251,6 +251,7 @@ fn every_documented_event_is_a_variant_of_its_own() {
             envelope.lead().and_then(|lead| lead.id).as_deref(),
             is_submission.then_some("sub_1")
         );
+        assert_eq!(envelope.lead().is_some(), is_submission, "{name}");
     }
 
     let lead = r#"{"lead":{"id":"lead_1","name":"Acme"}}"#;
@@ -267,6 +268,7 @@ fn every_documented_event_is_a_variant_of_its_own() {
             envelope.lead().and_then(|lead| lead.id).as_deref(),
             is_lead.then_some("lead_1")
         );
+        assert_eq!(envelope.lead().is_some(), is_lead, "{name}");
     }
 
     assert_eq!(ScoreAppEvent::NAMES.len(), 4);
@@ -278,6 +280,32 @@ fn every_documented_event_is_a_variant_of_its_own() {
         assert_eq!(envelope.event.quiz().unwrap().id, "1e11c712");
         assert_eq!(envelope.lead().unwrap().id.as_deref(), Some("1e11c712"));
     }
+}
+
+#[test]
+fn submissions_are_equal_whatever_their_layout_and_differ_in_each_part() {
+    let event = |submission: &str, grader: &str, routing: &str| {
+        let data = format!(
+            r#"{{"submission":{{"id":"{submission}"}},"grader":{{"id":"{grader}"}},"routing":{{"team":"{routing}"}}}}"#
+        );
+        let body = format!(r#"{{"event":"submission.scored","data":{data}}}"#);
+        read::<Grader>(body).unwrap().event
+    };
+    let one = event("sub_1", "grd_1", "sales");
+    assert_eq!(one, event("sub_1", "grd_1", "sales"));
+    assert_ne!(one, event("sub_2", "grd_1", "sales"));
+    assert_ne!(one, event("sub_1", "grd_2", "sales"));
+    assert_ne!(one, event("sub_1", "grd_1", "support"));
+
+    let layouts = [
+        r#"{"submission":{"id":"sub_1"}}"#,
+        r#"{"submission_id":"sub_1"}"#,
+    ];
+    let [nested, flat] = layouts.map(|data| {
+        let body = format!(r#"{{"event":"submission.scored","data":{data}}}"#);
+        read::<Grader>(body).unwrap().event
+    });
+    assert_eq!(nested, flat);
 }
 
 #[test]
@@ -532,4 +560,24 @@ fn an_event_in_another_provider_s_shape_is_not_read() {
     let body = sample("graphoid/lead_won");
     let event = Delivery::<Grader>::from_storage(body).read().unwrap().event;
     assert!(matches!(event, GraderEvent::Unknown { .. }), "{event:?}");
+}
+
+#[test]
+fn keys_are_documented_where_their_payload_is() {
+    fn check<E: Event>(documented: &[&str]) {
+        for key in documented {
+            assert!(E::is_documented_key(key), "{:?} {key}", E::NAMES);
+        }
+        for key in ["", "Ann Lee", "ann.lee@example.com"] {
+            assert!(!E::is_documented_key(key), "{:?} {key}", E::NAMES);
+        }
+    }
+    // In the payload, in an object within it, and in an element of a list.
+    check::<GraderEvent>(&["submission_id", "form_data", "assigned_to"]);
+    check::<GraphoidEvent>(&["lead", "closed_at"]);
+    check::<ScoreAppEvent>(&["quiz_questions", "denominator10", "answer"]);
+    check::<TombaEvent>(&["notes", "verification", "e164_format", "message"]);
+    check::<SaveLead>(&["notes"]);
+    check::<LookupResult<EmailFinder>>(&["verification", "status", "still_on_page", "message"]);
+    check::<LookupResult<PhoneFinder>>(&["e164_format", "message"]);
 }

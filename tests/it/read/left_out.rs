@@ -3,7 +3,7 @@
 
 use crate::support::{read, read_as};
 use leadhook::{
-    Delivery, Event, Grader, Graphoid, Provider, ReadError, ScoreApp,
+    Delivery, Event, Grader, Graphoid, Provider, RawJson, ReadError, ScoreApp,
     grader::GraderEvent,
     graphoid::{GraphoidEvent, SalesLead},
     scoreapp::{QuizSubmission, ScoreAppEvent},
@@ -282,4 +282,66 @@ fn reading_takes_linear_time() {
     );
     let delivery = Delivery::<ScoreApp>::from_storage(lists);
     assert!(delivery.unread(&delivery.read().unwrap()).count() > 0);
+}
+
+/// What the event about left-out values says of a body: their paths, and how many there are.
+#[cfg(all(feature = "dedup", feature = "tracing"))]
+fn told<P: Provider>(body: &str) -> Option<(Vec<String>, String)> {
+    let mut events = crate::events::traced(|| {
+        assert!(read::<P>(body.to_owned()).is_ok(), "{body}");
+    });
+    let event = events.pop()?;
+    assert!(events.is_empty(), "{events:?}");
+    let paths = event["paths"].split(", ").map(str::to_owned).collect();
+    Some((paths, event["count"].clone()))
+}
+
+#[cfg(all(feature = "dedup", feature = "tracing"))]
+#[test]
+fn what_holds_nothing_is_not_left_out() {
+    let body = |members: &str| {
+        format!(r#"{{"event_name":"QUIZ_FINISHED","data":{{"id":"1",{members}}}}}"#)
+    };
+    let nothing = r#""first_name":null,"opt_in":"","started_at":null,"lowest_category":[],
+        "highest_category":null,"total_score":{"actual":"","percent":null},"audiences":null,
+        "quiz_questions":[null],"lead_form_questions":[{"answers":null}]"#;
+    assert_eq!(told::<ScoreApp>(&body(nothing)), None);
+    assert_eq!(unread::<ScoreApp>(&body(nothing)), [""; 0]);
+    assert_eq!(told::<ScoreApp>(&body(r#""opt_in":null"#)), None);
+    // Half an emoji needs the tolerant pass, which leaves out nothing either.
+    let half = format!(r#"{nothing},"email":"\ud83d""#);
+    assert_eq!(told::<ScoreApp>(&body(&half)), None);
+
+    for (members, path) in [
+        (r#""lowest_category":[1]"#, "data.lowest_category"),
+        (r#""audiences":7"#, "data.audiences"),
+        (r#""opt_in":"maybe""#, "data.opt_in"),
+    ] {
+        let left_out = Some((vec![path.to_owned()], "1".to_owned()));
+        assert_eq!(told::<ScoreApp>(&body(members)), left_out);
+        assert_eq!(unread::<ScoreApp>(&body(members)), [path]);
+    }
+
+    let many = format!(r#""quiz_questions":[{}]"#, ["7"; 120].join(","));
+    let (paths, count) = told::<ScoreApp>(&body(&many)).unwrap();
+    assert_eq!((paths.len(), count.as_str()), (100, "120"));
+}
+
+#[test]
+fn values_that_were_not_sent_are_not_written() {
+    let body = r#"{"data":{"organization":{"organization":"Acme"}}}"#;
+    let search = read_as::<LookupResult<DomainSearch>>(body).unwrap();
+    let written = serde_json::to_string(&search.event).unwrap();
+    assert_eq!(
+        written,
+        r#"{"organization":{"organization":"Acme"},"emails":[]}"#
+    );
+}
+
+#[test]
+fn raw_json_is_its_text() {
+    let raw = |json| serde_json::from_str::<RawJson>(json).unwrap();
+    assert_eq!(raw("[1, 2]"), raw("[1, 2]"));
+    assert_ne!(raw("[1, 2]"), raw("[1,2]"));
+    assert_eq!(format!("{:?}", raw(r#"{"a":1e2}"#)), r#"{"a":1e2}"#);
 }
