@@ -12,12 +12,12 @@
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core
 )]
-//! Webhook receivers for lead providers: Grader.io, Graphoid, `ScoreApp` and Tomba.
+//! Receives webhooks from the lead providers Grader.io, Graphoid, `ScoreApp` and Tomba.
 //!
-//! These services notify your application by webhook when something happens to a lead. leadhook
+//! These providers notify your application by webhook when something happens to a lead. leadhook
 //! verifies that a request really comes from the provider, reads it into a typed event to `match` on,
-//! and makes sure that an event delivered several times is handled only once. The core is a pure
-//! library: it has no global state, starts no threads, and sends nothing anywhere.
+//! and makes sure that an event delivered several times is handled only once. The core has no global
+//! state, starts no threads, and sends nothing anywhere.
 //!
 //! # Modules
 //!

@@ -168,7 +168,7 @@ pub trait TimestampedProvider: Provider {}
 
 /// An event that can be read from a provider's deliveries.
 ///
-/// [`read`](Self::read) and `Serialize` must agree: an event that was serialized reads as an equal
+/// [`read`](Self::read) and `Serialize` must agree, so that an event that was serialized reads as an equal
 /// event. If you need `Serialize` for another form, override [`write`](Self::write). [`Provider`] has
 /// an example.
 pub trait Event: Sized + Serialize {
@@ -178,7 +178,7 @@ pub trait Event: Sized + Serialize {
     /// The names of the known events on the wire, such as `lead.won`.
     const NAMES: &'static [&'static str];
 
-    /// The sizes in bytes of the largest elements of its lists: of objects, and of other values. They
+    /// The sizes in bytes of the largest objects and of the largest other values in its lists. They
     /// decide whether the fast pass could take too much memory for a body.
     #[doc(hidden)]
     const ELEMENT_SIZES: (usize, usize) = (0, 0);

@@ -197,7 +197,7 @@ impl<P: Provider> Receiver<P> {
     /// Names the account if one application serves several accounts of a provider.
     ///
     /// Equal events of two scopes are two events, because the scope is part of the
-    /// deduplication key. An empty scope is a scope of its own, and not the same as none.
+    /// deduplication key. An empty scope is not the same as no scope.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         Arc::make_mut(&mut self.settings).scope = Some(scope.into());

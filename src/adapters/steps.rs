@@ -71,7 +71,7 @@ fn decode(text: &str) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns the value of `Retry-After`: whole seconds, rounded up, and at least one.
+/// Returns the value of `Retry-After` in whole seconds, rounded up, and at least one.
 #[cfg(feature = "dedup")]
 pub(super) fn retry_after<T>(outcome: &Outcome<T>) -> Option<u64> {
     let remaining = outcome.retry_after()?;

@@ -1,4 +1,4 @@
-//! The extractor's value: a delivery and its event.
+//! The value of the extractors, which is a delivery with its event.
 
 use core::fmt;
 

@@ -10,7 +10,7 @@ use serde::{
 };
 use zeroize::Zeroizing;
 
-/// A secret shared with a provider: a webhook signing secret or a static token.
+/// A webhook signing secret or a static token that is shared with a provider.
 ///
 /// A secret is never empty and is never printed: `Debug` writes `Secret(…)`, and there is no
 /// `Display`, no `Serialize` and no comparison. Its memory is wiped when it is dropped. Copies that

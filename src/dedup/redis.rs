@@ -93,8 +93,8 @@ impl RedisStore {
 impl<C> RedisStore<C> {
     /// Creates a store on a connection, pool or cluster client of your own.
     ///
-    /// The connection is cloned for each call. Set its response timeout: without one, a call waits for
-    /// as long as the server is silent.
+    /// The connection is cloned for each call. Set its response timeout, because a call without a timeout
+    /// waits for as long as the server is silent.
     #[must_use]
     pub fn new(connection: C) -> Self {
         Self {
@@ -198,7 +198,7 @@ fn new_token() -> Result<String, StoreError> {
     Ok(hex::encode(bytes))
 }
 
-/// Converts a duration for Redis: whole milliseconds, rounded up, at least 1 and at most a century.
+/// Converts a duration to whole milliseconds, rounded up, at least 1 and at most a century.
 fn millis(time: Duration) -> u64 {
     const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 

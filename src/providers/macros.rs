@@ -78,7 +78,7 @@ macro_rules! payload {
     (@key $field:ident $key:literal) => { $key };
 }
 
-/// Declares an event enum: each documented event with its name on the wire, and `Unknown`.
+/// Declares an event enum with each documented event, its name on the wire, and `Unknown`.
 ///
 /// `or Unknown` after a variant says that the provider documents the event's name but not its body.
 /// Data of an unexpected shape then makes it an unknown event instead of an error.

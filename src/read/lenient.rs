@@ -1,4 +1,4 @@
-//! Lenient deserialization: accepts numbers as strings, strings as numbers, and null for missing
+//! Lenient deserialization, which accepts numbers as strings, strings as numbers, and null for missing
 //! values.
 //!
 //! Each type of field has one rule for all providers. [`payload!`] declares payload types whose fields
@@ -44,8 +44,8 @@ pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 /// The number of bytes that a list may reserve at once for its announced elements.
 pub(crate) const CAUTIOUS: usize = 16 * 1024 * 1024;
 
-/// The sizes of the largest elements of lists in a type: of the elements that are objects, and of
-/// those that are scalars or members.
+/// The sizes of the largest elements of lists in a type. The first is for elements that are objects, the
+/// second for scalars and members.
 pub(crate) type ElementSizes = (usize, usize);
 
 /// The larger of the sizes of two types.

@@ -204,7 +204,7 @@ fn every_value_of_tomba_that_a_lead_has_is_the_leads() {
     check::<LookupResult<EmailVerifier>>(&verified, &json!({"email": "ann@acme.example"}));
 }
 
-/// Tomba sends either whether it knows a number, or the number.
+/// Tomba sends the number, or a boolean that says whether it knows a number.
 #[test]
 fn only_a_number_is_a_phone_number() {
     for (sent, number) in [
@@ -221,7 +221,7 @@ fn only_a_number_is_a_phone_number() {
 }
 
 #[test]
-fn a_name_that_only_resembles_a_usual_one_is_no_contact_data() {
+fn a_name_that_only_resembles_a_usual_name_is_no_contact_data() {
     let resembles = json!({"e\u{e9}mail": "a@b.c", "\u{43f}hone": "+1"});
     assert_eq!(grader(&resembles), None);
     let twice: FormData =

@@ -572,7 +572,7 @@ fn keys_are_documented_where_their_payload_is() {
             assert!(!E::is_documented_key(key), "{:?} {key}", E::NAMES);
         }
     }
-    // In the payload, in an object within it, and in an element of a list.
+    // The keys are in the payload, in an object within it, and in an element of a list.
     check::<GraderEvent>(&["submission_id", "form_data", "assigned_to"]);
     check::<GraphoidEvent>(&["lead", "closed_at"]);
     check::<ScoreAppEvent>(&["quiz_questions", "denominator10", "answer"]);

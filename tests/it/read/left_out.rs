@@ -284,7 +284,7 @@ fn reading_takes_linear_time() {
     assert!(delivery.unread(&delivery.read().unwrap()).count() > 0);
 }
 
-/// What the event about left-out values says of a body: their paths, and how many there are.
+/// Returns the paths and the number of values in the event about left-out values.
 #[cfg(all(feature = "dedup", feature = "tracing"))]
 fn told<P: Provider>(body: &str) -> Option<(Vec<String>, String)> {
     let mut events = crate::events::traced(|| {
@@ -298,7 +298,7 @@ fn told<P: Provider>(body: &str) -> Option<(Vec<String>, String)> {
 
 #[cfg(all(feature = "dedup", feature = "tracing"))]
 #[test]
-fn what_holds_nothing_is_not_left_out() {
+fn empty_values_are_not_left_out() {
     let body = |members: &str| {
         format!(r#"{{"event_name":"QUIZ_FINISHED","data":{{"id":"1",{members}}}}}"#)
     };
@@ -308,7 +308,7 @@ fn what_holds_nothing_is_not_left_out() {
     assert_eq!(told::<ScoreApp>(&body(nothing)), None);
     assert_eq!(unread::<ScoreApp>(&body(nothing)), [""; 0]);
     assert_eq!(told::<ScoreApp>(&body(r#""opt_in":null"#)), None);
-    // Half an emoji needs the tolerant pass, which leaves out nothing either.
+    // The strict pass fails at half an emoji, and the tolerant pass leaves nothing out.
     let half = format!(r#"{nothing},"email":"\ud83d""#);
     assert_eq!(told::<ScoreApp>(&body(&half)), None);
 
