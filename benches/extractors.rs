@@ -1,8 +1,8 @@
-//! What the extractors of axum and actix-web cost, without a server.
+//! Measures the extractors for axum and actix-web, without a server.
 //!
 //! `cargo bench --bench extractors --features axum,actix` extracts the same request in three ways, which
-//! take turns. The last column is the work above reading the body, as a share of what the hand-written
-//! way does above it.
+//! take turns. The last column is the time beyond reading the body, relative to the hand-written way
+//! (1.00 is the same speed, lower is faster).
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -34,7 +34,7 @@ fn main() {
     compare::<ScoreApp>("ScoreApp QUIZ_FINISHED", support::quiz_finished());
 }
 
-/// A signed request.
+/// Returns a signed request.
 struct Signed<P> {
     receiver: Receiver<P>,
     header: &'static str,

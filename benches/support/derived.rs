@@ -1,4 +1,5 @@
-//! The documented fields as one would derive them: owned, strict, and all required unless null.
+//! Types for the documented fields with a plain derive, which are strict, own their values and require
+//! all fields that are not null.
 #![allow(clippy::struct_field_names, reason = "the providers chose the names")]
 
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! Takes deliveries in.
+//! Accepts deliveries.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     log::log,
 };
 
-/// What became of an accepted delivery. Respond with 200 to both.
+/// The result of accepting a delivery. Respond with 200 to both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third case")]
 pub enum Accepted {

@@ -25,9 +25,9 @@ use leadhook::{Delivery, Provider, Receiver};
 use crate::{backend::Backend, inbox::Inbox};
 
 impl<B: Backend> Inbox<B> {
-    /// A route that authenticates deliveries, accepts them for `source`, and responds with 200 or 503.
+    /// Returns a route that authenticates deliveries, accepts them for `source`, and responds with 200 or 503.
     ///
-    /// What is not authentic is rejected as by leadhook's own extractors. The body's size is limited by
+    /// Requests that are not authentic are rejected as by leadhook's own extractors. The body's size is limited by
     /// actix-web's `PayloadConfig`.
     #[must_use]
     pub fn actix<P: Provider>(&self, path: &str, source: &str, receiver: Receiver<P>) -> Resource {

@@ -56,9 +56,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl<B: Backend> Inbox<B> {
-    /// A route that authenticates deliveries, accepts them for `source`, and responds with 200 or 503.
+    /// Returns a route that authenticates deliveries, accepts them for `source`, and responds with 200 or 503.
     ///
-    /// What is not authentic is rejected as by leadhook's own extractors. The body's size is limited by axum's
+    /// Requests that are not authentic are rejected as by leadhook's own extractors. The body's size is limited by axum's
     /// `DefaultBodyLimit`.
     pub fn axum<P: Provider, S>(&self, source: &str, receiver: Receiver<P>) -> MethodRouter<S> {
         post(accept::<P, B>).with_state(Endpoint {
@@ -101,7 +101,8 @@ async fn accept<P: Provider, B: Backend>(
     }
 }
 
-/// A route for readiness probes: 200 as long as the workers run and reach the database, else 503.
+/// Returns a route for readiness probes, which responds with 200 as long as the workers run and reach the database,
+/// else with 503.
 pub fn ready<S: Clone + Send + Sync + 'static>(health: Health) -> MethodRouter<S> {
     get(async move || {
         if health.is_ready() {

@@ -11,7 +11,7 @@ use crate::key::Key;
 /// Without one, bodies are stored as received; then guard the database as you guard your CRM, or put
 /// its file on an encrypted volume.
 pub trait Cipher: Send + Sync + 'static {
-    /// The name of the key that [`encrypt`](Self::encrypt) uses, stored beside the body, so that keys can be
+    /// Returns the name of the key that [`encrypt`](Self::encrypt) uses, stored beside the body, so that keys can be
     /// rotated.
     fn key_name(&self) -> &str;
 
@@ -45,7 +45,7 @@ pub struct BodyContext<'a> {
     pub source: &'a str,
 }
 
-/// A body could not be encrypted or decrypted.
+/// The error returned when a body can't be encrypted or decrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("the body could not be encrypted or decrypted")]
 #[non_exhaustive]

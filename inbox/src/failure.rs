@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A handler's failure: try again, or give up.
+/// A handler's failure, which says whether to try again.
 ///
 /// The label is stored and logged, so it must not contain personal data. It is `&'static str` because a
 /// constant can't.
@@ -22,13 +22,13 @@ pub(crate) enum FailureKind {
 }
 
 impl Failure {
-    /// Try again later, as the workers' [`Backoff`](crate::Backoff) says.
+    /// Asks for another try, after the delay of the workers' [`Backoff`](crate::Backoff).
     #[must_use]
     pub fn retry(label: &'static str) -> Self {
         Self(FailureKind::Retry { label, after: None })
     }
 
-    /// Try again after a time that the other side asked for, such as that of a `Retry-After`.
+    /// Asks for another try after a time of its own, such as a `Retry-After` that another system sent.
     #[must_use]
     pub fn retry_after(label: &'static str, after: Duration) -> Self {
         Self(FailureKind::Retry {
@@ -37,7 +37,7 @@ impl Failure {
         })
     }
 
-    /// Never try again: the row is dead until someone replays it.
+    /// Asks for no other try, so that the row is dead until someone replays it.
     #[must_use]
     pub fn dead(label: &'static str) -> Self {
         Self(FailureKind::Dead { label })
@@ -48,7 +48,7 @@ impl Failure {
     }
 }
 
-/// Tries again. The label is the kind of error, never its message, which may quote values.
+/// Asks for another try. The label is the kind of error, never its message, which may quote values.
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         Self::retry(match error {

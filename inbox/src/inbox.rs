@@ -50,7 +50,7 @@ struct Shared<B: Backend> {
 }
 
 impl<B: Backend> Inbox<B> {
-    /// Uses a pool of yours, which may have other tables, too.
+    /// Creates an inbox on a pool of yours, whose database may have other tables, too.
     ///
     /// It changes nothing: call [`migrate`](Self::migrate) when you deploy and [`check`](Self::check) at start.
     #[must_use]
@@ -92,7 +92,7 @@ impl<B: Backend> Inbox<B> {
         }
     }
 
-    /// The connections to the database.
+    /// Returns the connection pool.
     #[must_use]
     pub fn pool(&self) -> &Pool<B> {
         &self.shared.pool

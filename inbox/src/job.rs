@@ -1,4 +1,4 @@
-//! What a handler is given, and what it returns.
+//! The job that a handler gets, and the proof that it settled the job.
 
 use std::{fmt, time::SystemTime};
 
@@ -38,45 +38,45 @@ impl<E: Event, B: Backend> Job<E, B> {
         }
     }
 
-    /// The event.
+    /// Returns the event.
     #[must_use]
     pub fn event(&self) -> &E {
         &self.envelope.event
     }
 
-    /// The event together with its envelope.
+    /// Returns the event together with its envelope.
     #[must_use]
     pub fn envelope(&self) -> &Envelope<E> {
         &self.envelope
     }
 
-    /// The delivery, with the bytes as they were received. It has no scope: use the job's own
+    /// Returns the delivery, with the bytes as they were received. It has no scope, so use the job's own
     /// [`key`](Self::key).
     #[must_use]
     pub fn delivery(&self) -> &Delivery<E::Provider> {
         &self.delivery
     }
 
-    /// The key by which duplicates are detected. Give it to other systems as an idempotency key,
+    /// Returns the key by which duplicates are detected. Give it to other systems as an idempotency key,
     /// because a job is handled at least once.
     #[must_use]
     pub fn key(&self) -> Key {
         self.claim.key
     }
 
-    /// The source that the delivery was accepted for.
+    /// Returns the source that the delivery was accepted for.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.claim.source
     }
 
-    /// How often the job was claimed, this time included.
+    /// Returns how often the job was claimed, this time included.
     #[must_use]
     pub fn tries(&self) -> i64 {
         self.claim.tries
     }
 
-    /// When the first delivery of the event was accepted, by the database's clock.
+    /// Returns when the first delivery of the event was accepted, by the database's clock.
     #[must_use]
     pub fn received_at(&self) -> SystemTime {
         rows::time(self.claim.received_at)

@@ -4,21 +4,21 @@ use std::{fmt, str::FromStr};
 
 use leadhook::{Delivery, Provider};
 
-/// What the deliveries of one event have in common, by which duplicates are detected.
+/// The deduplication key of an event.
 ///
-/// It is the delivery's [`leadhook::dedup::Key`]: 32 bytes, written as 64 hex digits. Give it to other systems
+/// It is the delivery's [`leadhook::dedup::Key`], has 32 bytes, and is written as 64 hex digits. Give it to other systems
 /// as an idempotency key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// The key of a delivery.
+    /// Returns the key of a delivery.
     #[must_use]
     pub fn of<P: Provider>(delivery: &Delivery<P>) -> Self {
         Self(*delivery.key().as_bytes())
     }
 
-    /// The key's bytes.
+    /// Returns the key's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

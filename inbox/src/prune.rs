@@ -1,4 +1,4 @@
-//! Forgets what is no longer needed.
+//! Removes the bodies and rows of events that were handled long ago.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const BATCH: i64 = 500;
 /// Between two batches others get their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long handled events are kept.
+/// The retention of handled events.
 ///
 /// By default bodies are kept for 7 days and keys for 30. Waiting and dead rows are kept for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Keep {
     }
 }
 
-/// What was pruned.
+/// The numbers of pruned bodies and rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pruned {

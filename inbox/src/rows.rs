@@ -1,4 +1,4 @@
-//! Looks at stored rows, replays and erases them.
+//! Lists, replays and erases stored rows.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use crate::{
     log::log,
 };
 
-/// Which rows to list, replay or erase.
+/// A selection of rows to list, replay or erase.
 #[derive(Clone, Debug)]
 pub struct Select {
     key: Option<Key>,
@@ -20,7 +20,7 @@ pub struct Select {
 }
 
 impl Select {
-    /// All dead rows.
+    /// Selects all dead rows.
     #[must_use]
     pub fn dead() -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Select {
         }
     }
 
-    /// The row with this key, whatever its state.
+    /// Selects the row with this key, whatever its state.
     #[must_use]
     pub fn key(key: Key) -> Self {
         Self {
@@ -39,14 +39,14 @@ impl Select {
         }
     }
 
-    /// Only rows of this source.
+    /// Narrows the selection to rows of this source.
     #[must_use]
     pub fn source(mut self, source: &str) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Only rows that are dead for this reason.
+    /// Narrows the selection to rows that are dead for this reason.
     #[must_use]
     pub fn reason(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
@@ -89,13 +89,13 @@ pub enum State {
     Dead,
 }
 
-/// Why a row is dead.
+/// The reason why a row is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// Its handler failed for too long.
     Failed,
-    /// Its handler said [`Failure::dead`](crate::Failure::dead).
+    /// Its handler returned [`Failure::dead`](crate::Failure::dead).
     Rejected,
     /// Its process was gone before it was settled, too often.
     Abandoned,
@@ -170,7 +170,8 @@ impl<B: Backend> Inbox<B> {
         rows.iter().map(stored::<B>).collect()
     }
 
-    /// The body of a row, decrypted. It holds personal data.
+    /// Returns the body of a row, decrypted, which holds personal data. None if it was pruned or erased, or there is
+    /// no such row.
     ///
     /// # Errors
     ///
@@ -199,7 +200,7 @@ impl<B: Backend> Inbox<B> {
         )?))
     }
 
-    /// Makes settled rows due at once, as if they had just been accepted. Returns how many.
+    /// Makes settled rows due at once, as if they had just been accepted, and returns how many.
     ///
     /// Done rows are replayed, too, if they are selected by their key. A row whose body is gone is not.
     ///
@@ -214,9 +215,9 @@ impl<B: Backend> Inbox<B> {
         Ok(replayed)
     }
 
-    /// Erases bodies and keeps the keys, so that duplicates stay duplicates. Returns how many.
+    /// Erases bodies, keeps the keys so that duplicates stay duplicates, and returns how many bodies there were.
     ///
-    /// A row that was still waiting is dead afterwards. Of SQLite's file nothing of the body is left; PostgreSQL
+    /// A row that was still waiting is dead afterwards. Nothing of the body is left in SQLite's files. PostgreSQL
     /// overwrites it some time after the next `VACUUM`. Backups are yours to erase.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The inbox's tables: their versions, and whether they are the right ones.
+//! The versions of the inbox's tables.
 
 use crate::{
     backend::{Backend, Statement},
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl<B: Backend> Inbox<B> {
-    /// The SQL of each version of the schema, the first one first, for migration tools of yours.
+    /// Returns the SQL of each version of the schema, oldest first, for your own migration tool.
     ///
     /// Run each once and in order, in a transaction. A later version adds to an earlier one, so that
     /// the processes of a rolling deployment can run on either.
@@ -53,7 +53,7 @@ impl<B: Backend> Inbox<B> {
     ///
     /// # Errors
     ///
-    /// What is wrong, and what to do about it.
+    /// If not, or the database fails. The error says what is wrong and what to do about it.
     pub async fn check(&self) -> Result<(), Error> {
         let mut connection = self.acquire().await?;
         B::check(&mut connection).await?;

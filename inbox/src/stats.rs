@@ -16,7 +16,7 @@ pub struct SourceStats {
     pub in_progress: u64,
     /// Rows that wait for a decision: replay or erase them.
     pub dead: u64,
-    /// For how long the oldest row that is due has been so; rows in backoff are not due. Alert on this one.
+    /// For how long the oldest due row has been due. Rows in backoff are not due. Alert on this figure.
     pub oldest_due: Option<Duration>,
     /// Whether workers of this process have a handler for the source. If none has in any process, its rows
     /// wait for ever.
@@ -24,7 +24,7 @@ pub struct SourceStats {
 }
 
 impl<B: Backend> Inbox<B> {
-    /// The figures of each source that has waiting or dead rows.
+    /// Returns the figures of each source that has waiting or dead rows.
     ///
     /// # Errors
     ///

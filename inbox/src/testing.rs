@@ -39,7 +39,7 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// What happened until nothing was due any more.
+/// The result of [`Workers::run_until_idle`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {

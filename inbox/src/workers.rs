@@ -1,4 +1,4 @@
-//! The workers: which handlers there are, and how they run.
+//! The workers, their handlers and their settings.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
 }
 
 impl<B: Backend> Inbox<B> {
-    /// Describes workers for this inbox.
+    /// Returns workers for this inbox, to be given handlers and settings and then started.
     pub fn workers(&self) -> Workers<B> {
         Workers {
             inbox: self.clone(),
@@ -178,7 +178,7 @@ impl<B: Backend> Workers<B> {
     }
 }
 
-/// Workers that run.
+/// The running workers of an inbox.
 ///
 /// If it is dropped, no more rows are claimed, and the handlers in progress run to their end. Call
 /// [`shutdown`](Self::shutdown) to wait for them.
@@ -227,14 +227,14 @@ impl<B: Backend> RunningWorkers<B> {
         }
     }
 
-    /// A view of the workers' health, for readiness probes.
+    /// Returns a view of the workers' health.
     #[must_use]
     pub fn health(&self) -> Health {
         self.health.clone()
     }
 }
 
-/// Whether workers run and reach their database.
+/// A view of the workers' health, for readiness probes.
 #[derive(Clone)]
 pub struct Health(pub(crate) watch::Receiver<Option<Instant>>);
 
@@ -242,7 +242,7 @@ pub struct Health(pub(crate) watch::Receiver<Option<Instant>>);
 const SILENCE: Duration = Duration::from_secs(15);
 
 impl Health {
-    /// Whether the workers run, and have reached the database within the last 15 s.
+    /// Returns whether the workers run, and have reached the database within the last 15 s.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let is_recent = self.0.borrow().is_some_and(|last| last.elapsed() < SILENCE);

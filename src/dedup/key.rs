@@ -154,7 +154,7 @@ impl<P: Provider> Delivery<P> {
     fn hash<const N: usize>(&self, kind: &[u8], identity: [&[u8]; N]) -> Key {
         let scope: &[u8] = match self.scope() {
             None => b"",
-            // No text is this byte, so the empty scope differs from none and from all others.
+            // No text contains this byte, so the empty scope differs from no scope and from all others.
             Some("") => &[0xff],
             Some(scope) => scope.as_bytes(),
         };

@@ -37,8 +37,8 @@ pub(crate) const REQUIRED: &str = "leadhook::required";
 /// a tuple of that many fields.
 pub(crate) const ELEMENTS: &str = "leadhook::elements";
 
-/// The key of the map that `serde_json` makes of a fraction with its feature `arbitrary_precision`,
-/// which any crate of a build can turn on.
+/// The key of the map as which `serde_json` presents a fraction if any crate of the build turns on its
+/// feature `arbitrary_precision`.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// The number of bytes that a list may reserve at once for its announced elements.
@@ -469,7 +469,8 @@ impl Lenient for RawJson {
 
 /// Reads an object, a list or null.
 ///
-/// `deserialize_any` would do, but with `arbitrary_precision` it presents a fraction as an object.
+/// `deserialize_any` is not enough, because with `arbitrary_precision` it presents a fraction as an
+/// object.
 pub(crate) fn object_or_list<'de, D, V>(deserializer: D, visitor: V) -> Result<V::Value, D::Error>
 where
     D: Deserializer<'de>,
@@ -493,7 +494,7 @@ where
         }
 
         fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-            // Unlike a map, a struct can also be a list.
+            // The deserializer accepts a list for a struct, but not for a map.
             deserializer.deserialize_struct("object", &[], self.0)
         }
     }

@@ -445,7 +445,7 @@ impl<'de> Deserializer<'de> for Tolerant<'_, 'de> {
         self.note(visitor.visit_newtype_struct(self))
     }
 
-    /// Doesn't present a fraction as an object, as `deserialize_any` does with `arbitrary_precision`.
+    /// Unlike `deserialize_any` with `arbitrary_precision`, does not present a fraction as an object.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if scan::is_object(self.json) || scan::is_list(self.json) {
             self.deserialize_any(visitor)

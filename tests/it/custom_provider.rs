@@ -132,7 +132,7 @@ fn an_enveloped_signed_provider_has_everything_that_the_four_have() {
         r#"{"type":"order.paid","no":"17","at":"2026-04-03T14:22:00Z","payload":{"total":5}}"#
     );
 
-    let (_, current) = Signer::<Shop>::new(&secret("new")).header(body.as_bytes());
+    let (_, current) = signed::<Shop>(&secret("new"), body);
     let matched = receiver.authenticate([current], body).unwrap();
     assert!(matched.matched_secret().unwrap().is_current());
 

@@ -255,7 +255,7 @@ fn it_converts_into_a_test_request_of_actix() {
 
     let sample = graphoid::LEAD_WON
         .request()
-        .sign(&secret())
+        .sign(&secret(SECRET))
         .with_path("/hook");
     let (request, mut payload) = TestRequest::from(sample.clone()).to_http_parts();
     assert_eq!(

@@ -29,7 +29,7 @@ CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE sta
 CREATE INDEX leadhook_inbox_leased ON leadhook_inbox (lease_until) WHERE lease IS NOT NULL;
 CREATE INDEX leadhook_inbox_done ON leadhook_inbox (settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;
-CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (settled_at) WHERE state = 'dead';
+CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (source, settled_at) WHERE state = 'dead';
 
 -- One row. `works_from`: the oldest schema version whose library can use these tables.
 CREATE TABLE leadhook_inbox_meta (version INTEGER NOT NULL, works_from INTEGER NOT NULL) STRICT;

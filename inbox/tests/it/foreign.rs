@@ -97,9 +97,10 @@ async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
 }
 
 async fn one_connection_is_enough<B: Db>(database: Database<B>) {
-    let url = match database.url.starts_with('/') {
-        true => format!("sqlite:{}", database.url),
-        false => database.url.clone(),
+    let url = if database.url.starts_with('/') {
+        format!("sqlite:{}", database.url)
+    } else {
+        database.url.clone()
     };
     let pool = PoolOptions::<B>::new().max_connections(1).connect(&url);
     let inbox = Inbox::with_pool(pool.await.unwrap());

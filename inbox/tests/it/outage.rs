@@ -13,7 +13,10 @@ use std::{
 use leadhook::{Delivery, Grader, ScoreApp};
 use leadhook_inbox::{Accepted, Error, Inbox, Sqlite};
 use reqwest::{Client, StatusCode};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{
+    PgPool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time};
 
@@ -75,7 +78,7 @@ async fn a_stopped_or_frozen_postgres_gets_503_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_survive_restarts_of_postgres_under_load() {
     const EVENTS: usize = 300;
-    const RESTARTS: usize = 5;
+    const RESTARTS: usize = 6;
     let Some(server) = postgres::Server::start(&[]) else {
         return;
     };
@@ -111,12 +114,18 @@ async fn workers_survive_restarts_of_postgres_under_load() {
             next.load(Ordering::Relaxed) >= threshold
         })
         .await;
-        if restart % 2 == 0 {
-            postgres.stop("immediate");
-        } else {
-            postgres.stop("fast");
+        match restart % 3 {
+            0 => {
+                postgres.stop("immediate");
+                postgres.launch();
+            }
+            1 => {
+                postgres.stop("fast");
+                postgres.launch();
+            }
+            // The server ends all connections and recovers by itself.
+            _ => kill_a_backend(database.inbox.pool()).await,
         }
-        postgres.launch();
     }
     providers.join_all().await;
     let total = i64::try_from(EVENTS).unwrap();
@@ -154,6 +163,19 @@ async fn workers_survive_restarts_of_postgres_under_load() {
         done.fetch_one(database.inbox.pool())
             .await
             .is_ok_and(|done| done == total + 1)
+    })
+    .await;
+}
+
+async fn kill_a_backend(pool: &PgPool) {
+    let backend = "SELECT pid FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1";
+    until("a backend is killed", async || {
+        let Ok(pid) = sqlx::query_scalar::<_, i32>(backend).fetch_one(pool).await else {
+            return false; // it was just restarted
+        };
+        let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        kill.unwrap().success()
     })
     .await;
 }

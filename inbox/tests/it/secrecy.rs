@@ -71,7 +71,9 @@ async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
         printed += &format!("{error} {error:?}");
         assert!(printed.contains("violates check constraint"), "{printed}");
     }
-    let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = CANARY
+        .bytes()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     assert!(
         !printed.contains(CANARY) && !printed.contains(&hex),
         "{printed}"

@@ -187,24 +187,16 @@ fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
     /// The largest number of fields for which comparing all pairs is faster than sorting.
     const FEW: usize = 16;
 
-    let mut numbers: Vec<usize> = if fields.len() <= FEW {
-        let names = || fields.iter().map(|(name, _)| name).enumerate();
-        let is_duplicate = |(number, name): &(usize, &String)| {
-            names().take(*number).any(|(_, earlier)| earlier == *name)
-        };
-        names()
-            .filter(is_duplicate)
-            .map(|(number, _)| number)
-            .collect()
-    } else {
-        let mut sorted: Vec<_> = fields.iter().map(|(name, _)| name).enumerate().collect();
-        sorted.sort_unstable_by_key(|&(number, name)| (name, number));
-        let pairs = sorted.iter().zip(sorted.iter().skip(1));
-        pairs
-            .filter(|((_, one), (_, next))| one == next)
-            .map(|(_, (number, _))| *number)
-            .collect()
-    };
+    if fields.len() <= FEW && all_differ(fields) {
+        return;
+    }
+    let mut sorted: Vec<_> = fields.iter().map(|(name, _)| name).enumerate().collect();
+    sorted.sort_unstable_by_key(|&(number, name)| (name, number));
+    let pairs = sorted.iter().zip(sorted.iter().skip(1));
+    let mut numbers: Vec<usize> = pairs
+        .filter(|((_, one), (_, next))| one == next)
+        .map(|(_, (number, _))| *number)
+        .collect();
     if numbers.is_empty() {
         return;
     }
@@ -212,6 +204,17 @@ fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
     let mut duplicates = numbers.into_iter().peekable();
     let mut number = 0..;
     fields.retain(|_| duplicates.next_if_eq(&number.next().unwrap_or(0)).is_none());
+}
+
+/// Compares each pair of names.
+fn all_differ(mut fields: &[(String, RawJson)]) -> bool {
+    while let [(name, _), others @ ..] = fields {
+        if others.iter().any(|(other, _)| other == name) {
+            return false;
+        }
+        fields = others;
+    }
+    true
 }
 
 impl Serialize for FormData {

@@ -40,11 +40,11 @@ use crate::read::lenient;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum LookupResult<T> {
-    /// The look-up found something: the body's data has a value in it.
+    /// The look-up found something, because the body's data has a value in it.
     ///
     /// If all values are undocumented, every field of the payload is empty, and
-    /// [`Delivery::unread`](crate::Delivery::unread) lists the values. Such an envelope serializes
-    /// without them, which then reads as [`NotFound`](Self::NotFound), so store the body.
+    /// [`Delivery::unread`](crate::Delivery::unread) lists the values. Such an envelope serializes without
+    /// the values and reads as [`NotFound`](Self::NotFound) then, so store the body instead.
     Found(T),
     /// The look-up found nothing, because the body has no data or no value in its data.
     ///

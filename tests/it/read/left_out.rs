@@ -287,11 +287,9 @@ fn reading_takes_linear_time() {
 /// What the event about left-out values says of a body: their paths, and how many there are.
 #[cfg(all(feature = "dedup", feature = "tracing"))]
 fn told<P: Provider>(body: &str) -> Option<(Vec<String>, String)> {
-    let events = crate::events::Events::default();
-    tracing::subscriber::with_default(events.clone(), || {
+    let mut events = crate::events::traced(|| {
         assert!(read::<P>(body.to_owned()).is_ok(), "{body}");
     });
-    let mut events = events.0.lock().unwrap();
     let event = events.pop()?;
     assert!(events.is_empty(), "{events:?}");
     let paths = event["paths"].split(", ").map(str::to_owned).collect();

@@ -89,6 +89,7 @@ impl Server {
             .arg(signal)
             .arg(postmaster)
             .args(children.split_whitespace())
+            .stderr(Stdio::null())
             .status();
     }
 
