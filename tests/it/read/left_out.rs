@@ -334,7 +334,7 @@ fn values_that_were_not_sent_are_not_written() {
     let written = serde_json::to_string(&search.event).unwrap();
     assert_eq!(
         written,
-        r#"{"organization":{"organization":"Acme"},"emails":[]}"#
+        r#"{"organization":{"organization":"Acme","keywords":[]},"emails":[]}"#
     );
 }
 
