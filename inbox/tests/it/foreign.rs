@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::{fs::chown, process::CommandExt},
+    path::Path,
     process::{Child, Command, Stdio},
     str::FromStr,
     sync::Arc,
@@ -240,7 +241,14 @@ impl PgBouncer {
         let settings = settings.replace("* = ", "* = user=tests ");
         let file = directory.path().join("pgbouncer.ini");
         fs::write(&file, settings).unwrap();
-        let mut command = Command::new("pgbouncer");
+        // Debian has it outside of `PATH` for users.
+        let debian = Path::new("/usr/sbin/pgbouncer");
+        let program = if debian.exists() {
+            debian
+        } else {
+            Path::new("pgbouncer")
+        };
+        let mut command = Command::new(program);
         if fs::metadata(&file).is_ok_and(|file| std::os::unix::fs::MetadataExt::uid(&file) == 0) {
             chown(directory.path(), Some(65534), Some(65534)).unwrap();
             command.uid(65534).gid(65534);
