@@ -82,8 +82,12 @@ macro_rules! bare {
             }
 
             async fn insert(pool: &Pool<Self>, body: Vec<u8>) {
-                let insert = sqlx::query("INSERT INTO bare (body) VALUES ($1)").bind(body);
-                insert.execute(pool).await.unwrap();
+                let insert =
+                    || sqlx::query("INSERT INTO bare (body) VALUES ($1)").bind(body.clone());
+                // Bare inserts compete for SQLite's lock, and some wait for it in vain.
+                while let Err(error) = insert().execute(pool).await {
+                    assert!(error.as_database_error().is_some(), "{error}");
+                }
             }
         }
     };
