@@ -28,16 +28,16 @@ use core::{
 use std::{env, time::Duration};
 
 use bytes::Bytes;
+use derived::{LeadWon, QuizFinished, SubmissionScored};
 use leadhook::{
     Grader, Graphoid, Receiver, ScoreApp, Secret, SignedProvider, Signer, Verifier,
     dedup::{Dedup, Key, Outcome},
 };
 use serde::de::DeserializeOwned;
-use support::{
-    SECRET, Way,
-    derived::{LeadWon, QuizFinished, SubmissionScored},
-};
+use support::{SECRET, Way};
 
+#[path = "support/derived.rs"]
+mod derived;
 mod support;
 
 /// A receiver like those in the providers' own examples, which is the baseline of most ratios.

@@ -1,5 +1,6 @@
 //! Types for the documented fields with a plain derive, which are strict, own their values and require
 //! all fields that are not null.
+#![allow(dead_code, reason = "only reading them is measured")]
 #![allow(clippy::struct_field_names, reason = "the providers chose the names")]
 
 use chrono::{DateTime, Utc};

@@ -1,8 +1,6 @@
 //! Code that the benchmarks share: interleaved rounds, a hand-written receiver, and bodies.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
-pub(crate) mod derived;
-
 use core::{
     fmt::Write,
     sync::atomic::{Ordering, fence},

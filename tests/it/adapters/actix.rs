@@ -1,12 +1,23 @@
 //! The extractors for actix-web, behind its own server, which inflates bodies by default.
 
-use std::{net::SocketAddr, sync::mpsc};
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::mpsc,
+    task::{Context, Poll},
+};
 
 use actix_web::{
-    App, Error, HttpResponse, HttpServer,
+    App, Error, FromRequest, HttpResponse, HttpServer,
     body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    error::PayloadError,
+    http::{
+        Version,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::{Next, from_fn},
     test::{TestRequest, call_service, init_service, read_body},
     web::{self, ServiceConfig},
@@ -179,7 +190,7 @@ async fn without_a_receiver_the_response_is_500() {
 async fn post_to<F, Args>(handler: F, framing: (&str, &str)) -> (u16, Option<RejectionKind>)
 where
     F: actix_web::Handler<Args, Output: actix_web::Responder + 'static>,
-    Args: actix_web::FromRequest + 'static,
+    Args: FromRequest + 'static,
 {
     let app = App::new()
         .app_data(graphoid())
@@ -274,4 +285,60 @@ async fn a_type_that_the_application_rejects_is_400() {
 
     let response = call_service(&app, signed(GRAPHOID.body).to_request()).await;
     assert_eq!(response.status(), 400);
+}
+
+const MEBIBYTE: &[u8] = &[b' '; 1024 * 1024];
+
+/// A body of so many parts of a mebibyte, which counts those that are read.
+struct Parts {
+    left: usize,
+    read: Rc<Cell<usize>>,
+}
+
+impl futures_core::Stream for Parts {
+    type Item = Result<web::Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.left.checked_sub(1).map(|left| {
+            self.left = left;
+            self.read.set(self.read.get() + 1);
+            Ok(web::Bytes::from_static(MEBIBYTE))
+        }))
+    }
+}
+
+/// A streaming proxy gives up its connection if the response comes before the end of the body. Under
+/// HTTP/2 each request has a stream of its own, so there is no connection to keep.
+#[actix_web::test]
+async fn a_rejected_body_is_read_up_to_a_limit_under_http_1() {
+    async fn parts_read(version: Version, parts: usize) -> usize {
+        let read = Rc::new(Cell::new(0));
+        let body = Parts {
+            left: parts,
+            read: read.clone(),
+        };
+        let mut payload: Payload = Payload::Stream {
+            payload: Box::pin(body),
+        };
+        let request = TestRequest::post().version(version).app_data(graphoid());
+        let rejected = Delivery::<Graphoid>::from_request(&request.to_http_request(), &mut payload);
+        assert_eq!(rejected.await.unwrap_err().status(), 401);
+        read.get()
+    }
+    for version in [Version::HTTP_10, Version::HTTP_11] {
+        assert_eq!(parts_read(version, 2).await, 2);
+        assert_eq!(parts_read(version, 10).await, 3);
+    }
+    assert_eq!(parts_read(Version::HTTP_2, 2).await, 0);
+}
+
+#[actix_web::test]
+async fn a_webhook_prints_its_event() {
+    let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
+    let request = signed(body).app_data(graphoid());
+    let (request, mut payload) = request.to_http_parts();
+    let webhook = Webhook::<Graphoid>::from_request(&request, &mut payload).await;
+    let printed = format!("{:?}", webhook.unwrap());
+    assert!(printed.starts_with("Webhook {"), "{printed}");
+    assert!(printed.contains("LeadWon"), "{printed}");
 }
