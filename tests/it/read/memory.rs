@@ -211,3 +211,14 @@ fn a_list_over_the_budget_is_left_out_and_unread() {
     assert_eq!(organization.organization.as_deref(), Some("Acme"));
     assert!(search.emails.is_empty());
 }
+
+#[test]
+fn a_list_within_the_budget_is_read_although_it_could_exceed_it() {
+    let body = format!(
+        r#"{{"event_name":"QUIZ_FINISHED","data":{{"id":"1","category_scores":[{}]}}}}"#,
+        vec!["{}"; 250].join(",")
+    );
+    let envelope = read_as::<ScoreAppEvent>(body).unwrap();
+    let quiz = envelope.event.quiz().unwrap();
+    assert_eq!(quiz.category_scores.len(), 250);
+}
