@@ -2,7 +2,7 @@
 # Runs fuzz targets one after the other. Needs cargo-fuzz, and no nightly toolchain, because it runs
 # without a sanitizer.
 #
-#   fuzz/run.sh -max_total_time=20            the gate: every target for 20 s
+#   fuzz/run.sh -max_total_time=5             the gate: every target for 5 s
 #   fuzz/run.sh -runs=10000000 header key     a long run of two targets
 #
 # An input that finds a fault is written to artifacts/TARGET/. Copy it to inputs/TARGET/, where
