@@ -103,7 +103,9 @@
 //! HTTP/1, the body is still read and thrown away before the response, because the connection's next
 //! request follows it. That takes constant memory and ends 1 MiB past the size limit. If the body is
 //! longer, the rest is not read, the response has `Connection: close`, and the client may not see the
-//! response.
+//! response. Nothing is read after `Expect: 100-continue` either, because that would ask for the body. A
+//! proxy that passes this header on and sends the body at once, as Caddy does, may then answer the
+//! rejected request with 502.
 //!
 //! The extractors set no timer. Give your server a time limit for requests, such as tower-http's
 //! `TimeoutLayer` around the router. It covers the bodies of accepted and rejected requests.

@@ -171,7 +171,8 @@ class Proxy(Process):
         }.items():
             text = text.replace(key, value)
         (directory / template).write_text(text)
-        log = directory / "output.log"
+        self.name = name
+        self.log = log = directory / "output.log"
         with open(log, "wb") as output:
             self.process = subprocess.Popen(
                 [*command, directory / template],
@@ -185,6 +186,9 @@ class Proxy(Process):
             raise RuntimeError(f"{name} does not start: {log.read_text()}")
 
     def __exit__(self, *_):
+        if self.process.poll() is not None:
+            # Otherwise the failures say no more than that nothing listens.
+            print(f"{self.name} ended by itself:\n{self.log.read_text()[:2000]}", flush=True)
         # nginx's master must end its workers itself.
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
