@@ -15,9 +15,9 @@ RECEIVED = {"received": True}
 BOTH = {"chunked", "late"}
 
 # Each client: how it is started, and what it can do with a body.
-# These send `Expect: 100-continue`, curl with a large body. Caddy passes the header on and doesn't wait
+# These send `Expect: 100-continue`, libcurl's clients with a large body. Caddy passes the header on and doesn't wait
 # for the answer. The receiver rejects the request without its body, and Caddy may answer with 502.
-EXPECT_CONTINUE = {"curl", "curl/expect"}
+EXPECT_CONTINUE = {"curl", "curl/expect", "php/curl", "php/guzzle"}
 
 CLIENTS = {
     "python/http.client": (["/usr/bin/python3", "client.py", "http.client"], BOTH),
