@@ -2,6 +2,8 @@
 
 use serde_json::value::RawValue;
 
+#[cfg(feature = "dedup")]
+use crate::provider::DedupBy;
 use crate::provider::{Event, Layout, Provider};
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
@@ -27,7 +29,7 @@ pub(crate) mod unread;
 /// An event that was read from a body.
 pub(crate) struct Reading<E> {
     pub(crate) envelope: Envelope<E>,
-    /// The places that identify the event, if the strict pass read it.
+    /// The places that identify the event, if the strict pass read it and the key is made of them.
     #[cfg(feature = "dedup")]
     pub(crate) identity: Option<Identity>,
 }
@@ -40,9 +42,12 @@ pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Reading<E>, ReadError> {
     {
         return Ok(Reading {
             #[cfg(feature = "dedup")]
-            identity: head
-                .identity()
-                .and_then(|texts| Identity::find(text, texts)),
+            identity: match <E::Provider as Provider>::DEDUP_BY {
+                DedupBy::EventId => head
+                    .identity()
+                    .and_then(|texts| Identity::find(text, texts)),
+                DedupBy::Body => None,
+            },
             envelope: head.around(event),
         });
     }

@@ -220,9 +220,7 @@ impl<'de> Head<'de> {
     /// Returns the event's name, workspace and id, if they identify an event.
     #[cfg(feature = "dedup")]
     pub(crate) fn identity(&self) -> Option<[&str; 3]> {
-        let Some(Scalar::Text(name)) = &self.event else {
-            return None;
-        };
+        let name = self.name()?;
         let id = self.id.as_ref()?.text().filter(|id| !id.is_empty())?;
         let workspace = self.workspace_id.as_ref().and_then(Scalar::text);
         self.duplicate
