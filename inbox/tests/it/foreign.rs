@@ -11,7 +11,7 @@ use std::{
 };
 
 use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Accepted, Error, Inbox, Job, Key, Postgres, Select, Workers};
+use leadhook_inbox::{Accepted, Error, Inbox, Job, Key, Postgres, Select};
 use sqlx::{
     AssertSqlSafe, Connection, PgPool, SqliteConnection, pool::PoolOptions,
     postgres::PgConnectOptions,
@@ -22,24 +22,13 @@ use tokio::{task::JoinSet, time};
 use crate::support::{
     SOURCE,
     database::{self, Database, Db},
-    delivery, on_both, postgres as pg, until,
+    delivery, on_both, postgres as pg, recording, until,
 };
 
 on_both![
     rows_changed_by_hand_harm_no_others,
     one_connection_is_enough
 ];
-
-/// Workers that record an effect for each event.
-fn recording<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
-    inbox
-        .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
-            let mut transaction = job.begin().await?;
-            B::record(&mut transaction, job.key()).await?;
-            job.commit(transaction).await
-        })
-}
 
 async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;

@@ -10,12 +10,12 @@ use std::{
 };
 
 use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Backoff, Failure, Inbox, Job, Key, Reason, Select, State, Workers};
+use leadhook_inbox::{Backoff, Failure, Job, Key, Reason, Select, State};
 
 use crate::support::{
     SOURCE,
     database::{Database, Db},
-    delivery, on_both, until,
+    delivery, on_both, recording, until,
 };
 
 on_both![
@@ -24,17 +24,6 @@ on_both![
     a_failed_job_is_retried_until_it_is_dead,
     a_panic_is_a_failure,
 ];
-
-/// Workers that record an effect for each event.
-fn recording<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
-    inbox
-        .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
-            let mut transaction = job.begin().await?;
-            B::record(&mut transaction, job.key()).await?;
-            job.commit(transaction).await
-        })
-}
 
 async fn an_event_is_handled_with_its_effects_once<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;

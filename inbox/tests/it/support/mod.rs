@@ -5,8 +5,11 @@ pub mod postgres;
 
 use std::time::Duration;
 
-use leadhook::{Delivery, Graphoid};
+use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
+use leadhook_inbox::{Inbox, Job, Workers};
 use tokio::time;
+
+use database::Db;
 
 /// After this long something will never happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,6 +21,17 @@ pub fn delivery(id: usize) -> Delivery<Graphoid> {
     let body =
         format!(r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}"}}}}}}"#);
     Delivery::from_storage(body)
+}
+
+/// Workers that record an effect for each event.
+pub fn recording<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
+    inbox
+        .workers()
+        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
+            let mut transaction = job.begin().await?;
+            B::record(&mut transaction, job.key()).await?;
+            job.commit(transaction).await
+        })
 }
 
 /// Waits until something is so.
