@@ -1,7 +1,6 @@
 //! Secrets, signatures, and the verifier that compares them. Nothing in this folder knows a provider.
 
 pub(crate) mod error;
-mod hex;
 pub(crate) mod secret;
 pub(crate) mod signature;
 pub(crate) mod verifier;

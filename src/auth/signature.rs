@@ -3,8 +3,6 @@
 use alloc::{format, string::String};
 use core::fmt;
 
-use crate::auth::hex;
-
 /// The format in which a provider writes an HMAC-SHA256 signature into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -44,16 +42,17 @@ impl SignatureFormat {
             Self::Hex => Some(value),
             Self::PrefixedHex => value.strip_prefix(PREFIX),
         };
-        digits
-            .and_then(hex::decode)
-            .map(Signature)
-            .ok_or_else(|| self.explain(value))
+        let mut bytes = [0; 32];
+        match digits.map(|digits| hex::decode_to_slice(digits, &mut bytes)) {
+            Some(Ok(())) => Ok(Signature(bytes)),
+            _ => Err(self.explain(value)),
+        }
     }
 
     /// Formats a signature as a header value, with digits in lower case.
     #[must_use]
     pub fn format(self, signature: &Signature) -> String {
-        let digits = ::hex::encode(signature.0);
+        let digits = hex::encode(signature.0);
         match self {
             Self::Hex => digits,
             Self::PrefixedHex => format!("sha256={digits}"),
@@ -100,7 +99,7 @@ impl SignatureFormat {
         match digits.iter().position(|byte| !byte.is_ascii_hexdigit()) {
             Some(index) => Reason::NotHex { index },
             // With the prefix, 64 digits would have been accepted.
-            None if digits.len() == hex::DIGITS => Reason::MissingPrefix,
+            None if digits.len() == 64 => Reason::MissingPrefix,
             None => Reason::Length {
                 digits: digits.len(),
             },

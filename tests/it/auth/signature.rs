@@ -233,6 +233,37 @@ fn signatures_of_every_other_length_are_rejected() {
     }
 }
 
+/// Reads 64 hex digits in the slowest and plainest way.
+fn decoded(digits: &[u8]) -> Option<[u8; 32]> {
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+    let byte = |pair: &[u8]| Some(16 * digit(pair[0])? + digit(pair[1])?);
+    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+    bytes?.try_into().ok()
+}
+
+#[test]
+fn every_byte_at_every_position_is_a_hex_digit_or_malformed() {
+    for scheme in SCHEMES {
+        for filler in *b"0aF" {
+            for position in 0..64 {
+                for byte in 0..=u8::MAX {
+                    let mut digits = [filler; 64];
+                    digits[position] = byte;
+                    let value = match scheme {
+                        SignatureFormat::PrefixedHex => [b"sha256=".as_slice(), &digits].concat(),
+                        _ => digits.into(),
+                    };
+                    assert_eq!(
+                        scheme.parse(&value).ok().map(|parsed| *parsed.as_bytes()),
+                        decoded(&digits),
+                        "{byte:#x} at {position}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn verify_returns_the_index_of_the_secret_that_matched() {
     let secrets = ["current", "previous", "older", "right", "right"].map(secret);
