@@ -6,13 +6,11 @@ use core::{fmt, marker::PhantomData};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::auth::verifier::SecretIndex;
 use crate::provider::{Event, Provider};
 use crate::read;
-use crate::read::age_limit::AgeLimit;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
 #[cfg(feature = "dedup")]
@@ -49,7 +47,6 @@ pub struct Delivery<P> {
     body: Bytes,
     matched_secret: Option<SecretIndex>,
     scope: Option<Arc<str>>,
-    age_limit: AgeLimit,
     /// The places that identify the event, if the event was read.
     #[cfg(feature = "dedup")]
     identity: OnceLock<Identity>,
@@ -61,13 +58,11 @@ impl<P: Provider> Delivery<P> {
         body: Bytes,
         matched_secret: Option<SecretIndex>,
         scope: Option<Arc<str>>,
-        age_limit: AgeLimit,
     ) -> Self {
         Self {
             body,
             matched_secret,
             scope,
-            age_limit,
             #[cfg(feature = "dedup")]
             identity: OnceLock::new(),
             provider: PhantomData,
@@ -77,10 +72,10 @@ impl<P: Provider> Delivery<P> {
     /// Creates a delivery from a body that was authenticated before and stored since.
     ///
     /// Nothing is checked. The caller vouches that a delivery of `P` had this body. The delivery has
-    /// no age limit and no scope. If its receiver has a scope, add it [again](Self::with_scope), or
-    /// the deduplication key differs.
+    /// no scope. If its receiver has a scope, add it [again](Self::with_scope), or the deduplication key
+    /// differs.
     pub fn from_storage(body: impl Into<Bytes>) -> Self {
-        Self::authenticated(body.into(), None, None, AgeLimit::default())
+        Self::authenticated(body.into(), None, None)
     }
 
     /// Sets the scope of the receiver that authenticated the delivery.
@@ -119,18 +114,15 @@ impl<P: Provider> Delivery<P> {
         self.matched_secret
     }
 
-    /// Reads the event and its envelope, and checks the age limit against the system's clock.
+    /// Reads the event and its envelope.
     ///
     /// Only an event whose name or identity can't be read is an error. Any other value in an unexpected
     /// form is left out of the event, and [`unread`](Self::unread) lists it.
     ///
-    /// Needs the `std` feature.
-    ///
     /// # Errors
     ///
-    /// A [`ReadError`] if the body is not a readable event or outside of the age limit. The delivery
-    /// stays intact, so it can be stored or read as another type.
-    #[cfg(feature = "std")]
+    /// A [`ReadError`] if the body is not a readable event. The delivery stays intact, so it can be
+    /// stored or read as another type.
     pub fn read(&self) -> Result<Envelope<P::Event>, ReadError> {
         self.read_as()
     }
@@ -138,48 +130,15 @@ impl<P: Provider> Delivery<P> {
     /// Reads the event as a type other than the provider's default, such as Tomba's
     /// [`EmailVerifier`](crate::tomba::EmailVerifier).
     ///
-    /// Needs the `std` feature.
-    ///
     /// # Errors
     ///
     /// As for [`read`](Self::read).
-    #[cfg(feature = "std")]
     pub fn read_as<E: Event<Provider = P>>(&self) -> Result<Envelope<E>, ReadError> {
-        self.read_with_clock(Utc::now)
-    }
-
-    /// Reads the event and its envelope, and checks the age limit against `now`.
-    ///
-    /// # Errors
-    ///
-    /// A [`ReadError`] if the body is not a readable event or outside of the age limit.
-    pub fn read_at(&self, now: DateTime<Utc>) -> Result<Envelope<P::Event>, ReadError> {
-        self.read_as_at(now)
-    }
-
-    /// Reads the event as a type other than the provider's default, and checks the age limit against
-    /// `now`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`read_at`](Self::read_at).
-    pub fn read_as_at<E: Event<Provider = P>>(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Result<Envelope<E>, ReadError> {
-        self.read_with_clock(|| now)
-    }
-
-    fn read_with_clock<E: Event<Provider = P>>(
-        &self,
-        now: impl FnOnce() -> DateTime<Utc>,
-    ) -> Result<Envelope<E>, ReadError> {
         let reading = read::event::<E>(&self.body)?;
         #[cfg(feature = "dedup")]
         if let Some(identity) = reading.identity {
             self.identity.get_or_init(|| identity);
         }
-        self.age_limit.check(reading.envelope.timestamp, now)?;
         Ok(reading.envelope)
     }
 
@@ -227,7 +186,7 @@ impl<P: Provider> Delivery<P> {
         }
     }
 
-    /// Reads the whole body as a type of your own, without an age limit.
+    /// Reads the whole body as a type of your own.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};

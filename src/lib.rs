@@ -60,7 +60,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `std` (default) | the system's clock for age limits and `Secret::from_env`; without it the crate is `no_std` with `alloc` |
+//! | `std` (default) | `Secret::from_env`; without it the crate is `no_std` with `alloc` |
 //! | `axum` | extractors for axum 0.8 |
 //! | `actix` | extractors for actix-web 4 |
 //! | `tower` | a layer for any service of `http` 1.x, such as hyper or AWS Lambda |
@@ -111,8 +111,7 @@ pub use auth::verifier::{BodyVerifier, SecretIndex, Verifier};
 pub use delivery::Delivery;
 pub use lead::Lead;
 pub use provider::{
-    DedupBy, EnvelopeKeys, Event, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
-    Unsigned, UnsignedProvider,
+    DedupBy, EnvelopeKeys, Event, Layout, Provider, SignedProvider, UnsignedProvider,
 };
 pub use providers::{grader, graphoid, scoreapp, tomba};
 pub use read::envelope::Envelope;

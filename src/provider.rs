@@ -16,7 +16,7 @@ use crate::lead::Lead;
 /// ```
 /// use leadhook::{
 ///     EnvelopeKeys, Event, Layout, Provider, RawJson, Receiver, SignatureFormat, Secret,
-///     Signed, SignedProvider, Signer,
+///     SignedProvider, Signer,
 /// };
 /// use serde::{Deserialize, Deserializer, Serialize};
 ///
@@ -26,7 +26,6 @@ use crate::lead::Lead;
 /// impl Provider for Shop {
 ///     const NAME: &'static str = "shop";
 ///     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("type", "payload"));
-///     type Authentication = Signed;
 ///     type Event = ShopEvent;
 /// }
 ///
@@ -93,9 +92,6 @@ pub trait Provider: Sized + 'static {
     /// A handled event is remembered for as long.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Whether the provider signs its requests: [`Signed`] or [`Unsigned`].
-    type Authentication;
-
     /// The type that a delivery is read as by default.
     type Event: Event<Provider = Self>;
 
@@ -111,48 +107,8 @@ pub trait Provider: Sized + 'static {
     }
 }
 
-/// The [`Authentication`](Provider::Authentication) of a provider that signs its requests.
-///
-/// A provider either signs or does not. A provider that implements both traits does not compile:
-///
-/// ```compile_fail,E0271
-/// use leadhook::{SignatureFormat, Signed, SignedProvider, UnsignedProvider};
-/// # use leadhook::{EnvelopeKeys, Layout, Provider};
-/// # use serde::{Deserializer, Serialize};
-/// # #[derive(Serialize)]
-/// # struct ShopEvent;
-/// # impl leadhook::Event for ShopEvent {
-/// #     type Provider = Shop;
-/// #     const NAMES: &'static [&'static str] = &[];
-/// #     fn read<'de, D: Deserializer<'de>>(_: &str, _: D) -> Result<Self, D::Error> { Ok(Self) }
-/// #     fn name(&self) -> &str { "" }
-/// # }
-/// # struct Shop;
-/// # impl Provider for Shop {
-/// #     const NAME: &'static str = "shop";
-/// #     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("type", "payload"));
-/// #     type Authentication = Signed;
-/// #     type Event = ShopEvent;
-/// # }
-///
-/// impl SignedProvider for Shop {
-///     const HEADER: &'static str = "x-shop-signature";
-///     const FORMAT: SignatureFormat = SignatureFormat::Hex;
-/// }
-///
-/// impl UnsignedProvider for Shop {}
-/// ```
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "it is a marker without values")]
-pub enum Signed {}
-
-/// The [`Authentication`](Provider::Authentication) of a provider that does not sign its requests.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "it is a marker without values")]
-pub enum Unsigned {}
-
 /// A provider that signs the raw body with HMAC-SHA256.
-pub trait SignedProvider: Provider<Authentication = Signed> {
+pub trait SignedProvider: Provider {
     /// The header that carries the signature, in lower case.
     const HEADER: &'static str;
 
@@ -161,10 +117,10 @@ pub trait SignedProvider: Provider<Authentication = Signed> {
 }
 
 /// A provider that does not sign its requests, so they can only be authenticated by a token.
-pub trait UnsignedProvider: Provider<Authentication = Unsigned> {}
-
-/// A provider whose signed envelopes have a timestamp, so that an age limit can be set.
-pub trait TimestampedProvider: Provider {}
+///
+/// Don't implement it for a provider that signs, because a receiver for it could then accept requests
+/// without a signature.
+pub trait UnsignedProvider: Provider {}
 
 /// An event that can be read from a provider's deliveries.
 ///

@@ -12,7 +12,6 @@ use crate::read::identity::Identity;
 use crate::read::parse::Head;
 use crate::read::tolerant::{Findings, LeftOut, Place, Tolerant};
 
-pub(crate) mod age_limit;
 mod diagnose;
 pub(crate) mod envelope;
 pub(crate) mod error;

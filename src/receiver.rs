@@ -1,7 +1,7 @@
 //! The receiver, which authenticates requests and returns deliveries.
 
 use alloc::{boxed::Box, sync::Arc};
-use core::{fmt, marker::PhantomData, time::Duration};
+use core::{fmt, marker::PhantomData};
 
 use bytes::Bytes;
 
@@ -10,8 +10,7 @@ use crate::auth::secret::Secret;
 use crate::auth::signature::Signature;
 use crate::auth::verifier::{SecretIndex, TokenVerifier, Verifier};
 use crate::delivery::Delivery;
-use crate::provider::{Provider, SignedProvider, TimestampedProvider, UnsignedProvider};
-use crate::read::age_limit::AgeLimit;
+use crate::provider::{Provider, SignedProvider, UnsignedProvider};
 
 /// A receiver of one provider's requests, which holds the secrets and returns each authentic request
 /// as a [`Delivery`].
@@ -52,7 +51,6 @@ pub struct Receiver<P> {
 struct Settings {
     credential: Credential,
     scope: Option<Arc<str>>,
-    age_limit: AgeLimit,
 }
 
 /// The signature or token that a request must carry, and its place.
@@ -125,51 +123,12 @@ impl<P: UnsignedProvider> Receiver<P> {
     }
 }
 
-impl<P: TimestampedProvider> Receiver<P> {
-    /// Rejects events that are older than a limit when they are read.
-    ///
-    /// There is no limit by default, because a limit also rejects honest retries. A retry may carry
-    /// the timestamp of the first attempt, and Graphoid's last retry comes 10 h 35 min after it
-    /// (Graphoid's webhook documentation). Five minutes, a habit elsewhere, would reject all of them.
-    /// With a limit, an event without a readable timestamp is rejected, too. A limit does not prevent
-    /// replays of recent events, but handling each event once does.
-    ///
-    /// A provider whose envelopes have no timestamp, such as `ScoreApp`, has no such limit, so this
-    /// does not compile:
-    ///
-    /// ```compile_fail,E0599
-    /// # use core::time::Duration;
-    /// # let secret = leadhook::Secret::new("whsec_5d41402abc4b").unwrap();
-    /// let receiver = leadhook::Receiver::<leadhook::ScoreApp>::new(&secret);
-    /// receiver.with_max_age(Duration::from_secs(24 * 60 * 60));
-    /// ```
-    #[must_use]
-    pub fn with_max_age(mut self, limit: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).age_limit.set_past(limit);
-        self
-    }
-
-    /// Rejects events whose timestamp is further ahead of the clock than a limit when they are read.
-    ///
-    /// There is no limit by default. Choose one that is larger than the difference between the
-    /// provider's clock and yours. With a limit, an event without a readable timestamp is rejected,
-    /// too.
-    #[must_use]
-    pub fn with_max_clock_skew(mut self, limit: Duration) -> Self {
-        Arc::make_mut(&mut self.settings)
-            .age_limit
-            .set_future(limit);
-        self
-    }
-}
-
 impl<P: Provider> Receiver<P> {
     fn with_credential(credential: Credential) -> Self {
         Self {
             settings: Arc::new(Settings {
                 credential,
                 scope: None,
-                age_limit: AgeLimit::default(),
             }),
             provider: PhantomData,
         }
@@ -350,7 +309,6 @@ impl<P: Provider> PendingDelivery<'_, P> {
             body,
             matched,
             settings.scope.clone(),
-            settings.age_limit,
         ))
     }
 }

@@ -75,9 +75,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
-use crate::provider::{
-    EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
-};
+use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
 use crate::read::lenient::{ElementSizes, Payload};
 use crate::read::raw_json::RawJson;
 
@@ -88,7 +86,7 @@ pub use form::FormData;
 /// The provider Grader.io.
 ///
 /// Duplicates are detected by the body, because `webhook_id` may be the id of the endpoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Grader;
 
@@ -101,7 +99,6 @@ impl Provider for Grader {
     );
     /// Assumed: the delays of the retries are not documented.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
-    type Authentication = Signed;
     type Event = GraderEvent;
 }
 
@@ -109,8 +106,6 @@ impl SignedProvider for Grader {
     const HEADER: &'static str = "x-grader-signature";
     const FORMAT: SignatureFormat = SignatureFormat::Hex;
 }
-
-impl TimestampedProvider for Grader {}
 
 events! {
     /// An event of Grader.io.

@@ -62,13 +62,11 @@ use chrono::{DateTime, Utc};
 
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
-use crate::provider::{
-    DedupBy, EnvelopeKeys, Layout, Provider, Signed, SignedProvider, TimestampedProvider,
-};
+use crate::provider::{DedupBy, EnvelopeKeys, Layout, Provider, SignedProvider};
 use crate::read::raw_json::RawJson;
 
 /// The provider Graphoid.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Graphoid;
 
@@ -85,7 +83,6 @@ impl Provider for Graphoid {
     /// The documented delays add up to 10 h 35 min. The rest of the time is for late
     /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
-    type Authentication = Signed;
     type Event = GraphoidEvent;
 }
 
@@ -93,8 +90,6 @@ impl SignedProvider for Graphoid {
     const HEADER: &'static str = "x-graphoid-signature";
     const FORMAT: SignatureFormat = SignatureFormat::PrefixedHex;
 }
-
-impl TimestampedProvider for Graphoid {}
 
 events! {
     /// An event of Graphoid.

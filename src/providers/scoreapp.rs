@@ -63,12 +63,12 @@ use chrono::{DateTime, Utc};
 
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
-use crate::provider::{EnvelopeKeys, Layout, Provider, Signed, SignedProvider};
+use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
 use crate::providers::contact;
 use crate::read::raw_json::RawJson;
 
 /// The provider `ScoreApp`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct ScoreApp;
 
@@ -78,7 +78,6 @@ impl Provider for ScoreApp {
     /// Assumed: the last attempt comes 3 h 5 min after the first. The rest of the time is for late
     /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
-    type Authentication = Signed;
     type Event = ScoreAppEvent;
 }
 

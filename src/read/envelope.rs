@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::lead::Lead;
@@ -50,6 +50,39 @@ impl<E: Event> Envelope<E> {
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         self.event.lead()
+    }
+
+    /// Returns how old the event says it is, or `None` if the envelope has no readable timestamp.
+    ///
+    /// The age is negative if the timestamp is after `now`, for example because two clocks differ.
+    ///
+    /// leadhook itself rejects no event for its age, because honest retries can be old. A retry may
+    /// carry the timestamp of the first attempt, and Graphoid's last retry comes 10 h 35 min after it
+    /// (Graphoid's webhook documentation). A limit of five minutes, which is usual elsewhere, would
+    /// reject all of them. A limit does not prevent replays of recent events either, but handling each
+    /// event once does.
+    ///
+    /// A handler can set a limit of its own:
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use leadhook::{Delivery, Envelope, Graphoid, graphoid::GraphoidEvent};
+    ///
+    /// /// Returns whether the event is at most a day old. The clocks may differ by a minute.
+    /// fn is_recent(envelope: &Envelope<GraphoidEvent>) -> bool {
+    ///     let limits = TimeDelta::minutes(-1)..=TimeDelta::days(1);
+    ///     // Without a timestamp, the age is unknown.
+    ///     envelope.age(Utc::now()).is_some_and(|age| limits.contains(&age))
+    /// }
+    ///
+    /// let old = r#"{"event":"lead.won","timestamp":"2026-04-03T14:22:00Z","data":{"lead":{"id":1}}}"#;
+    /// let delivery = Delivery::<Graphoid>::from_storage(old);
+    /// assert!(!is_recent(&delivery.read()?));
+    /// # Ok::<(), leadhook::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn age(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        Some(now.signed_duration_since(self.timestamp?))
     }
 }
 

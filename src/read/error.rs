@@ -56,21 +56,6 @@ pub enum ReadError {
         /// The column at which the value starts.
         column: usize,
     },
-    /// An age limit is set, and the envelope has no readable timestamp.
-    #[error("an age limit is set, and the body has no readable timestamp")]
-    MissingTimestamp,
-    /// The event is older than the age limit.
-    #[error("the event is {seconds} s old, which is older than the age limit")]
-    TooOld {
-        /// The age of the event in seconds.
-        seconds: i64,
-    },
-    /// The event is further in the future than the age limit allows for.
-    #[error("the event is {seconds} s in the future, which is further than the age limit")]
-    FromFuture {
-        /// The time until the event's timestamp in seconds.
-        seconds: i64,
-    },
 }
 
 impl ReadError {

@@ -1,8 +1,6 @@
 //! The table of cases that the plain receiver and every adapter run, and the endpoints for them. A case is
 //! a request and the expected result.
 
-use std::{fmt, time::Duration};
-
 use hmac::{Hmac, KeyInit, Mac};
 use leadhook::{
     Event, Grader, Graphoid, MalformedSignature, Provider, ReadError, Receiver, ScoreApp, Secret,
@@ -64,15 +62,6 @@ pub(crate) enum Kind {
     BodyTooLarge,
 }
 
-/// Returns a kind of rejection as text, without its age, which grows while the test runs.
-pub(crate) fn shown(kind: &impl fmt::Debug) -> String {
-    let mut text = format!("{kind:?}");
-    if let Some(age) = text.find(" { seconds: ") {
-        text.truncate(age);
-    }
-    text
-}
-
 /// Collects every endpoint with its path, its receiver, and the event type of its deliveries.
 pub(crate) trait Endpoints {
     fn add<P: Provider, E: Event<Provider = P> + Send + 'static>(
@@ -98,12 +87,6 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
     endpoints.add::<ScoreApp, ScoreAppEvent>(
         "/scoreapp/second",
         Receiver::new(&secret("the second account's")).with_scope("second"),
-    );
-    endpoints.add::<Graphoid, GraphoidEvent>(
-        "/graphoid/aged",
-        Receiver::new(&secret(GRAPHOID.secret))
-            .with_max_age(Duration::from_secs(300))
-            .with_max_clock_skew(Duration::from_secs(300)),
     );
     endpoints.add::<Tomba, SaveLead>(
         "/tomba/save-lead",
@@ -310,7 +293,6 @@ pub(crate) fn all() -> Vec<Case> {
         cases.extend(body(provider));
     }
     cases.extend(shapes());
-    cases.extend(ages());
     cases.extend(header_token());
     cases.extend(query_token());
     cases.extend(unauthenticated());
@@ -593,21 +575,6 @@ fn shapes() -> Vec<Case> {
         SCOREAPP.case("second-account-good", "it is signed with the second account's secret", SCOREAPP.body)
             .to("/scoreapp/second")
             .headers(vec![(SCOREAPP.header, digits("the second account's", SCOREAPP.body.as_bytes()).into())]),
-    ]
-}
-
-#[rustfmt::skip] // one case on each line
-fn ages() -> Vec<Case> {
-    let case = |id, reason, body: &str| GRAPHOID.case(id, reason, body).to("/graphoid/aged");
-    vec![
-        case("no-timestamp", "an age limit needs a timestamp", r#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#)
-            .unreadable(ReadError::MissingTimestamp),
-        case("unreadable-timestamp", "an age limit needs a timestamp", r#"{"event":"lead.won","timestamp":"NaN","data":{"lead":{"id":"lead_1"}}}"#)
-            .unreadable(ReadError::MissingTimestamp),
-        case("too-old", "the event is years old", r#"{"event":"lead.won","timestamp":"2020-01-01T00:00:00Z","data":{"lead":{"id":"lead_1"}}}"#)
-            .unreadable(ReadError::TooOld { seconds: 0 }),
-        case("too-new", "the event is a century ahead", r#"{"event":"lead.won","timestamp":"2120-01-01T00:00:00Z","data":{"lead":{"id":"lead_1"}}}"#)
-            .unreadable(ReadError::FromFuture { seconds: 0 }),
     ]
 }
 

@@ -66,8 +66,6 @@ const UNKNOWN: &str = concat!(
 
 /// Types that can't be made here, with the reason.
 const WITHOUT_A_ROW: &[(&str, &str)] = &[
-    ("Signed", "it has no values"),
-    ("Unsigned", "it has no values"),
     ("Sample", "it is a documented body without a secret"),
     (
         "RedisConnection",

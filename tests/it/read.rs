@@ -1,6 +1,6 @@
 //! Reading bodies, and the time and memory that it takes.
 
-mod age_limit;
+mod age;
 mod left_out;
 mod memory;
 mod robustness;

@@ -15,7 +15,7 @@ use super::phone_validator::PhoneValidator;
 use super::save_lead::SaveLead;
 use super::shape::{self, Shape};
 use crate::lead::Lead;
-use crate::provider::{Event, Layout, Provider, Unsigned, UnsignedProvider};
+use crate::provider::{Event, Layout, Provider, UnsignedProvider};
 use crate::read::lenient;
 use crate::read::raw_json::RawJson;
 
@@ -23,7 +23,7 @@ use crate::read::raw_json::RawJson;
 ///
 /// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
 /// of a look-up that found nothing or failed, is never a duplicate of another.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Tomba;
 
@@ -36,7 +36,6 @@ impl Provider for Tomba {
     /// providers' because Tomba sends neither an id nor a timestamp. If a lead is changed and then
     /// changed back, the third body can equal the first.
     const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
-    type Authentication = Unsigned;
     type Event = TombaEvent;
 
     fn body_identifies_event(body: &[u8]) -> bool {

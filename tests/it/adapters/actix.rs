@@ -79,7 +79,7 @@ async fn tell(
     let mut response = next.call(request).await?;
     let error = response.response().error();
     let rejection = error.and_then(|error| error.as_error::<Rejection>());
-    if let Some(kind) = rejection.map(|rejection| crate::cases::shown(rejection.kind())) {
+    if let Some(kind) = rejection.map(|rejection| format!("{:?}", rejection.kind())) {
         let value = HeaderValue::from_str(&kind).unwrap();
         response
             .headers_mut()

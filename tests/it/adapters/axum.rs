@@ -59,7 +59,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
 /// Adds a header with the kind of a rejection to the response.
 async fn tell(response: Response) -> Response {
     let rejection = response.extensions().get::<Rejection>();
-    match rejection.map(|rejection| crate::cases::shown(rejection.kind())) {
+    match rejection.map(|rejection| format!("{:?}", rejection.kind())) {
         Some(kind) => ([("x-kind", kind)], response).into_response(),
         None => response,
     }

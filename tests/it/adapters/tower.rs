@@ -94,7 +94,7 @@ async fn handle<P: Provider, E: Event<Provider = P>>(
 /// Adds a header with the kind of a rejection to the response.
 fn tell(mut response: Response<Body>) -> Response<Body> {
     if let Some(rejection) = response.extensions().get::<Rejection>() {
-        let kind = HeaderValue::from_str(&crate::cases::shown(rejection.kind())).unwrap();
+        let kind = HeaderValue::from_str(&format!("{:?}", rejection.kind())).unwrap();
         response.headers_mut().insert("x-kind", kind);
     }
     response

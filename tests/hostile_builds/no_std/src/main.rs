@@ -10,7 +10,7 @@ use core::{
     panic::PanicInfo,
 };
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use leadhook::{Delivery, Graphoid, Receiver, Secret, Signer, graphoid::GraphoidEvent};
 
 #[link(name = "c")]
@@ -53,13 +53,16 @@ extern "C" fn _Unwind_Resume() -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> c_int {
-    let body =
-        r#"{"id":"evt_1","event":"lead.won","data":{"lead":{"id":"lead_1","name":"Acme Corp"}}}"#;
+    let body = r#"{"id":"evt_1","event":"lead.won","timestamp":"1970-01-01T00:00:05Z","data":{"lead":{"id":"lead_1","name":"Acme Corp"}}}"#;
     let secret = Secret::new("whsec_5d41402abc4b").unwrap();
     let (_, header) = Signer::<Graphoid>::new(&secret).header(body.as_bytes());
     let receiver = Receiver::<Graphoid>::new(&secret);
     let delivery: Delivery<Graphoid> = receiver.authenticate([header], body).unwrap();
-    match delivery.read_at(DateTime::UNIX_EPOCH).unwrap().event {
+    let envelope = delivery.read().unwrap();
+    if envelope.age(DateTime::UNIX_EPOCH) != Some(TimeDelta::seconds(-5)) {
+        return 1;
+    }
+    match envelope.event {
         GraphoidEvent::LeadWon(won) if won.lead.name.as_deref() == Some("Acme Corp") => 0,
         _ => 1,
     }
