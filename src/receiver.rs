@@ -11,6 +11,7 @@ use crate::auth::signature::Signature;
 use crate::auth::verifier::{SecretIndex, TokenVerifier, Verifier};
 use crate::delivery::Delivery;
 use crate::provider::{Provider, SignedProvider, UnsignedProvider};
+use crate::rejection::Rejection;
 
 /// A receiver of one provider's requests, which holds the secrets and returns each authentic request
 /// as a [`Delivery`].
@@ -186,6 +187,8 @@ impl<P: Provider> Receiver<P> {
     /// [`credential_source`](Self::credential_source) names. Pass an `Option` if a request can carry only
     /// one value.
     ///
+    /// With the `tracing` feature, a failure is logged as for a [`Rejection`], with its reason.
+    ///
     /// # Errors
     ///
     /// A [`VerifyError`] if the request is not authentic. Respond with 401.
@@ -197,14 +200,65 @@ impl<P: Provider> Receiver<P> {
         self.begin(values)?.finish(body)
     }
 
+    /// Authenticates a request as [`authenticate`](Self::authenticate) does, but logs nothing.
+    ///
+    /// Use it to try several receivers, of which all but one fail.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Grader, Receiver, VerifyError};
+    ///
+    /// /// Finds the account by the secret that signed the request.
+    /// fn authenticate(
+    ///     accounts: &[Receiver<Grader>],
+    ///     signature: Option<&[u8]>,
+    ///     body: &bytes::Bytes,
+    /// ) -> Result<Delivery<Grader>, VerifyError> {
+    ///     let (last, others) = accounts.split_last().ok_or(VerifyError::SignatureMismatch)?;
+    ///     others
+    ///         .iter()
+    ///         .find_map(|account| account.accepts(signature, body.clone()).ok())
+    ///         .map_or_else(|| last.authenticate(signature, body.clone()), Ok)
+    /// }
+    /// # use leadhook::{Secret, Signer};
+    /// # let secrets = [Secret::new("north")?, Secret::new("south")?];
+    /// # let accounts = secrets.each_ref().map(Receiver::<Grader>::new);
+    /// # let body = bytes::Bytes::from_static(b"{}");
+    /// # for secret in &secrets {
+    /// #     let (_, signature) = Signer::<Grader>::new(secret).header(&body);
+    /// #     assert!(authenticate(&accounts, Some(signature.as_bytes()), &body).is_ok());
+    /// # }
+    /// # assert!(authenticate(&accounts, None, &body).is_err());
+    /// # Ok::<(), leadhook::SecretError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`authenticate`](Self::authenticate).
+    pub fn accepts(
+        &self,
+        values: impl IntoIterator<Item = impl AsRef<[u8]>>,
+        body: impl Into<Bytes>,
+    ) -> Result<Delivery<P>, VerifyError> {
+        self.check(values)?.verify(body.into())
+    }
+
     /// Checks everything that can be checked before the body is read.
     ///
-    /// A token is checked completely. Of a signature, the format is checked.
+    /// A token is checked completely. Of a signature, the format is checked. A failure is logged as by
+    /// [`authenticate`](Self::authenticate).
     ///
     /// # Errors
     ///
     /// A [`VerifyError`] if the request can't be authentic, whatever its body is. Respond with 401.
     pub fn begin(
+        &self,
+        values: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<PendingDelivery<'_, P>, VerifyError> {
+        self.check(values)
+            .inspect_err(|&error| Rejection::of::<P>(error).log(None))
+    }
+
+    fn check(
         &self,
         values: impl IntoIterator<Item = impl AsRef<[u8]>>,
     ) -> Result<PendingDelivery<'_, P>, VerifyError> {
@@ -291,12 +345,20 @@ enum Checked<'a> {
 impl<P: Provider> PendingDelivery<'_, P> {
     /// Authenticates the body and returns the delivery.
     ///
+    /// A failure is logged as by [`Receiver::authenticate`].
+    ///
     /// # Errors
     ///
     /// [`SignatureMismatch`](VerifyError::SignatureMismatch) if no secret signs the body with the
     /// signature.
     pub fn finish(self, body: impl Into<Bytes>) -> Result<Delivery<P>, VerifyError> {
         let body = body.into();
+        let length = body.len();
+        self.verify(body)
+            .inspect_err(|&error| Rejection::of::<P>(error).log(Some(length)))
+    }
+
+    fn verify(self, body: Bytes) -> Result<Delivery<P>, VerifyError> {
         let matched = match self.checked {
             Checked::Signature(verifier, signature) => {
                 Some(verifier.verify_parsed(&signature, &body)?)

@@ -16,12 +16,16 @@ use crate::read::error::ReadError;
 /// With the features `axum` and `tower`, a rejection becomes a response that carries it in its
 /// extensions, so that middleware can find it. With `actix`, it is the error of the response.
 ///
-/// With the `tracing` feature, the adapters and [`unreadable`](Self::unreadable) log each rejection at
-/// level `WARN` with the message "webhook rejected" and the fields `provider`, `status`, `reason` and,
-/// if the body was read, `body_length` in bytes. A rejection that you convert from an error is not
-/// logged.
+/// With the `tracing` feature, a rejected request is logged once, where it fails, at level `WARN` with the
+/// message "webhook rejected" and the fields `provider`, `status`, `reason` and, if the body was read,
+/// `body_length` in bytes. The extractors and the layer log all of their rejections. Without them,
+/// [`Receiver::authenticate`](crate::Receiver::authenticate) logs its errors, and
+/// [`unsupported_encoding`](Self::unsupported_encoding), [`body_too_large`](Self::body_too_large) and
+/// [`unreadable`](Self::unreadable) log the rejection that they return. Converting an error into a
+/// rejection logs nothing.
 ///
-/// If your handler takes a [`Delivery`] and reads it itself, use `unreadable` for the rejection:
+/// If your handler takes a [`Delivery`] and reads it itself, use `unreadable` for the rejection, because
+/// [`Delivery::read`] does not log its errors:
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid, Rejection};
@@ -89,23 +93,59 @@ pub enum RejectionKind {
 }
 
 impl Rejection {
-    /// Creates the rejection of a delivery that can't be read, and logs it.
+    /// Rejects a body over the limit, and logs that.
+    ///
+    /// It is for a body that you collect yourself. The adapters check their limit themselves.
     #[must_use]
-    pub fn unreadable<P: Provider>(delivery: &Delivery<P>, error: ReadError) -> Self {
-        Self::of::<P>(error, Some(delivery.body().len()))
+    pub fn body_too_large<P: Provider>() -> Self {
+        Self::logged::<P>(RejectionKind::BodyTooLarge)
     }
 
-    /// Creates the rejection of a request to the provider's endpoint, and logs it.
-    pub(crate) fn of<P: Provider>(
-        kind: impl Into<RejectionKind>,
-        body_length: Option<usize>,
-    ) -> Self {
-        let rejection = Self {
+    /// Rejects a body with a `Content-Encoding` other than `identity`, and logs that.
+    ///
+    /// It is for a body that you collect yourself. The adapters check the header themselves.
+    #[must_use]
+    pub fn unsupported_encoding<P: Provider>() -> Self {
+        Self::logged::<P>(RejectionKind::UnsupportedEncoding)
+    }
+
+    /// Rejects a delivery that can't be read, and logs that.
+    ///
+    /// It is for a delivery that you read yourself. A `Webhook` was read by its extractor.
+    #[must_use]
+    pub fn unreadable<P: Provider>(delivery: &Delivery<P>, error: ReadError) -> Self {
+        let rejection = Self::of::<P>(error);
+        rejection.log(Some(delivery.body().len()));
+        rejection
+    }
+
+    /// Rejects a request to the provider's endpoint before its body was read, and logs that.
+    pub(crate) fn logged<P: Provider>(kind: RejectionKind) -> Self {
+        let rejection = Self::of::<P>(kind);
+        rejection.log(None);
+        rejection
+    }
+
+    /// Creates the rejection of a request to the provider's endpoint.
+    pub(crate) fn of<P: Provider>(kind: impl Into<RejectionKind>) -> Self {
+        Self {
             provider: Some(P::NAME),
             ..Self::from(kind.into())
-        };
-        rejection.trace(body_length);
-        rejection
+        }
+    }
+
+    /// Logs the rejection, with the length of the body if it was read.
+    pub(crate) fn log(&self, body_length: Option<usize>) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(
+            provider = self.provider,
+            status = self.status(),
+            reason = %self.kind,
+            body_length,
+            "webhook rejected"
+        );
+        #[cfg(not(feature = "tracing"))]
+        let _ = (self, body_length);
     }
 
     /// Requires that the connection closes after the response.
@@ -158,21 +198,6 @@ impl Rejection {
     pub fn must_close(&self) -> bool {
         self.must_close
     }
-
-    #[cfg(feature = "tracing")]
-    fn trace(&self, body_length: Option<usize>) {
-        tracing::warn!(
-            provider = self.provider,
-            status = self.status(),
-            reason = %self.kind,
-            body_length,
-            "webhook rejected"
-        );
-    }
-
-    #[cfg(not(feature = "tracing"))]
-    #[expect(clippy::unused_self, reason = "there is nothing to trace with")]
-    fn trace(&self, _: Option<usize>) {}
 }
 
 impl From<RejectionKind> for Rejection {

@@ -263,21 +263,22 @@ async fn receive<P: Provider>(
     request: &HttpRequest,
     payload: &Shared,
 ) -> Result<Delivery<P>, Rejection> {
-    let reject = |kind| Rejection::of::<P>(kind, None);
     let receiver = request
         .app_data::<web::Data<Receiver<P>>>()
-        .ok_or_else(|| reject(RejectionKind::MissingReceiver { provider: P::NAME }))?;
+        .ok_or(RejectionKind::MissingReceiver { provider: P::NAME })
+        .map_err(Rejection::logged::<P>)?;
     let headers = |name: &str| request.headers().get_all(name);
     // A body with an encoding is rejected here, because actix-web would decode it below.
     let pending = steps::check(receiver, headers, request.uri().query())?;
     if matches!(*payload.0.borrow(), Payload::None) && declares_body(request) {
-        return Err(reject(RejectionKind::BodyTaken));
+        return Err(Rejection::logged::<P>(RejectionKind::BodyTaken));
     }
     let body = Bytes::from_request(request, &mut payload.to_payload())
         .await
-        .map_err(|error| reject(explain(&error)))?;
+        .map_err(|error| Rejection::logged::<P>(explain(&error)))?;
     // actix-web's buffer is larger than the body.
-    steps::finish(pending, Bytes::copy_from_slice(&body))
+    let body = Bytes::copy_from_slice(&body);
+    pending.finish(body).map_err(Rejection::of::<P>)
 }
 
 /// A body that can be drained after actix-web has stopped reading it at its limit.

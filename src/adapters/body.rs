@@ -40,20 +40,22 @@ where
 {
     let mut body = pin!(body);
     let headers = |name: &str| head.headers.get_all(name);
-    let too_large = || Rejection::of::<P>(RejectionKind::BodyTooLarge, None);
     let pending = steps::check(receiver, headers, head.uri.query()).and_then(|pending| {
         let declared = usize::try_from(body.size_hint().lower());
         let fits = declared.is_ok_and(|length| length <= limit);
-        fits.then_some(pending).ok_or_else(too_large)
+        fits.then_some(pending)
+            .ok_or_else(Rejection::body_too_large::<P>)
     });
     let (rejection, drained) = match pending {
         // The client waits for `100 Continue` before it sends the body, and reading would send that.
         Err(rejection) if expects_continue(head) => (rejection, 0),
         Err(rejection) => (rejection, limit.saturating_add(DRAINED_PAST_LIMIT)),
         Ok(pending) => match collect(body.as_mut(), limit).await {
-            Ok(body) => return steps::finish(pending, body),
-            Err(RejectionKind::BodyTooLarge) => (too_large(), DRAINED_PAST_LIMIT),
-            Err(kind) => (Rejection::of::<P>(kind, None), 0),
+            Ok(body) => return pending.finish(body).map_err(Rejection::of::<P>),
+            Err(RejectionKind::BodyTooLarge) => {
+                (Rejection::body_too_large::<P>(), DRAINED_PAST_LIMIT)
+            }
+            Err(kind) => (Rejection::logged::<P>(kind), 0),
         },
     };
     if head.version >= Version::HTTP_2 || drain(body, drained).await {

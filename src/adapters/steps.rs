@@ -5,16 +5,13 @@
 use alloc::{borrow::Cow, vec::Vec};
 use core::iter;
 
-use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
-use crate::auth::error::VerifyError;
 #[cfg(feature = "dedup")]
 use crate::dedup::outcome::Outcome;
-use crate::delivery::Delivery;
 use crate::provider::Provider;
 use crate::receiver::{CredentialSource, PendingDelivery, Receiver};
-use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::Rejection;
 
 /// Rejects everything that can be rejected before the body is read.
 ///
@@ -25,25 +22,14 @@ pub(super) fn check<'a, P: Provider, H: IntoIterator<Item: AsRef<[u8]>>>(
     query: Option<&str>,
 ) -> Result<PendingDelivery<'a, P>, Rejection> {
     if !headers("content-encoding").into_iter().all(is_identity) {
-        return Err(Rejection::of::<P>(RejectionKind::UnsupportedEncoding, None));
+        return Err(Rejection::unsupported_encoding::<P>());
     }
     match receiver.credential_source() {
         CredentialSource::Header(name) => receiver.begin(headers(name)),
         CredentialSource::Query(name) => receiver.begin(parameters(query, name)),
         CredentialSource::None => receiver.begin(iter::empty::<&[u8]>()),
     }
-    .map_err(|error| Rejection::of::<P>(error, None))
-}
-
-/// Authenticates the body.
-pub(super) fn finish<P: Provider>(
-    checked: PendingDelivery<'_, P>,
-    body: Bytes,
-) -> Result<Delivery<P>, Rejection> {
-    let length = body.len();
-    checked
-        .finish(body)
-        .map_err(|error: VerifyError| Rejection::of::<P>(error, Some(length)))
+    .map_err(Rejection::of::<P>)
 }
 
 fn is_identity(encoding: impl AsRef<[u8]>) -> bool {

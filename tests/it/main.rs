@@ -28,6 +28,14 @@ mod leaks;
 mod providers;
 mod read;
 mod receiver;
+#[cfg(all(
+    feature = "actix",
+    feature = "axum",
+    feature = "dedup",
+    feature = "tower",
+    feature = "tracing"
+))]
+mod rejections;
 mod samples;
 mod secrecy;
 mod security;
