@@ -78,7 +78,7 @@ mod with_axum {
     use axum::{body::Body, extract::FromRequest};
     use bytes::Bytes;
     use http::Request;
-    use leadhook::{SignedProvider, axum::Webhook};
+    use leadhook::{SignedProvider, Webhook};
 
     use super::{Signed, Way, ready};
 
@@ -109,7 +109,7 @@ mod with_actix {
         test::TestRequest,
         web::{Bytes, Data},
     };
-    use leadhook::{SignedProvider, actix::Webhook};
+    use leadhook::{SignedProvider, Webhook};
 
     use super::{Signed, Way, ready};
 

@@ -307,7 +307,7 @@ mod with_axum {
         http::{HeaderMap, StatusCode},
         routing::post,
     };
-    use leadhook::{ScoreApp, SignedProvider, axum::Webhook};
+    use leadhook::{ScoreApp, SignedProvider, Webhook};
     use tokio::net::TcpListener;
 
     use super::{Way, receive_by_hand, receiver};
@@ -347,7 +347,7 @@ mod with_actix {
     use actix_web::{
         App, HttpRequest, HttpResponse, HttpServer, http::StatusCode, rt::System, web,
     };
-    use leadhook::{ScoreApp, SignedProvider, actix::Webhook};
+    use leadhook::{ScoreApp, SignedProvider, Webhook};
 
     use super::{Way, receive_by_hand, receiver};
 

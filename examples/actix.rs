@@ -14,8 +14,7 @@ use actix_web::{
     web::{self, Data},
 };
 use leadhook::{
-    Graphoid, Receiver, Secret,
-    actix::Webhook,
+    Graphoid, Receiver, Secret, Webhook,
     dedup::{Dedup, OnceError, Outcome},
     graphoid::GraphoidEvent,
 };

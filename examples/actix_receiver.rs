@@ -26,8 +26,7 @@ use actix_web::{
     web::{self, Data, ReqData, ServiceConfig},
 };
 use leadhook::{
-    Event, Receiver,
-    actix::Webhook,
+    Event, Receiver, Webhook,
     dedup::Outcome,
     grader::GraderEvent,
     graphoid::GraphoidEvent,

@@ -14,8 +14,7 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Graphoid, Receiver, Secret,
-    axum::Webhook,
+    Graphoid, Receiver, Secret, Webhook,
     dedup::{Dedup, OnceError, Outcome},
     graphoid::GraphoidEvent,
 };

@@ -28,8 +28,7 @@ use axum::{
 use axum_server::{Handle, accept::Accept};
 use hyper_util::rt::TokioTimer;
 use leadhook::{
-    Event, Receiver,
-    axum::Webhook,
+    Event, Receiver, Webhook,
     dedup::Outcome,
     grader::GraderEvent,
     graphoid::GraphoidEvent,

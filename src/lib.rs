@@ -113,7 +113,7 @@ pub use lead::Lead;
 pub use provider::{
     DedupBy, EnvelopeKeys, Event, Layout, Provider, SignedProvider, UnsignedProvider,
 };
-pub use providers::{grader, graphoid, scoreapp, tomba};
+pub use providers::{Grader, Graphoid, ScoreApp, Tomba, grader, graphoid, scoreapp, tomba};
 pub use read::envelope::Envelope;
 pub use read::error::ReadError;
 pub use read::raw_json::RawJson;
@@ -121,8 +121,6 @@ pub use read::unread::Unread;
 pub use receiver::{CredentialSource, PendingDelivery, Receiver};
 pub use rejection::{Rejection, RejectionKind};
 pub use signer::Signer;
-#[doc(no_inline)]
-pub use {grader::Grader, graphoid::Graphoid, scoreapp::ScoreApp, tomba::Tomba};
 
 /// The README's code, which is tested with the features that it needs.
 #[cfg(all(

@@ -11,6 +11,31 @@ pub mod graphoid;
 pub mod scoreapp;
 pub mod tomba;
 
+/// The provider Grader.io.
+///
+/// Duplicates are detected by the body, because `webhook_id` may be the id of the endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Grader;
+
+/// The provider Graphoid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Graphoid;
+
+/// The provider `ScoreApp`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct ScoreApp;
+
+/// The provider Tomba.
+///
+/// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
+/// of a look-up that found nothing or failed, is never a duplicate of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Tomba;
+
 /// The data of an event, which has no lead unless the payload type has a method `lead` of its own.
 trait EventData {
     fn lead(&self) -> Option<Lead> {

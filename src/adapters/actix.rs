@@ -7,7 +7,7 @@
 //! ```
 //! use actix_web::{App, HttpResponse, web};
 //! use leadhook::{
-//!     Receiver, ScoreApp, Secret, Tomba, actix::Webhook, scoreapp::ScoreAppEvent,
+//!     Receiver, ScoreApp, Secret, Tomba, Webhook, scoreapp::ScoreAppEvent,
 //!     tomba::{EmailVerifier, LookupResult},
 //! };
 //!
@@ -77,7 +77,7 @@
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, Scope, web};
-//! use leadhook::{Grader, Receiver, Secret, SecretError, actix::Webhook};
+//! use leadhook::{Grader, Receiver, Secret, SecretError, Webhook};
 //!
 //! async fn scored(webhook: Webhook<Grader>) -> HttpResponse {
 //!     println!("{}", webhook.envelope.name());
@@ -132,8 +132,7 @@ use std::fmt;
 use actix_web::{HttpResponse, ResponseError, http::StatusCode, web};
 use anyhow::Context;
 use leadhook::{
-    ScoreApp,
-    actix::Webhook,
+    ScoreApp, Webhook,
     dedup::{Dedup, OnceError, Outcome},
 };
 # async fn save(_: &Webhook<ScoreApp>) -> std::io::Result<()> { Ok(()) }
@@ -203,9 +202,8 @@ use actix_web::{Responder, body::BoxBody, http::header::RETRY_AFTER};
 use bytes::Bytes;
 use futures_core::Stream;
 
-#[doc(no_inline)]
-pub use super::Webhook;
 use super::steps;
+use super::webhook::Webhook;
 #[cfg(feature = "dedup")]
 use crate::dedup::outcome::{OnceError, Outcome};
 #[cfg(feature = "dedup")]
@@ -213,8 +211,7 @@ use crate::dedup::store::StoreError;
 use crate::delivery::Delivery;
 use crate::provider::{Event, Provider};
 use crate::receiver::Receiver;
-#[doc(no_inline)]
-pub use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::{Rejection, RejectionKind};
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
 

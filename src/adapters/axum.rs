@@ -7,7 +7,7 @@
 //! ```
 //! use axum::{Router, extract::FromRef, routing::post};
 //! use leadhook::{
-//!     Receiver, ScoreApp, Secret, Tomba, axum::Webhook, scoreapp::ScoreAppEvent,
+//!     Receiver, ScoreApp, Secret, Tomba, Webhook, scoreapp::ScoreAppEvent,
 //!     tomba::{EmailVerifier, LookupResult},
 //! };
 //!
@@ -73,7 +73,7 @@
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::post};
-//! use leadhook::{Grader, Receiver, ScoreApp, axum::Webhook};
+//! use leadhook::{Grader, Receiver, ScoreApp, Webhook};
 //!
 //! async fn scored(_: Webhook<Grader>) {}
 //!
@@ -86,7 +86,7 @@
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::post};
-//! use leadhook::{Grader, Receiver, axum::Webhook};
+//! use leadhook::{Grader, Receiver, Webhook};
 //!
 //! async fn scored(_: Option<Webhook<Grader>>) {}
 //!
@@ -116,7 +116,7 @@
 //!
 //! ```
 //! use axum::{Router, routing::post};
-//! use leadhook::{Grader, Receiver, Secret, SecretError, axum::Webhook};
+//! use leadhook::{Grader, Receiver, Secret, SecretError, Webhook};
 //!
 //! async fn scored(webhook: Webhook<Grader>) {
 //!     println!("{}", webhook.envelope.name());
@@ -168,8 +168,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use leadhook::{
-    ScoreApp,
-    axum::Webhook,
+    ScoreApp, Webhook,
     dedup::{Dedup, OnceError, Outcome},
 };
 # use axum::{extract::{FromRef, State}};
@@ -230,11 +229,10 @@ use axum_core::{
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 
-#[doc(no_inline)]
-pub use super::Webhook;
 use super::body::authenticate;
 #[cfg(feature = "dedup")]
 use super::response::respond;
+use super::webhook::Webhook;
 #[cfg(feature = "dedup")]
 use crate::dedup::outcome::{OnceError, Outcome};
 #[cfg(feature = "dedup")]
@@ -242,8 +240,7 @@ use crate::dedup::store::StoreError;
 use crate::delivery::Delivery;
 use crate::provider::{Event, Provider};
 use crate::receiver::Receiver;
-#[doc(no_inline)]
-pub use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::Rejection;
 
 impl<P, S> FromRequest<S> for Delivery<P>
 where

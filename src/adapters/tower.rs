@@ -39,8 +39,7 @@ use tower_service::Service;
 use super::body::{self, BoxError};
 use crate::provider::Provider;
 use crate::receiver::Receiver;
-#[doc(no_inline)]
-pub use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::Rejection;
 
 /// A layer that lets only authentic requests through to a service.
 ///

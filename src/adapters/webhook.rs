@@ -21,7 +21,7 @@ use crate::rejection::Rejection;
     doc = r#"
 ```
 use axum::{Router, routing::post};
-use leadhook::{Graphoid, Receiver, Secret, axum::Webhook, graphoid::GraphoidEvent};
+use leadhook::{Graphoid, Receiver, Secret, Webhook, graphoid::GraphoidEvent};
 
 async fn graphoid(webhook: Webhook<Graphoid>) {
     match &webhook.envelope.event {

@@ -76,19 +76,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
+use crate::providers::Grader;
 use crate::read::lenient::{ElementSizes, Payload};
 use crate::read::raw_json::RawJson;
 
 mod form;
 
 pub use form::FormData;
-
-/// The provider Grader.io.
-///
-/// Duplicates are detected by the body, because `webhook_id` may be the id of the endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub struct Grader;
 
 impl Provider for Grader {
     const NAME: &'static str = "grader";

@@ -63,12 +63,8 @@ use chrono::{DateTime, Utc};
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{DedupBy, EnvelopeKeys, Layout, Provider, SignedProvider};
+use crate::providers::Graphoid;
 use crate::read::raw_json::RawJson;
-
-/// The provider Graphoid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub struct Graphoid;
 
 impl Provider for Graphoid {
     const NAME: &'static str = "graphoid";

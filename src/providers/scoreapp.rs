@@ -64,13 +64,9 @@ use chrono::{DateTime, Utc};
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
+use crate::providers::ScoreApp;
 use crate::providers::contact;
 use crate::read::raw_json::RawJson;
-
-/// The provider `ScoreApp`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub struct ScoreApp;
 
 impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";

@@ -83,7 +83,7 @@ pub use domain_search::{
 pub use email_finder::EmailFinder;
 pub use email_verifier::{EmailVerifier, MxRecords, VerifiedEmail};
 pub use error::LookupError;
-pub use event::{Tomba, TombaEvent};
+pub use event::TombaEvent;
 pub use lookup::LookupResult;
 pub use phone_finder::{FoundPhone, PhoneFinder};
 pub use phone_validator::{PhoneValidator, Region};

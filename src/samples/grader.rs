@@ -1,7 +1,7 @@
 //! Samples of Grader.io's deliveries.
 
 use super::Sample;
-use crate::providers::grader::Grader;
+use crate::providers::Grader;
 
 /// The event `submission.scored` in the nested shape of the payload examples.
 pub const SUBMISSION_SCORED: Sample<Grader> = Sample::new(

@@ -1,7 +1,7 @@
 //! Samples of Graphoid's deliveries.
 
 use super::Sample;
-use crate::providers::graphoid::Graphoid;
+use crate::providers::Graphoid;
 
 /// The event `lead.won`.
 pub const LEAD_WON: Sample<Graphoid> =

@@ -1,7 +1,7 @@
 //! Samples of ScoreApp's deliveries.
 
 use super::Sample;
-use crate::providers::scoreapp::ScoreApp;
+use crate::providers::ScoreApp;
 
 /// The event `QUIZ_STARTED`, sent when the first question was answered.
 pub const QUIZ_STARTED: Sample<ScoreApp> =

@@ -1,7 +1,7 @@
 //! Samples of Tomba's deliveries.
 
 use super::Sample;
-use crate::providers::tomba::Tomba;
+use crate::providers::Tomba;
 
 /// A saved lead whose values are all empty, as Tomba documents it.
 pub const SAVE_LEAD: Sample<Tomba> = Sample::new(

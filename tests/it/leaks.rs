@@ -26,8 +26,7 @@ use http_body_util::Full;
 use leadhook::{
     Delivery, EnvelopeKeys, Graphoid, MalformedSignature, Provider, ReadError, Receiver, Rejection,
     RejectionKind, Secret, SecretError, SecretErrorKind, Signature, SignatureFormat, Signer, Tomba,
-    Verifier, VerifyError,
-    axum::Webhook,
+    Verifier, VerifyError, Webhook,
     dedup::{ClaimStatus, Dedup, MemoryStore, OnceError, Outcome, RedisStore, Store, StoreError},
     samples::SampleRequest,
     tower::AuthenticateLayer,

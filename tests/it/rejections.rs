@@ -14,7 +14,7 @@ use http_body::Frame;
 use http_body_util::Full;
 use leadhook::{
     CredentialSource, Delivery, Graphoid, MalformedSignature, Provider, ReadError, Receiver,
-    Rejection, RejectionKind, Tomba, VerifyError, axum::Webhook, tower::AuthenticateLayer,
+    Rejection, RejectionKind, Tomba, VerifyError, Webhook, tower::AuthenticateLayer,
 };
 use tower::{Layer, ServiceExt, service_fn};
 

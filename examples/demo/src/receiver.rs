@@ -11,8 +11,7 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Envelope, Event, Receiver, Rejection, Secret,
-    axum::Webhook,
+    Envelope, Event, Receiver, Rejection, Secret, Webhook,
     dedup::{Dedup, Outcome},
     grader::GraderEvent,
     graphoid::GraphoidEvent,

@@ -16,16 +16,9 @@ use super::save_lead::SaveLead;
 use super::shape::{self, Shape};
 use crate::lead::Lead;
 use crate::provider::{Event, Layout, Provider, UnsignedProvider};
+use crate::providers::Tomba;
 use crate::read::lenient;
 use crate::read::raw_json::RawJson;
-
-/// The provider Tomba.
-///
-/// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
-/// of a look-up that found nothing or failed, is never a duplicate of another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub struct Tomba;
 
 impl Provider for Tomba {
     const NAME: &'static str = "tomba";

@@ -4,10 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::body::{Data, Failure, NoData, write_body};
 use super::error::LookupError;
-use super::event::Tomba;
 use super::shape::{self, Shape};
 use crate::lead::Lead;
 use crate::provider::Event;
+use crate::providers::Tomba;
 use crate::read::lenient;
 
 /// The result of a look-up.

@@ -1,7 +1,7 @@
 //! A router whose state lacks the receiver does not compile.
 
 use axum_core::extract::FromRequest;
-use leadhook::{Graphoid, Receiver, ScoreApp, axum::Webhook};
+use leadhook::{Graphoid, Receiver, ScoreApp, Webhook};
 
 fn is_extractor_with<S, T: FromRequest<S>>() {}
 

@@ -24,7 +24,7 @@ use actix_web::{
 };
 use leadhook::{
     Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, VerifyError,
-    actix::Webhook, graphoid::GraphoidEvent,
+    Webhook, graphoid::GraphoidEvent,
 };
 
 use crate::{

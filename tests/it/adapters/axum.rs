@@ -12,8 +12,8 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, VerifyError,
-    axum::Webhook, graphoid::GraphoidEvent,
+    Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, VerifyError, Webhook,
+    graphoid::GraphoidEvent,
 };
 use tower::ServiceExt;
 

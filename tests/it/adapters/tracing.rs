@@ -12,7 +12,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::Full;
 use leadhook::{
-    Delivery, Graphoid, MalformedSignature, Receiver, Rejection, VerifyError, axum::Webhook,
+    Delivery, Graphoid, MalformedSignature, Receiver, Rejection, VerifyError, Webhook,
     tower::AuthenticateLayer,
 };
 use tower::{Layer, ServiceExt, service_fn};
