@@ -79,7 +79,8 @@ fn run() -> Result<(), Failure> {
                 _ => return Err(Failure::Usage("unknown provider".into())),
             };
             // Offline it doesn't matter whether the token was in a header or in the query.
-            let receiver = Receiver::<Tomba>::header_token("token", &secret);
+            let receiver = Receiver::<Tomba>::header_token("token", &secret)
+                .map_err(|error| Failure::Usage(error.to_string()))?;
             inspect(&receiver, one_kind(&tokens, &signatures, "--token")?, body)
         }
     }?;

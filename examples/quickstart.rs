@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let grader = Receiver::<Grader>::new(&secret);
     let graphoid = Receiver::<Graphoid>::new(&secret);
     let scoreapp = Receiver::<ScoreApp>::new(&secret);
-    let tomba = Receiver::<Tomba>::query_token("token", &secret);
+    let tomba = Receiver::<Tomba>::query_token("token", &secret)?;
 
     scored(&grader.authenticate([&submission_signature], submission)?)?;
     won(&graphoid.authenticate([&lead_signature], lead)?)?;

@@ -118,7 +118,7 @@ pub use read::envelope::Envelope;
 pub use read::error::ReadError;
 pub use read::raw_json::RawJson;
 pub use read::unread::Unread;
-pub use receiver::{CredentialSource, PendingDelivery, Receiver};
+pub use receiver::{CredentialSource, NameError, PendingDelivery, Receiver};
 pub use rejection::{Rejection, RejectionKind};
 pub use signer::Signer;
 

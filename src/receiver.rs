@@ -64,7 +64,7 @@ enum Credential {
 }
 
 /// Where a request carries its signature or token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialSource<'a> {
     /// In the header with this name, which is in lower case.
@@ -73,6 +73,33 @@ pub enum CredentialSource<'a> {
     Query(&'a str),
     /// Nowhere, because every request is accepted.
     None,
+}
+
+/// The error returned when no request can carry a token under the given name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The name is empty.
+    #[error("the name of the header or query parameter is empty")]
+    Empty,
+    /// The name of a header contains a character that header names can't contain, such as a space, a
+    /// colon or an umlaut (RFC 9110).
+    #[error("the character at index {index} can't be part of a header name")]
+    #[non_exhaustive]
+    NotAHeaderName {
+        /// The index of the first such character in bytes.
+        index: usize,
+    },
+}
+
+/// Returns the name in lower case if a header can have it.
+fn check_header_name(name: &str) -> Result<Box<str>, NameError> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    match name.bytes().position(|byte| !is_allowed(byte)) {
+        Some(index) => Err(NameError::NotAHeaderName { index }),
+        None if name.is_empty() => Err(NameError::Empty),
+        None => Ok(name.to_ascii_lowercase().into()),
+    }
 }
 
 impl<P: SignedProvider> Receiver<P> {
@@ -89,10 +116,16 @@ impl<P: UnsignedProvider> Receiver<P> {
     ///
     /// Tomba's dashboard webhook (`save_lead`) can be given static headers (Tomba's webhook
     /// documentation). A token shows who sent the request. It does not protect the body.
-    #[must_use]
-    pub fn header_token(header: &str, token: &Secret) -> Self {
-        let header = header.to_ascii_lowercase().into_boxed_str();
-        Self::with_credential(Credential::HeaderToken(header, TokenVerifier::new(token)))
+    ///
+    /// # Errors
+    ///
+    /// A [`NameError`] if no header can have this name.
+    pub fn header_token(header: &str, token: &Secret) -> Result<Self, NameError> {
+        let header = check_header_name(header)?;
+        let token = TokenVerifier::new(token);
+        Ok(Self::with_credential(Credential::HeaderToken(
+            header, token,
+        )))
     }
 
     /// Creates a receiver that accepts requests with a static token in a query parameter.
@@ -102,12 +135,19 @@ impl<P: UnsignedProvider> Receiver<P> {
     /// and into error reports, so prefer a header wherever you have the choice. Percent-encode the
     /// token in the URL. The query is decoded like a form, in which `+` is a space, and the decoded
     /// bytes are compared.
-    #[must_use]
-    pub fn query_token(parameter: &str, token: &Secret) -> Self {
-        Self::with_credential(Credential::QueryToken(
+    ///
+    /// # Errors
+    ///
+    /// [`NameError::Empty`] if the parameter has no name.
+    pub fn query_token(parameter: &str, token: &Secret) -> Result<Self, NameError> {
+        if parameter.is_empty() {
+            return Err(NameError::Empty);
+        }
+        let token = TokenVerifier::new(token);
+        Ok(Self::with_credential(Credential::QueryToken(
             parameter.into(),
-            TokenVerifier::new(token),
-        ))
+            token,
+        )))
     }
 
     /// Creates a receiver that accepts every request, from anyone.

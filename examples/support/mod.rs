@@ -90,9 +90,12 @@ impl Settings {
                 .as_ref()
                 .map(Receiver::new),
             tomba_leads: token
-                .clone()
-                .map(|token| Receiver::header_token("x-webhook-token", &token)),
-            tomba_lookups: token.map(|token| Receiver::query_token("token", &token)),
+                .as_ref()
+                .map(|token| Receiver::header_token("x-webhook-token", token))
+                .transpose()?,
+            tomba_lookups: token
+                .map(|token| Receiver::query_token("token", &token))
+                .transpose()?,
         };
         if settings.grader.is_none()
             && settings.graphoid.is_none()

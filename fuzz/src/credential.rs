@@ -41,7 +41,8 @@ pub fn credential(data: &[u8]) {
         Receiver::<Tomba>::header_token(NAME, &token)
     } else {
         Receiver::<Tomba>::query_token(NAME, &token)
-    };
+    }
+    .unwrap();
     let receiver = match input
         .previous
         .map(|bytes| (bytes, Secret::from_bytes(bytes)))

@@ -55,8 +55,9 @@ pub fn scoreapp(body: &[u8]) {
 
 /// A body of Tomba, read by its shape and as every look-up.
 pub fn tomba(body: &[u8]) {
-    static RECEIVER: LazyLock<Receiver<Tomba>> =
-        LazyLock::new(|| Receiver::header_token("x-token", &Secret::from_bytes(SECRET).unwrap()));
+    static RECEIVER: LazyLock<Receiver<Tomba>> = LazyLock::new(|| {
+        Receiver::header_token("x-token", &Secret::from_bytes(SECRET).unwrap()).unwrap()
+    });
     let delivery = RECEIVER.authenticate([SECRET], body.to_vec()).unwrap();
     let reference = reference::body(body);
     let _ = check::<TombaEvent>(&delivery, reference.as_ref(), true);

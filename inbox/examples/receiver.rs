@@ -120,7 +120,7 @@ fn routes<B: Backend>(inbox: &Inbox<B>) -> Result<Router, Box<dyn Error>> {
         );
     }
     if let Some(token) = secret("TOMBA_WEBHOOK_TOKEN")? {
-        let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &token);
+        let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &token)?;
         route("tomba/save-lead", inbox.axum("tomba/save-lead", receiver));
         for look_up in [
             "email-verifier",
@@ -132,7 +132,7 @@ fn routes<B: Backend>(inbox: &Inbox<B>) -> Result<Router, Box<dyn Error>> {
         ] {
             let source = format!("tomba/{look_up}");
             // Results of two look-ups are two events, even if they are equal byte for byte.
-            let receiver = Receiver::<Tomba>::query_token("token", &token).with_scope(&source);
+            let receiver = Receiver::<Tomba>::query_token("token", &token)?.with_scope(&source);
             route(&source, inbox.axum(&source, receiver));
         }
     }

@@ -29,7 +29,7 @@
 //! # actix_web::rt::System::new().block_on(async {
 //! let scoreapp_receiver = Receiver::<ScoreApp>::new(&Secret::new("12345")?);
 //! let tomba_receiver =
-//!     Receiver::<Tomba>::query_token("token", &Secret::new("a long random token")?);
+//!     Receiver::<Tomba>::query_token("token", &Secret::new("a long random token")?)?;
 //!
 //! let app = App::new()
 //!     .app_data(web::Data::new(scoreapp_receiver))

@@ -47,7 +47,7 @@
 //!     .route("/webhooks/tomba/email-verifier", post(verified))
 //!     .with_state(Receivers {
 //!         scoreapp: Receiver::new(&Secret::new("12345")?),
-//!         tomba: Receiver::query_token("token", &Secret::new("a long random token")?),
+//!         tomba: Receiver::query_token("token", &Secret::new("a long random token")?)?,
 //!     });
 //!
 //! # use axum::{body::Body, http::Request};

@@ -25,7 +25,7 @@
 //! };
 //!
 //! let token = Secret::new("a long random token")?;
-//! let receiver = Receiver::<Tomba>::query_token("token", &token);
+//! let receiver = Receiver::<Tomba>::query_token("token", &token)?;
 //! let receiver = receiver.with_scope("email-verifier");
 //!
 //! let body = r#"{

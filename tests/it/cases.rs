@@ -91,19 +91,22 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
     endpoints.add::<Tomba, SaveLead>(
         "/tomba/save-lead",
         Receiver::header_token("X-Webhook-Token", &secret(TOKEN))
+            .unwrap()
             .with_previous(&secret("the previous token")),
     );
     endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/email-verifier",
-        Receiver::query_token("token", &secret(TOKEN)).with_previous(&secret("the previous token")),
+        Receiver::query_token("token", &secret(TOKEN))
+            .unwrap()
+            .with_previous(&secret("the previous token")),
     );
     endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/bytes",
-        Receiver::query_token("token", &Secret::from_bytes(b"\xff\xfe+a").unwrap()),
+        Receiver::query_token("token", &Secret::from_bytes(b"\xff\xfe+a").unwrap()).unwrap(),
     );
     endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/replaced",
-        Receiver::query_token("token", &secret("\u{fffd}\u{fffd}+a")),
+        Receiver::query_token("token", &secret("\u{fffd}\u{fffd}+a")).unwrap(),
     );
     endpoints.add::<Tomba, TombaEvent>("/tomba/open", Receiver::unauthenticated());
 }

@@ -176,7 +176,7 @@ fn a_bare_unsigned_provider_has_a_token() {
             CredentialSource::Query("Token"),
         ),
     ] {
-        let receiver = receiver.with_previous(&secret("older token"));
+        let receiver = receiver.unwrap().with_previous(&secret("older token"));
         assert_eq!(receiver.credential_source(), credential);
         let envelope = receiver
             .authenticate(["t0ken"], body)

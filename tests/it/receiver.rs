@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use leadhook::{CredentialSource, Event, Provider, Receiver};
+use leadhook::{CredentialSource, Event, NameError, Provider, Receiver, Tomba};
 
 use crate::cases::{Case, Endpoints, Expected, Kind, Where};
+use crate::support::secret;
 
 type Endpoint = Box<dyn Fn(&Case) -> Result<String, Kind>>;
 
@@ -90,4 +91,37 @@ fn every_case_has_the_result_of_the_table() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn a_name_that_no_request_can_carry_is_an_error() {
+    let header = |name: &str| Receiver::<Tomba>::header_token(name, &secret("token"));
+    let query = |name: &str| Receiver::<Tomba>::query_token(name, &secret("token"));
+
+    assert_eq!(header("").unwrap_err(), NameError::Empty);
+    assert_eq!(query("").unwrap_err(), NameError::Empty);
+    for (name, index) in [
+        ("x webhook", 1),
+        ("täg", 1),
+        (":authority", 0),
+        ("x-token:", 7),
+        ("x-token ", 7),
+        ("x-token\r\n", 7),
+        ("\"x-token\"", 0),
+    ] {
+        let error = header(name).unwrap_err();
+        let expected = format!("the character at index {index} can't be part of a header name");
+        assert_eq!(error.to_string(), expected, "{name:?}");
+        let source = query(name).unwrap();
+        assert_eq!(source.credential_source(), CredentialSource::Query(name));
+    }
+    // The token characters of RFC 9110.
+    for character in (0..=u8::MAX).map(char::from) {
+        let is_allowed = character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
+        let name = format!("x{character}");
+        assert_eq!(header(&name).is_ok(), is_allowed, "{character:?}");
+    }
+    let receiver = header("X-Webhook-Token").unwrap();
+    let lower = CredentialSource::Header("x-webhook-token");
+    assert_eq!(receiver.credential_source(), lower);
 }

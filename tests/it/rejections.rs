@@ -258,7 +258,7 @@ fn each_rejection_is_logged_once_in_every_way() {
     let forged = Request::new(BODY, &[(SIGNATURE, &other)]);
     check(&graphoid, &forged, SignatureMismatch, Some(BODY.len()));
 
-    let tomba = Receiver::<Tomba>::header_token(TOKEN, &secret(SECRET));
+    let tomba = Receiver::<Tomba>::header_token(TOKEN, &secret(SECRET)).unwrap();
     check(&tomba, &Request::new(BODY, &[]), MissingToken, None);
     let twice = Request::new(BODY, &[(TOKEN, SECRET), (TOKEN, SECRET)]);
     check(&tomba, &twice, DuplicateToken, None);

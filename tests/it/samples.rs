@@ -18,7 +18,7 @@ fn graphoid(request: &SampleRequest<Graphoid>) -> Result<Delivery<Graphoid>, Ver
 
 fn tomba(request: &SampleRequest<Tomba>) -> Result<Delivery<Tomba>, VerifyError> {
     let values = request.header("x-webhook-token");
-    let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &secret(SECRET));
+    let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &secret(SECRET)).unwrap();
     receiver.authenticate(values, request.body().clone())
 }
 

@@ -98,7 +98,7 @@ fn types_that_hold_a_secret_or_a_signature_do_not_print_it() {
         Receiver::<Tomba>::header_token("x-token", &secret(SECRET)),
         Receiver::<Tomba>::query_token("token", &secret(SECRET)),
     ] {
-        let receiver = receiver.with_previous(&secret(PREVIOUS));
+        let receiver = receiver.unwrap().with_previous(&secret(PREVIOUS));
         let none = Signature::from([7; 32]);
         is_secret(&receiver, &none);
         is_secret(&receiver.begin([SECRET]).unwrap(), &none);
@@ -119,6 +119,7 @@ fn errors_of_verification_quote_no_header() {
             .authenticate([&digits], "other")
             .map(drop),
         Receiver::<Tomba>::header_token("x", &secret.clone())
+            .unwrap()
             .begin([PREVIOUS])
             .map(drop),
     ];

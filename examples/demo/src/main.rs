@@ -27,7 +27,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let secret = Secret::new("a secret of the demo")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(axum::serve(listener, receiver::app(&secret)).into_future());
+    tokio::spawn(axum::serve(listener, receiver::app(&secret)?).into_future());
 
     let mut printer = Printer::new();
     let mut total = 0_usize;

@@ -11,7 +11,7 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Envelope, Event, Receiver, Rejection, Secret, Webhook,
+    Envelope, Event, NameError, Receiver, Rejection, Secret, Webhook,
     dedup::{Dedup, Outcome},
     grader::GraderEvent,
     graphoid::GraphoidEvent,
@@ -25,12 +25,13 @@ use leadhook::{
 /// The text of the response to a duplicate.
 pub(crate) const DUPLICATE: &str = "a duplicate, not handled again";
 
-pub(crate) fn app(secret: &Secret) -> Router {
+pub(crate) fn app(secret: &Secret) -> Result<Router, NameError> {
     let dedup = Dedup::default();
-    let header = Receiver::header_token("x-webhook-token", secret);
+    let header = Receiver::header_token("x-webhook-token", secret)?;
     // Two look-ups can send the same bytes. With a scope they are different events.
-    let query = |scope| Receiver::query_token("token", secret).with_scope(scope);
-    Router::new()
+    let query = Receiver::query_token("token", secret)?;
+    let query = |scope| query.clone().with_scope(scope);
+    let app = Router::new()
         .merge(route::<GraderEvent>(
             "/grader",
             Receiver::new(secret),
@@ -77,7 +78,8 @@ pub(crate) fn app(secret: &Secret) -> Router {
             query("phone-validator"),
             &dedup,
         ))
-        .layer(middleware::map_response(explain))
+        .layer(middleware::map_response(explain));
+    Ok(app)
 }
 
 fn route<E: Event + Send + Sync + 'static>(

@@ -4,5 +4,5 @@ use leadhook::{Receiver, Secret, Tomba};
 
 fn main() {
     let token = Secret::new("whsec_5d41402abc4b").unwrap();
-    let _ = Receiver::<Tomba>::header_token("x-token", &token);
+    let _ = Receiver::<Tomba>::header_token("x-token", &token).unwrap();
 }

@@ -10,7 +10,8 @@ use std::{hint::black_box, process::ExitCode};
 
 use hmac::{Hmac, KeyInit, Mac};
 use leadhook::{
-    Grader, Graphoid, Receiver, Secret, SignatureFormat, SignedProvider, Signer, Tomba, Verifier,
+    Grader, Graphoid, NameError, Receiver, Secret, SignatureFormat, SignedProvider, Signer, Tomba,
+    Verifier,
 };
 use sha2::Sha256;
 
@@ -168,12 +169,11 @@ fn signatures(
 fn tokens(
     name: &str,
     tokens: &[&str],
-    receiver: impl Fn(&str, &Secret) -> Receiver<Tomba>,
+    receiver: impl Fn(&str, &Secret) -> Result<Receiver<Tomba>, NameError>,
 ) -> bool {
     let secrets: Vec<Secret> = tokens.iter().map(|token| undefined(token)).collect();
-    let receiver = secrets[1..]
-        .iter()
-        .fold(receiver("token", &secrets[0]), Receiver::with_previous);
+    let receiver = receiver("token", &secrets[0]).unwrap();
+    let receiver = secrets[1..].iter().fold(receiver, Receiver::with_previous);
     let check = |value: &str| count(|| receiver.begin([value]).is_ok());
 
     let right = tokens.iter().map(|token| check(token)).collect();

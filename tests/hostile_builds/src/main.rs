@@ -41,7 +41,7 @@ fn main() {
     enveloped::<ScoreApp>(samples::scoreapp::ALL);
     for sample in samples::tomba::ALL {
         let secret = Secret::new("a token").unwrap();
-        let receiver = Receiver::<Tomba>::header_token("x-token", &secret);
+        let receiver = Receiver::<Tomba>::header_token("x-token", &secret).unwrap();
         let delivery = receiver.authenticate(["a token"], sample.body()).unwrap();
         assert!(delivery.read().is_ok(), "{sample:?}");
         show::<<Tomba as Provider>::Event>(sample.name(), &delivery);

@@ -306,7 +306,7 @@ fn signatures_of_the_empty_key_are_rejected_and_an_empty_secret_is_an_error() {
 #[test]
 fn a_malformed_header_is_rejected_before_the_body_is_read() {
     let graphoid = Receiver::<Graphoid>::new(&secret("right"));
-    let tomba = Receiver::<Tomba>::header_token("x-token", &secret("right"));
+    let tomba = Receiver::<Tomba>::header_token("x-token", &secret("right")).unwrap();
     let bare = right_header(SignatureFormat::Hex);
     let none: [&str; 0] = [];
 

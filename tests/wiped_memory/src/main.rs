@@ -109,7 +109,7 @@ fn main() -> ExitCode {
         };
         let current = Secret::new(current).unwrap();
         let mut signatures = Receiver::<Graphoid>::new(&current);
-        let mut tokens = Receiver::<Tomba>::header_token("x-token", &current);
+        let mut tokens = Receiver::<Tomba>::header_token("x-token", &current).unwrap();
         for secret in previous {
             let secret = Secret::new(secret).unwrap();
             // A clone shares the settings, so each change copies them.
