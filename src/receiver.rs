@@ -153,11 +153,7 @@ impl<P: UnsignedProvider> Receiver<P> {
     /// Creates a receiver that accepts every request, from anyone.
     ///
     /// Use it only in a network in which nobody but the provider can reach the endpoint. A provider
-    /// that signs has no such receiver, so this does not compile:
-    ///
-    /// ```compile_fail,E0599
-    /// leadhook::Receiver::<leadhook::Graphoid>::unauthenticated();
-    /// ```
+    /// that signs has no such receiver.
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::with_credential(Credential::None)

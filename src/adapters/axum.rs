@@ -71,7 +71,7 @@
 //!
 //! A router whose state lacks the receiver does not compile:
 //!
-//! ```compile_fail,E0277
+//! ```compile_fail,E0308
 //! use axum::{Router, routing::post};
 //! use leadhook::{Grader, Receiver, ScoreApp, Webhook};
 //!

@@ -1,5 +1,6 @@
 //! Each file in `fails/` does not compile, with exactly the error beside it. The file of the same name in
-//! `compiles/` shows that the file has no other error.
+//! `compiles/` shows that the file has no other error. The documentation's `compile_fail` examples show
+//! the other promises of this kind.
 //!
 //! The stable compiler wrote the errors. After an update of the compiler, check the changes that
 //! `TRYBUILD=overwrite cargo test --manifest-path tests/compile_fail/Cargo.toml` makes.
