@@ -219,7 +219,7 @@ pub trait Event: Sized + Serialize {
 }
 
 /// Where the event is found in the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layout {
     /// The body is an envelope with the event's name and its data.
@@ -255,7 +255,7 @@ impl Layout {
 ///     .with_id("webhook_id")
 ///     .with_timestamp("timestamp");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnvelopeKeys {
     pub(crate) event: &'static str,
     pub(crate) data: &'static str,

@@ -1,10 +1,10 @@
 //! The crate's own output and log events contain no secret, no signature and no personal data.
 //!
-//! The table has a row for each public type. The test fails for a public type without a row, for an
+//! `Debug` and `Display` of a value are checked for the marked secrets and personal data below. The table has a row for each public type. The test fails for a public type without a row, for an
 //! error type whose row is not marked as an error, and for a `tracing` event that is not written here.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     error::Error,
     fmt::{Debug, Write},
     fs,
@@ -24,21 +24,26 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use leadhook::{
-    Delivery, EnvelopeKeys, Graphoid, MalformedSignature, Provider, ReadError, Receiver, Rejection,
-    RejectionKind, Secret, SecretError, SecretErrorKind, Signature, SignatureFormat, Signer, Tomba,
-    Verifier, VerifyError, Webhook,
+    Delivery, EnvelopeKeys, Event, Grader, Graphoid, Layout, MalformedSignature, Provider,
+    ReadError, Receiver, Rejection, RejectionKind, ScoreApp, Secret, SecretError, SecretErrorKind,
+    Signature, SignatureFormat, SignedProvider, Signer, Tomba, Verifier, VerifyError, Webhook,
     dedup::{ClaimStatus, Dedup, MemoryStore, OnceError, Outcome, RedisStore, Store, StoreError},
+    grader::GraderEvent,
+    graphoid::GraphoidEvent,
     samples::SampleRequest,
+    scoreapp::ScoreAppEvent,
+    tomba::{EmailVerifier, LookupResult, PhoneFinder, SaveLead, TombaEvent},
     tower::AuthenticateLayer,
 };
+use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Metadata, Subscriber,
     field::{Field, Visit},
     span,
 };
 
-use crate::support::{secret, signed};
+use crate::support::{Sample, samples, secret, signed};
 
 const SECRET: &str = "wh1sec_Zq7_Lm3";
 const PREVIOUS: &str = "wh0sec_Yp6_Kn2";
@@ -148,6 +153,11 @@ impl Table {
     #[track_caller]
     fn error<E: Error + 'static>(&mut self, error: &E) {
         self.value(error);
+        let message = error.to_string();
+        assert!(!message.ends_with('.'), "{message}");
+        let start = message.trim_start_matches("LEADHOOK_IS_NOT_SET: ");
+        assert!(start.starts_with(char::is_lowercase), "{message}");
+        assert!(!message.contains("  "), "a gap in a message: {message}");
         let mut cause: Option<&dyn Error> = Some(error);
         while let Some(error) = cause {
             self.check(&error.to_string());
@@ -169,32 +179,14 @@ fn type_name<T>(_: &T) -> String {
 #[test]
 fn nothing_public_prints_a_secret_a_signature_or_personal_data() {
     let mut table = Table::new();
+    signed_types::<Grader>(&mut table);
+    signed_types::<ScoreApp>(&mut table);
+    let (header, delivery) = signed_types::<Graphoid>(&mut table);
     let [secret, previous] = [SECRET, PREVIOUS].map(secret);
-    let signer = Signer::<Graphoid>::new(&secret);
-    let (_, header) = signer.header(BODY.as_bytes());
-    let verifier = Verifier::new(SignatureFormat::PrefixedHex, &secret).with_previous(&previous);
-    let receiver = Receiver::<Graphoid>::new(&secret).with_previous(&previous);
-    let delivery = receiver.authenticate([&header], BODY).unwrap();
-
     table.value(&secret);
-    table.value(&signer);
-    table.value(&signer.sign(BODY.as_bytes()));
     table.value(&Signature::from([7; 32]));
     table.value(&SignatureFormat::Hex);
-    table.value(&verifier);
-    table.value(&verifier.begin(header.as_bytes()).unwrap());
-    table.value(&receiver);
-    table.value(&receiver.begin([&header]).unwrap());
-    table.value(&receiver.credential_source());
-    table.value(&delivery);
-    table.value(&delivery.matched_secret().unwrap());
-    table.value(&delivery.key());
-    table.value(&AuthenticateLayer::new(receiver.clone()));
-    table.value(&AuthenticateLayer::new(receiver.clone()).layer(()));
-    table.value(&SampleRequest::<Graphoid>::new(BODY).sign(&secret));
-    table.value(&Graphoid::LAYOUT);
     table.value(&EnvelopeKeys::new("event", "data"));
-    table.value(&Graphoid::DEDUP_BY);
     table.error(&Receiver::<Tomba>::header_token(EMAIL, &secret).unwrap_err());
     for tokens in [
         Receiver::<Tomba>::header_token("x-token", &secret),
@@ -237,9 +229,38 @@ fn nothing_public_prints_a_secret_a_signature_or_personal_data() {
     assert!(public_errors.len() >= 7, "{public_errors:?}");
 }
 
+/// The types for a provider that signs. Returns a signature and the delivery that it authenticates.
+fn signed_types<P: SignedProvider>(table: &mut Table) -> (String, Delivery<P>) {
+    let [secret, previous] = [SECRET, PREVIOUS].map(secret);
+    let signer = Signer::<P>::new(&secret);
+    let (_, header) = signer.header(BODY.as_bytes());
+    let verifier = Verifier::new(P::FORMAT, &secret).with_previous(&previous);
+    let receiver = Receiver::<P>::new(&secret).with_previous(&previous);
+    let delivery = receiver.authenticate([&header], BODY).unwrap();
+
+    table.value(&signer);
+    table.value(&signer.sign(BODY.as_bytes()));
+    table.value(&verifier);
+    table.value(&verifier.begin(header.as_bytes()).unwrap());
+    table.value(&receiver);
+    table.value(&receiver.begin([&header]).unwrap());
+    table.value(&receiver.credential_source());
+    table.value(&delivery);
+    table.value(&delivery.matched_secret().unwrap());
+    table.value(&delivery.key());
+    table.value(&AuthenticateLayer::new(receiver.clone()));
+    table.value(&AuthenticateLayer::new(receiver.clone()).layer(()));
+    table.value(&SampleRequest::<P>::new(BODY).sign(&secret));
+    table.value(&P::LAYOUT);
+    table.value(&P::DEDUP_BY);
+    assert!(format!("{delivery:?}").contains(&format!("length: {}", BODY.len())));
+    (header, delivery)
+}
+
 fn errors_of_secrets(table: &mut Table) {
     for text in [
         format!(" {SECRET}"),
+        format!("{SECRET}\n"),
         format!("{SECRET}\u{feff}"),
         String::new(),
         "\0".into(),
@@ -271,16 +292,26 @@ fn errors_of_requests(table: &mut Table, header: &str) {
         String::new(),
         digits.into(),
         digits[1..].into(),
+        digits.to_uppercase()[1..].into(),
+        digits.repeat(2),
         format!("{header}0"),
         format!(" {header}"),
         format!("\"{header}\""),
         format!("{header},{header}"),
         format!("sha256={header}"),
+        format!("SHA256={digits}"),
+        format!("0x{digits}"),
+        format!("{digits},{digits}"),
+        format!(" {digits}"),
+        format!("\"{digits}\""),
         header.to_uppercase(),
         format!("sha1={digits}"),
         format!("sha256={}", BASE64.encode(hex::decode(digits).unwrap())),
         BASE64.encode(hex::decode(digits).unwrap()) + "=",
         SECRET.into(),
+        format!("{SECRET}="),
+        format!("{SECRET}é"),
+        BASE64.encode(SECRET) + "==",
         EMAIL.into(),
         format!("{SURNAME}é"),
     ] {
@@ -292,12 +323,15 @@ fn errors_of_requests(table: &mut Table, header: &str) {
         }
         table.error(&Rejection::from(error));
     }
+    let bare = Receiver::<Grader>::new(&secret(PREVIOUS));
+    table.error(&bare.begin([""; 0]).unwrap_err());
+    table.error(&bare.authenticate([digits], BODY).unwrap_err());
     table.error(&receiver.begin([""; 0]).unwrap_err());
     table.error(&receiver.begin([header, header]).unwrap_err());
     table.error(&receiver.authenticate([header], BODY).unwrap_err());
 }
 
-/// One error of each kind. `secrecy.rs` breaks every sample in every place.
+/// One error of each kind. `read_errors_quote_nothing_from_the_body` breaks every sample in every place.
 fn errors_of_bodies(table: &mut Table) {
     for body in [
         "",
@@ -322,11 +356,7 @@ fn errors_of_bodies(table: &mut Table) {
     let delivery = Delivery::<Graphoid>::from_storage(latin_1);
     table.error(&delivery.read().unwrap_err());
     let delivery = Delivery::<Graphoid>::from_storage(BODY);
-    table.error(
-        &delivery
-            .json::<std::collections::HashMap<String, bool>>()
-            .unwrap_err(),
-    );
+    table.error(&delivery.json::<HashMap<String, bool>>().unwrap_err());
 }
 
 /// A future that is ready at its first polls.
@@ -452,7 +482,7 @@ impl Subscriber for Log {
 
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
-    fn event(&self, event: &Event<'_>) {
+    fn event(&self, event: &tracing::Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
         let metadata = event.metadata();
@@ -598,4 +628,142 @@ async fn duplicates() {
     let full = Dedup::new(MemoryStore::with_capacity(0));
     let rejected = full.once(key(BODY), ready(Ok::<_, io::Error>(())));
     assert!(matches!(rejected.await, Err(OnceError::Store(_))));
+}
+
+/// Returns the document with one value replaced by personal data, or with personal data as a key beside
+/// it.
+fn changed(document: &Value) -> Vec<Value> {
+    let [email, phone, name] = [EMAIL, PHONE, SURNAME];
+    let mut all = vec![
+        json!(email),
+        json!(phone.parse::<u64>().unwrap()),
+        json!(1e300),
+        json!([email, { name: phone }]),
+        json!({ email: { name: phone } }),
+        json!(format!("missing field `{email}`")),
+    ];
+    match document {
+        Value::Object(members) => {
+            for (key, value) in members {
+                for value in changed(value) {
+                    let mut members = members.clone();
+                    members.insert(key.clone(), value);
+                    all.push(members.clone().into());
+                    members.insert(email.into(), json!([name]));
+                    all.push(members.into());
+                }
+                let mut members = members.clone();
+                let value = members.remove(key).unwrap();
+                members.insert(email.into(), value);
+                all.push(members.into());
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                for value in changed(value) {
+                    let mut list = list.clone();
+                    list[index] = value;
+                    all.push(list.into());
+                }
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+/// Returns bodies with personal data in a wrong place, incomplete bodies, and bodies that are not JSON.
+fn broken(body: &[u8]) -> Vec<String> {
+    let mut bodies: Vec<String> = changed(&serde_json::from_slice(body).unwrap())
+        .iter()
+        .map(Value::to_string)
+        .collect();
+    let whole = String::from_utf8(body.to_vec()).unwrap();
+    for (place, _) in whole.match_indices(['"', ':', ',', '{', '}']) {
+        let (before, after) = whole.split_at(place);
+        bodies.push(format!("{before}{EMAIL}{after}"));
+        bodies.push(format!("{before}\"{EMAIL}"));
+    }
+    bodies
+}
+
+/// Returns whether a path has documented names and indices only.
+fn is_documented<E: Event>(path: &str) -> bool {
+    let keys = match E::Provider::LAYOUT {
+        Layout::Enveloped(_) => ["event", "event_name", "data"].as_slice(),
+        _ => &["data", "meta", "errors"],
+    };
+    path.split('.').all(|segment| {
+        let (name, indexes) = segment.split_once('[').unwrap_or((segment, "0]"));
+        let indexes = indexes.strip_suffix(']').is_some_and(|indexes| {
+            indexes
+                .split("][")
+                .all(|index| index.parse::<usize>().is_ok())
+        });
+        indexes && (matches!(name, "*" | "") || keys.contains(&name) || E::is_documented_key(name))
+    })
+}
+
+fn tell_nothing_of<E: Event>(samples: &[Sample]) -> usize {
+    let mut shapes = 0;
+    for Sample { path, body } in samples {
+        for body in broken(body) {
+            let Err(error) = Delivery::<E::Provider>::from_storage(body).read_as::<E>() else {
+                continue;
+            };
+            for printed in [
+                error.to_string(),
+                format!("{error:?}"),
+                format!("{error:#?}"),
+            ] {
+                for personal in [EMAIL, PHONE, SURNAME, "jane", "private", "@"] {
+                    assert!(!printed.contains(personal), "{path}: {printed}");
+                }
+            }
+            if let ReadError::UnexpectedShape { event, path, .. } = &error {
+                shapes += 1;
+                assert!(is_documented::<E>(path), "{path}");
+                assert!(event.is_none_or(|event| E::NAMES.contains(&event)));
+            }
+        }
+    }
+    shapes
+}
+
+#[test]
+fn read_errors_quote_nothing_from_the_body() {
+    assert!(tell_nothing_of::<GraderEvent>(&samples("grader")) > 0);
+    assert!(tell_nothing_of::<GraphoidEvent>(&samples("graphoid")) > 0);
+    let scoreapp: Vec<_> = samples("scoreapp")
+        .into_iter()
+        .filter(|sample| sample.path.ends_with("quiz_finished"))
+        .collect();
+    assert!(tell_nothing_of::<ScoreAppEvent>(&scoreapp) > 0);
+    let tomba = samples("tomba");
+    assert!(tell_nothing_of::<TombaEvent>(&tomba) > 0);
+    let of = |name: &str| -> Vec<Sample> {
+        samples("tomba")
+            .into_iter()
+            .filter(|sample| sample.path.contains(name))
+            .collect()
+    };
+    assert!(tell_nothing_of::<LookupResult<EmailVerifier>>(&of("email_verifier_2025")) > 0);
+    assert!(tell_nothing_of::<SaveLead>(&of("save_lead")) > 0);
+    assert!(tell_nothing_of::<LookupResult<PhoneFinder>>(&of("phone_finder_2025")) > 0);
+}
+
+#[test]
+fn a_key_that_is_not_documented_is_a_star() {
+    #[derive(serde::Deserialize, Debug)]
+    #[expect(dead_code, reason = "only read")]
+    struct Own {
+        jane_roe: HashMap<String, u8>,
+    }
+    let delivery =
+        Delivery::<Graphoid>::from_storage(r#"{"jane_roe":{"jane@private.example":"x"}}"#);
+    let error = delivery.json::<Own>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "unexpected shape at `*.*` (line 1, column 39)"
+    );
 }

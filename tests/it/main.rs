@@ -37,6 +37,6 @@ mod receiver;
 ))]
 mod rejections;
 mod samples;
-mod secrecy;
 mod security;
 mod support;
+mod types;
