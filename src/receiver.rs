@@ -55,11 +55,14 @@ struct Settings {
 }
 
 /// The signature or token that a request must carry, and its place.
+///
+/// The verifiers are boxed so that all variants have the same size. A move copies the unused bytes of a
+/// smaller variant, too, and with them what the stack held before, such as another receiver's keys.
 #[derive(Clone)]
 enum Credential {
-    Signature(&'static str, Verifier),
-    HeaderToken(Box<str>, TokenVerifier),
-    QueryToken(Box<str>, TokenVerifier),
+    Signature(&'static str, Box<Verifier>),
+    HeaderToken(Box<str>, Box<TokenVerifier>),
+    QueryToken(Box<str>, Box<TokenVerifier>),
     None,
 }
 
@@ -106,7 +109,7 @@ impl<P: SignedProvider> Receiver<P> {
     /// Creates a receiver that accepts requests signed with a secret.
     #[must_use]
     pub fn new(secret: &Secret) -> Self {
-        let verifier = Verifier::new(P::FORMAT, secret);
+        let verifier = Box::new(Verifier::new(P::FORMAT, secret));
         Self::with_credential(Credential::Signature(P::HEADER, verifier))
     }
 }
@@ -122,7 +125,7 @@ impl<P: UnsignedProvider> Receiver<P> {
     /// A [`NameError`] if no header can have this name.
     pub fn header_token(header: &str, token: &Secret) -> Result<Self, NameError> {
         let header = check_header_name(header)?;
-        let token = TokenVerifier::new(token);
+        let token = Box::new(TokenVerifier::new(token));
         Ok(Self::with_credential(Credential::HeaderToken(
             header, token,
         )))
@@ -143,7 +146,7 @@ impl<P: UnsignedProvider> Receiver<P> {
         if parameter.is_empty() {
             return Err(NameError::Empty);
         }
-        let token = TokenVerifier::new(token);
+        let token = Box::new(TokenVerifier::new(token));
         Ok(Self::with_credential(Credential::QueryToken(
             parameter.into(),
             token,
