@@ -1,8 +1,5 @@
 //! The reason why a request was rejected, and its status.
 
-use core::error::Error;
-use core::fmt;
-
 use crate::auth::error::VerifyError;
 use crate::delivery::Delivery;
 use crate::provider::Provider;
@@ -37,7 +34,8 @@ use crate::read::error::ReadError;
 /// assert_eq!(rejection.status(), 400);
 /// assert_eq!(rejection.provider(), Some("graphoid"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{kind}")]
 pub struct Rejection {
     kind: RejectionKind,
     provider: Option<&'static str>,
@@ -219,17 +217,5 @@ impl From<VerifyError> for Rejection {
 impl From<ReadError> for Rejection {
     fn from(error: ReadError) -> Self {
         RejectionKind::from(error).into()
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl Error for Rejection {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.kind.source()
     }
 }

@@ -214,11 +214,7 @@ async fn scoreapp(
 "#
 )]
 
-use core::{
-    convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use core::convert::identity;
 
 use axum_core::{
     RequestExt,
@@ -227,7 +223,8 @@ use axum_core::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Empty};
 
 use super::body::authenticate;
 #[cfg(feature = "dedup")]
@@ -252,28 +249,15 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let (head, body) = request.into_parts();
-        // axum does not reveal its limit, but an empty body of unknown length has it as its size hint.
-        let limited = Request::from_parts(head, Body::new(UnknownLength)).with_limited_body();
+        // axum does not reveal its limit, but a body of unknown length has it as its size hint. The length
+        // of an empty body is unknown if its frames can change.
+        let unknown = Body::new(Empty::<Bytes>::new().map_frame(identity));
+        let limited = Request::from_parts(head, unknown).with_limited_body();
         let limit = limited.body().size_hint().upper();
         let limit = limit.and_then(|limit| usize::try_from(limit).ok());
         let (head, _) = limited.into_parts();
         let receiver = Receiver::from_ref(state);
         authenticate(&receiver, &head, body, limit.unwrap_or(usize::MAX)).await
-    }
-}
-
-/// An empty body that declares no length.
-struct UnknownLength;
-
-impl http_body::Body for UnknownLength {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
     }
 }
 

@@ -70,13 +70,13 @@ impl SignatureFormat {
         if !value.is_ascii() {
             return Reason::NotAscii;
         }
-        if any(value, |byte| byte.is_ascii_whitespace()) {
+        if value.iter().any(u8::is_ascii_whitespace) {
             return Reason::Whitespace;
         }
-        if any(value, |byte| byte == b',') {
+        if value.contains(&b',') {
             return Reason::List;
         }
-        if any(value, |byte| matches!(byte, b'"' | b'\'')) {
+        if value.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
             return Reason::Quoted;
         }
         if is_base64(value.strip_prefix(PREFIX).unwrap_or(value)) {
@@ -188,11 +188,6 @@ pub enum MalformedSignature {
         /// The index of the first such character, counted from 0 after the prefix.
         index: usize,
     },
-}
-
-/// Returns whether any byte passes a test. The loop has no branch, so the compiler vectorizes it.
-fn any(value: &[u8], test: impl Fn(u8) -> bool) -> bool {
-    value.iter().fold(false, |found, &byte| found | test(byte))
 }
 
 /// Returns whether a value has the form of 32 bytes in Base64.

@@ -38,7 +38,7 @@ use crate::auth::signature::{Signature, SignatureFormat};
 #[derive(Clone)]
 pub struct Verifier {
     format: SignatureFormat,
-    keys: Keys,
+    keys: Rotation<MacKey>,
 }
 
 impl Verifier {
@@ -47,10 +47,7 @@ impl Verifier {
     pub fn new(format: SignatureFormat, secret: &Secret) -> Self {
         Self {
             format,
-            keys: Keys {
-                current: MacKey::new(secret),
-                previous: Previous::default(),
-            },
+            keys: Rotation::new(MacKey::new(secret)),
         }
     }
 
@@ -64,7 +61,7 @@ impl Verifier {
     }
 
     pub(crate) fn add_previous(&mut self, secret: &Secret) {
-        self.keys.previous.add(MacKey::new(secret));
+        self.keys.add_previous(MacKey::new(secret));
     }
 
     /// Verifies a header value against a complete body and returns which secret matched.
@@ -103,7 +100,9 @@ impl Verifier {
         signature: &Signature,
         body: &[u8],
     ) -> Result<SecretIndex, VerifyError> {
-        self.keys.find(signature, |key| key.sign(body))
+        let is_from = |key: &MacKey| equal(key.sign(body).as_bytes(), signature.as_bytes());
+        let matched = self.keys.position(is_from);
+        matched.ok_or(VerifyError::SignatureMismatch)
     }
 }
 
@@ -111,7 +110,7 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
             .field("format", &self.format)
-            .field("previous", &self.keys.previous.0.len())
+            .field("previous", &self.keys.previous.len())
             .finish_non_exhaustive()
     }
 }
@@ -138,14 +137,14 @@ impl fmt::Debug for Verifier {
 #[must_use = "the body is not verified before `finish` is called"]
 pub struct BodyVerifier {
     signature: Signature,
-    keys: Keys,
+    keys: Rotation<MacKey>,
 }
 
 impl BodyVerifier {
     /// Adds the next bytes of the body.
     pub fn update(&mut self, chunk: &[u8]) {
         self.keys.current.0.update(chunk);
-        for key in &mut self.keys.previous.0 {
+        for key in &mut self.keys.previous {
             key.0.update(chunk);
         }
     }
@@ -157,7 +156,12 @@ impl BodyVerifier {
     /// [`SignatureMismatch`](VerifyError::SignatureMismatch) if no secret signs the body with the
     /// signature.
     pub fn finish(self) -> Result<SecretIndex, VerifyError> {
-        self.keys.find(&self.signature, |key| key.clone().finish())
+        let signature = self.signature.as_bytes();
+        // The keys are borrowed, because moving them out of their list would leave unwiped bytes in the
+        // memory that it frees.
+        let is_from = |key: &MacKey| equal(key.clone().finish().as_bytes(), signature);
+        let matched = self.keys.position(is_from);
+        matched.ok_or(VerifyError::SignatureMismatch)
     }
 }
 
@@ -193,35 +197,24 @@ impl SecretIndex {
 ///
 /// It compares SHA-256 hashes, so the time reveals nothing about the length of a token.
 #[derive(Clone)]
-pub(crate) struct TokenVerifier {
-    current: TokenHash,
-    previous: Previous<TokenHash>,
-}
-
-type TokenHash = Zeroizing<[u8; 32]>;
+pub(crate) struct TokenVerifier(Rotation<Zeroizing<[u8; 32]>>);
 
 impl TokenVerifier {
     pub(crate) fn new(token: &Secret) -> Self {
-        Self {
-            current: Self::hash(token),
-            previous: Previous::default(),
-        }
+        Self(Rotation::new(Self::hash(token)))
     }
 
     pub(crate) fn add_previous(&mut self, token: &Secret) {
-        self.previous.add(Self::hash(token));
+        self.0.add_previous(Self::hash(token));
     }
 
     pub(crate) fn verify(&self, value: &[u8]) -> Result<SecretIndex, VerifyError> {
         let hash = sha256([value]);
-        iter::once(&self.current)
-            .chain(&self.previous.0)
-            .position(|token| equal(token, &hash))
-            .map(SecretIndex)
-            .ok_or(VerifyError::TokenMismatch)
+        let matched = self.0.position(|token| equal(token, &hash));
+        matched.ok_or(VerifyError::TokenMismatch)
     }
 
-    fn hash(token: &Secret) -> TokenHash {
+    fn hash(token: &Secret) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(sha256([token.expose()]))
     }
 }
@@ -257,51 +250,38 @@ impl MacKey {
     }
 }
 
-/// The current key and the previous keys.
+/// The current key or token and the previous ones, which wipe themselves when they are dropped.
 #[derive(Clone)]
-struct Keys {
-    current: MacKey,
-    previous: Previous<MacKey>,
+struct Rotation<T> {
+    current: T,
+    previous: Vec<T>,
 }
 
-impl Keys {
-    /// Returns the first key whose signature is the given one.
-    ///
-    /// The keys are borrowed, because moving them out of their list would leave unwiped bytes in the
-    /// memory that it frees.
-    fn find(
-        &self,
-        signature: &Signature,
-        sign: impl Fn(&MacKey) -> Signature,
-    ) -> Result<SecretIndex, VerifyError> {
-        iter::once(&self.current)
-            .chain(&self.previous.0)
-            .position(|key| equal(sign(key).as_bytes(), signature.as_bytes()))
-            .map(SecretIndex)
-            .ok_or(VerifyError::SignatureMismatch)
+impl<T: Clone> Rotation<T> {
+    fn new(current: T) -> Self {
+        Self {
+            current,
+            previous: Vec::new(),
+        }
     }
-}
 
-/// Previous keys or tokens, which wipe themselves when they are dropped.
-#[derive(Clone)]
-struct Previous<T>(Vec<T>);
-
-impl<T: Clone> Previous<T> {
     /// Adds a value in a new list.
     ///
     /// A `Vec` that grows moves its elements and frees the old memory without dropping them, so
     /// nothing would wipe it. Here the old list is dropped.
-    fn add(&mut self, value: T) {
-        let mut list = Vec::with_capacity(self.0.len().saturating_add(1));
-        list.extend_from_slice(&self.0);
+    fn add_previous(&mut self, value: T) {
+        let mut list = Vec::with_capacity(self.previous.len().saturating_add(1));
+        list.extend_from_slice(&self.previous);
         list.push(value);
-        self.0 = list;
+        self.previous = list;
     }
-}
 
-impl<T> Default for Previous<T> {
-    fn default() -> Self {
-        Self(Vec::new())
+    /// Returns the position of the first value that matches.
+    fn position(&self, matches: impl FnMut(&T) -> bool) -> Option<SecretIndex> {
+        iter::once(&self.current)
+            .chain(&self.previous)
+            .position(matches)
+            .map(SecretIndex)
     }
 }
 
