@@ -24,7 +24,7 @@
 //! | module | contains |
 //! |---|---|
 //! | [`grader`], [`graphoid`], [`scoreapp`], [`tomba`] | each provider's events, payload types and facts |
-//! | `axum`, `actix`, `tower` | the extractors and the layer, with the features of the same names |
+//! | `axum`, `actix`, `tower` | how to use the extractors and the layer, with the features of the same names |
 //! | `dedup` | the guard that handles each event once, with the feature `dedup` |
 //! | `samples` | signed sample requests, with the feature `samples` |
 //! | `guide` | solutions for common tasks, such as rotating secrets and collecting metrics |

@@ -226,7 +226,7 @@ impl<P: Provider> Receiver<P> {
     /// [`credential_source`](Self::credential_source) names. Pass an `Option` if a request can carry only
     /// one value.
     ///
-    /// With the `tracing` feature, a failure is logged as for a [`Rejection`], with its reason.
+    /// With the `tracing` feature, a failure is logged once, as [`Rejection`] describes.
     ///
     /// # Errors
     ///
