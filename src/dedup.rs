@@ -71,31 +71,31 @@
 //! | DEBUG | `outcome = "in_progress"`, `remaining_ms` | another delivery of the event is in progress |
 //! | DEBUG | `outcome = "failed"` | the work failed |
 
+use alloc::sync::Arc;
 use core::{
-    any::Any,
     fmt,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::pin,
     task::Poll,
     time::Duration,
 };
 use std::time::Instant;
 
+mod any_store;
 mod clock;
 pub(crate) mod key;
 mod memory;
 pub(crate) mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
-mod shared_store;
 pub(crate) mod store;
 mod trace;
 
+use any_store::AnyStore;
 use clock::Clock;
 pub use key::Key;
 pub use memory::{MemoryClaim, MemoryStore};
 pub use outcome::{OnceError, Outcome};
-use shared_store::SharedStore;
 pub use store::{ClaimStatus, Store, StoreError};
 
 #[cfg(feature = "redis")]
@@ -120,29 +120,18 @@ pub use self::redis::{RedisClaim, RedisConnection, RedisStore};
 /// ```
 #[derive(Clone)]
 pub struct Dedup {
-    store: AnyStore,
+    store: Arc<dyn AnyStore>,
     lease: Duration,
     retention: Option<Duration>,
     clock: Clock,
-}
-
-/// The memory store has a variant of its own, so that its calls need no allocation.
-#[derive(Clone)]
-enum AnyStore {
-    Memory(MemoryStore),
-    Shared(SharedStore),
 }
 
 impl Dedup {
     /// Creates a guard on a store, with leases of 60 seconds.
     #[must_use]
     pub fn new(store: impl Store) -> Self {
-        let any: &dyn Any = &store;
         Self {
-            store: match any.downcast_ref::<MemoryStore>() {
-                Some(memory) => AnyStore::Memory(memory.clone()),
-                None => AnyStore::Shared(SharedStore::new(store)),
-            },
+            store: Arc::new(store),
             lease: Duration::from_secs(60),
             retention: None,
             clock: Clock::default(),
@@ -226,38 +215,33 @@ impl Dedup {
         key: Key,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
-        let work = pin!(Some(future));
-        let result = match &self.store {
-            AnyStore::Memory(store) => self.once_in(store, key, work).await,
-            AnyStore::Shared(store) => self.once_in(store, key, work).await,
-        };
+        let result = self.claim_and_run(key, future).await;
         trace::outcome(key, &result);
         result
     }
 
-    async fn once_in<T, E>(
+    async fn claim_and_run<T, E>(
         &self,
-        store: &impl Store,
         key: Key,
-        mut work: Pin<&mut Option<impl Future<Output = Result<T, E>>>>,
+        work: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
         let failed = |operation| move |error: &_| trace::store_failed(key, operation, error);
 
         // Read before the claim is made, so that the lease ends here no later than in the store.
         let end = self.clock.now().checked_add(self.lease);
-        let status = store.claim(key, self.lease).await;
+        let status = self.store.clone().claim_any(key, self.lease).await;
         let claim = match status.inspect_err(failed("claim"))? {
             ClaimStatus::Acquired(claim) => claim,
             ClaimStatus::Done => return Ok(Outcome::AlreadyHandled),
             ClaimStatus::Held { remaining } => return Ok(Outcome::InProgress { remaining }),
         };
-        let result = self.run_until(end, work.as_mut()).await;
-        // The work is dropped before the key is free, so that no part of it outlives its claim.
-        work.set(None);
+        // The work lives in this call and the claim outside of it, so that no part of the work outlives
+        // the claim, even if this future is dropped or the work panics.
+        let result = self.run_until(end, work).await;
         let unhandled = match result {
             Some(Ok(value)) => {
                 let retention = self.retention.unwrap_or(key.retry_window());
-                let recorded = store.complete(claim, retention).await;
+                let recorded = claim.complete(retention).await;
                 return Ok(match recorded.inspect_err(failed("complete")) {
                     Ok(()) => Outcome::Handled(value),
                     Err(error) => Outcome::HandledUnrecorded { value, error },
@@ -267,24 +251,18 @@ impl Dedup {
             None => Ok(Outcome::LeaseExpired),
         };
         // A claim that can't be released ends with its lease.
-        let _ = store.release(claim).await.inspect_err(failed("release"));
+        let _ = claim.release().await.inspect_err(failed("release"));
         unhandled
     }
 
     /// Runs the work until its lease ends, and returns `None` at the first poll after that.
-    async fn run_until<F: Future>(
-        &self,
-        end: Option<Instant>,
-        mut work: Pin<&mut Option<F>>,
-    ) -> Option<F::Output> {
+    async fn run_until<F: Future>(&self, end: Option<Instant>, work: F) -> Option<F::Output> {
+        let mut work = pin!(work);
         poll_fn(|context| {
             if end.is_some_and(|end| self.clock.now() >= end) {
                 return Poll::Ready(None);
             }
-            match work.as_mut().as_pin_mut() {
-                Some(work) => work.poll(context).map(Some),
-                None => Poll::Ready(None),
-            }
+            work.as_mut().poll(context).map(Some)
         })
         .await
     }

@@ -83,15 +83,11 @@ impl Store for MemoryStore {
     ) -> Result<ClaimStatus<MemoryClaim>, StoreError> {
         let now = self.clock.now();
         let status = lock(&self.table).claim(*key.as_bytes(), now, lease)?;
-        Ok(match status {
-            ClaimStatus::Acquired(token) => ClaimStatus::Acquired(MemoryClaim {
-                table: Some(self.table.clone()),
-                key: *key.as_bytes(),
-                token,
-            }),
-            ClaimStatus::Done => ClaimStatus::Done,
-            ClaimStatus::Held { remaining } => ClaimStatus::Held { remaining },
-        })
+        Ok(status.map(|token| MemoryClaim {
+            table: Some(self.table.clone()),
+            key: *key.as_bytes(),
+            token,
+        }))
     }
 
     async fn complete(

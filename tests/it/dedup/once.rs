@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, pending, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
         Arc, Mutex,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use leadhook::dedup::{
-    ClaimStatus, Dedup, Key, MemoryStore, OnceError, Outcome, Store, StoreError,
+    ClaimStatus, Dedup, Key, MemoryClaim, MemoryStore, OnceError, Outcome, Store, StoreError,
 };
 
 use super::support::{LONG, TestClock, key};
@@ -166,43 +167,107 @@ fn work_is_dropped_at_the_first_poll_after_its_lease() {
     assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
 }
 
-/// The work must be dropped before its claim, because it may hold a lock.
-#[test]
-fn work_is_dropped_before_its_key_is_free() {
-    struct Holds(MemoryStore);
+/// A store of one's own, whose claims free their keys when they are dropped.
+struct Own(MemoryStore);
 
-    impl Drop for Holds {
+impl Store for Own {
+    type Claim = MemoryClaim;
+
+    fn claim(
+        &self,
+        key: Key,
+        lease: Duration,
+    ) -> impl Future<Output = Result<ClaimStatus<MemoryClaim>, StoreError>> + Send {
+        self.0.claim(key, lease)
+    }
+
+    fn complete(
+        &self,
+        claim: MemoryClaim,
+        retention: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.0.complete(claim, retention)
+    }
+
+    fn release(&self, claim: MemoryClaim) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.0.release(claim)
+    }
+}
+
+/// The work may hold a lock, or run code in its destructors.
+#[test]
+fn no_part_of_the_work_outlives_its_claim() {
+    /// A part of the work. When it is dropped, it notes whether a second delivery would have to wait.
+    struct Part {
+        dedup: Dedup,
+        waits: Arc<Mutex<Vec<bool>>>,
+    }
+
+    impl Drop for Part {
         fn drop(&mut self) {
-            let status = poll_once(pin!(self.0.claim(key(1), LONG)));
-            assert!(
-                matches!(status, Poll::Ready(Ok(ClaimStatus::Held { .. }))),
-                "{status:?}"
-            );
+            let second = poll_once(pin!(self.dedup.once(key(1), pending::<Work>())));
+            let waits = matches!(second, Poll::Ready(Ok(Outcome::InProgress { .. })));
+            self.waits.lock().unwrap().push(waits);
         }
     }
 
-    let store = MemoryStore::default();
-    let clock = TestClock::new();
-    let dedup = Dedup::new(store.clone()).with_clock(clock.read());
-    let work = |result: Poll<Work>| {
-        let holds = Holds(store.clone());
-        poll_fn(move |_| {
-            let _ = &holds;
-            result
-        })
-    };
-    let fails = work(Poll::Ready(Err(CrmDown)));
-    let failed = poll_once(pin!(dedup.once(key(1), fails)));
-    assert!(matches!(
-        failed,
-        Poll::Ready(Err(OnceError::Failed(CrmDown)))
-    ));
+    fn check(dedup: &Dedup, clock: &TestClock) {
+        let waits = Arc::default();
+        let part = || Part {
+            dedup: dedup.clone(),
+            waits: Arc::clone(&waits),
+        };
+        // The work drops one part when it ends, and another one when it is dropped.
+        let once = |poll: fn() -> Poll<Work>| {
+            let (ends, held) = (part(), part());
+            let mut work = Box::pin(async move {
+                let _ends = ends;
+                poll_fn(|_| poll()).await
+            });
+            let work = poll_fn(move |context| {
+                let _ = &held;
+                work.as_mut().poll(context)
+            });
+            Box::pin(dedup.once(key(1), work))
+        };
+        let assert_waited = |ending: &str| {
+            let waits = std::mem::take(&mut *waits.lock().unwrap());
+            assert_eq!(waits, [true, true], "{ending}");
+        };
 
-    let mut late = pin!(dedup.once(key(1), work(Poll::Pending)));
-    assert!(poll_once(late.as_mut()).is_pending());
-    clock.advance(LONG);
-    let expired = poll_once(late);
-    assert!(matches!(expired, Poll::Ready(Ok(Outcome::LeaseExpired))));
+        let mut dropped = once(|| Poll::Pending);
+        assert!(poll_once(dropped.as_mut()).is_pending());
+        drop(dropped);
+        assert_waited("dropped");
+
+        let mut panics = once(|| panic!("as this test expects"));
+        catch_unwind(AssertUnwindSafe(|| poll_once(panics.as_mut()))).unwrap_err();
+        drop(panics);
+        assert_waited("panicked");
+
+        let failed = poll_once(once(|| Poll::Ready(Err(CrmDown))).as_mut());
+        assert!(matches!(
+            failed,
+            Poll::Ready(Err(OnceError::Failed(CrmDown)))
+        ));
+        assert_waited("failed");
+
+        let mut late = once(|| Poll::Pending);
+        assert!(poll_once(late.as_mut()).is_pending());
+        clock.advance(LONG);
+        let expired = poll_once(late.as_mut());
+        assert!(matches!(expired, Poll::Ready(Ok(Outcome::LeaseExpired))));
+        assert_waited("expired");
+
+        let handled = poll_once(once(|| Poll::Ready(Ok(()))).as_mut());
+        assert!(matches!(handled, Poll::Ready(Ok(Outcome::Handled(())))));
+        assert_waited("handled");
+    }
+
+    let clock = TestClock::new();
+    check(&Dedup::default().with_clock(clock.read()), &clock);
+    let own = Dedup::new(Own(MemoryStore::default()));
+    check(&own.with_clock(clock.read()), &clock);
 }
 
 #[test]
