@@ -52,7 +52,7 @@ async fn receive(
         .map_err(AppError)?;
         Ok(HttpResponse::Ok().finish())
     };
-    dedup.once(webhook.delivery.key(), work).await
+    dedup.once(&webhook.delivery, work).await
 }
 
 #[actix_web::main]

@@ -57,7 +57,7 @@ async fn receive(
         }
         .map_err(AppError)
     };
-    app.dedup.once(webhook.delivery.key(), work).await
+    app.dedup.once(&webhook.delivery, work).await
 }
 
 #[tokio::main]

@@ -13,10 +13,10 @@
 //! # let delivery = Delivery::<ScoreApp>::from_storage(r#"{"event_name":"QUIZ_STARTED"}"#);
 //! let dedup = Dedup::default();
 //!
-//! let first = dedup.once(delivery.key(), save(&delivery)).await?;
+//! let first = dedup.once(&delivery, save(&delivery)).await?;
 //! assert!(matches!(first, Outcome::Handled(())));
 //!
-//! let duplicate = dedup.once(delivery.key(), save(&delivery)).await?;
+//! let duplicate = dedup.once(&delivery, save(&delivery)).await?;
 //! assert!(matches!(duplicate, Outcome::AlreadyHandled));
 //! assert_eq!(duplicate.status(), 200);
 //! # Ok(())
@@ -81,6 +81,9 @@ use core::{
 };
 use std::time::Instant;
 
+use crate::delivery::Delivery;
+use crate::provider::Provider;
+
 mod any_store;
 mod clock;
 pub(crate) mod key;
@@ -93,7 +96,7 @@ mod trace;
 
 use any_store::AnyStore;
 use clock::Clock;
-pub use key::Key;
+pub use key::{Key, KeyError};
 pub use memory::{MemoryClaim, MemoryStore};
 pub use outcome::{OnceError, Outcome};
 pub use store::{ClaimStatus, Store, StoreError};
@@ -149,10 +152,10 @@ impl Dedup {
         self
     }
 
-    /// Sets how long a handled event is remembered.
+    /// Sets how long an event that [`once`](Self::once) has handled is remembered.
     ///
     /// By default it is the time in which the provider may retry, which is
-    /// [`Provider::RETRY_WINDOW`](crate::Provider::RETRY_WINDOW). With a shorter retention, late retries
+    /// [`Provider::RETRY_WINDOW`]. With a shorter retention, late retries
     /// are handled again. With a longer one, more [false duplicates](Key#false-duplicates) are possible.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
@@ -169,10 +172,11 @@ impl Dedup {
         self
     }
 
-    /// Runs a future unless the event with this key was handled before or is in progress.
+    /// Runs a future unless the event of a delivery was handled before or is in progress.
     ///
-    /// The future is the work. It is polled only after the key is claimed. If it succeeds, the key is
-    /// marked as done. If it fails, the key is released, and the next delivery runs its work again.
+    /// The future is the work. It is polled only after the delivery's [key](Delivery::key) is claimed. If
+    /// it succeeds, the key is marked as done. If it fails, the key is released, and the next delivery
+    /// runs its work again.
     ///
     /// The work is cancelled if it is polled after its lease has ended. There is no timer. Instead, the
     /// clock is read before each poll of the future, and the future is dropped if the lease has ended.
@@ -180,7 +184,8 @@ impl Dedup {
     /// timeout inside of `once`, so that the future fails and the key is released at once.
     ///
     /// If this future is dropped or the work panics, the work is dropped, too. A [`MemoryStore`] then
-    /// frees the key at once, and Redis frees it when the lease ends.
+    /// frees the key at once, and Redis frees it when the lease ends. In any case, the work is dropped
+    /// before its key is free, so no part of it is left when the next delivery begins.
     ///
     /// ```
     /// use std::time::Duration;
@@ -192,7 +197,7 @@ impl Dedup {
     ///         // Notify everybody who needs to know about the lead.
     ///         Ok::<_, std::io::Error>("notified")
     ///     };
-    ///     match dedup.once(delivery.key(), work).await {
+    ///     match dedup.once(delivery, work).await {
     ///         Ok(Outcome::Handled("notified")) => (200, None),
     ///         Ok(outcome) => (outcome.status(), outcome.retry_after()),
     ///         Err(OnceError::Store(error)) => (error.status(), None),
@@ -210,12 +215,50 @@ impl Dedup {
     ///
     /// [`OnceError::Failed`] with the future's own error, and [`OnceError::Store`] if the store can't
     /// be reached or is full. In the second case, the future was not polled.
-    pub async fn once<T, E>(
+    pub async fn once<P: Provider, T, E>(
         &self,
-        key: Key,
+        delivery: &Delivery<P>,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
-        let result = self.claim_and_run(key, future).await;
+        let retention = self.retention.unwrap_or(P::RETRY_WINDOW);
+        self.once_as(delivery.key(), retention, future).await
+    }
+
+    /// Runs a future as [`once`](Self::once) does, for a key of your own choice.
+    ///
+    /// If the future succeeds, the key is remembered for `retention`, whatever
+    /// [`with_retention`](Self::with_retention) says. [`Key::from_parts`] makes a key from values of the
+    /// event.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Graphoid, Provider, dedup::{Dedup, Key, Outcome}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
+    /// # let delivery = Delivery::<Graphoid>::from_storage(body);
+    /// # let dedup = Dedup::default();
+    /// // Each lead is welcomed once, whichever of its events comes first.
+    /// if let Some(id) = delivery.read()?.lead().and_then(|lead| lead.id) {
+    ///     let key = Key::from_parts(&delivery, &["welcome", &id]);
+    ///     let welcome = async { Ok::<_, std::io::Error>("welcome") };
+    ///     let outcome = dedup.once_as(key, Graphoid::RETRY_WINDOW, welcome).await?;
+    /// #   assert!(matches!(outcome, Outcome::Handled("welcome")));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`once`](Self::once).
+    pub async fn once_as<T, E>(
+        &self,
+        key: Key,
+        retention: Duration,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Result<Outcome<T>, OnceError<E>> {
+        let result = self.claim_and_run(key, retention, future).await;
         trace::outcome(key, &result);
         result
     }
@@ -223,6 +266,7 @@ impl Dedup {
     async fn claim_and_run<T, E>(
         &self,
         key: Key,
+        retention: Duration,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
         let failed = |operation| move |error: &_| trace::store_failed(key, operation, error);
@@ -240,7 +284,6 @@ impl Dedup {
         let result = self.run_until(end, work).await;
         let unhandled = match result {
             Some(Ok(value)) => {
-                let retention = self.retention.unwrap_or(key.retry_window());
                 let recorded = claim.complete(retention).await;
                 return Ok(match recorded.inspect_err(failed("complete")) {
                     Ok(()) => Outcome::Handled(value),

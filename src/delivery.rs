@@ -2,8 +2,6 @@
 
 use alloc::sync::Arc;
 use core::{fmt, marker::PhantomData};
-#[cfg(feature = "dedup")]
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -15,8 +13,6 @@ use crate::read;
 use crate::read::age_limit::AgeLimit;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
-#[cfg(feature = "dedup")]
-use crate::read::identity::Identity;
 use crate::read::json;
 use crate::read::unread::Unread;
 
@@ -50,9 +46,6 @@ pub struct Delivery<P> {
     matched_secret: Option<SecretIndex>,
     scope: Option<Arc<str>>,
     age_limit: AgeLimit,
-    /// The places that identify the event, if the event was read.
-    #[cfg(feature = "dedup")]
-    identity: OnceLock<Identity>,
     provider: PhantomData<fn() -> P>,
 }
 
@@ -68,8 +61,6 @@ impl<P: Provider> Delivery<P> {
             matched_secret,
             scope,
             age_limit,
-            #[cfg(feature = "dedup")]
-            identity: OnceLock::new(),
             provider: PhantomData,
         }
     }
@@ -174,19 +165,9 @@ impl<P: Provider> Delivery<P> {
         &self,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Result<Envelope<E>, ReadError> {
-        let reading = read::event::<E>(&self.body)?;
-        #[cfg(feature = "dedup")]
-        if let Some(identity) = reading.identity {
-            self.identity.get_or_init(|| identity);
-        }
-        self.age_limit.check(reading.envelope.timestamp, now)?;
-        Ok(reading.envelope)
-    }
-
-    /// Returns the event's name, the workspace and the id, if reading the event has found them.
-    #[cfg(feature = "dedup")]
-    pub(crate) fn known_identity(&self) -> Option<[&[u8]; 3]> {
-        self.identity.get()?.texts(&self.body)
+        let envelope = read::event::<E>(&self.body)?;
+        self.age_limit.check(envelope.timestamp, now)?;
+        Ok(envelope)
     }
 
     /// Lists the parts of the body that an envelope read from it does not hold.
@@ -257,8 +238,6 @@ impl<P> Clone for Delivery<P> {
         Self {
             body: self.body.clone(),
             scope: self.scope.clone(),
-            #[cfg(feature = "dedup")]
-            identity: self.identity.clone(),
             ..*self
         }
     }

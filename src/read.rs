@@ -2,13 +2,9 @@
 
 use serde_json::value::RawValue;
 
-#[cfg(feature = "dedup")]
-use crate::provider::DedupBy;
 use crate::provider::{Event, Layout, Provider};
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
-#[cfg(feature = "dedup")]
-use crate::read::identity::Identity;
 use crate::read::parse::Head;
 use crate::read::tolerant::{Findings, LeftOut, Place, Tolerant};
 
@@ -16,8 +12,6 @@ pub(crate) mod age_limit;
 mod diagnose;
 pub(crate) mod envelope;
 pub(crate) mod error;
-#[cfg(feature = "dedup")]
-pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod lenient;
 pub(crate) mod parse;
@@ -26,36 +20,15 @@ mod scan;
 mod tolerant;
 pub(crate) mod unread;
 
-/// An event that was read from a body.
-pub(crate) struct Reading<E> {
-    pub(crate) envelope: Envelope<E>,
-    /// The places that identify the event, if the strict pass read it and the key is made of them.
-    #[cfg(feature = "dedup")]
-    pub(crate) identity: Option<Identity>,
-}
-
 /// Reads a body as an event.
-pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Reading<E>, ReadError> {
+pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Envelope<E>, ReadError> {
     let text = json::utf8(body)?;
     if tolerant::fits_in_memory(text, E::ELEMENT_SIZES)
         && let Ok((head, event)) = parse::event(text)
     {
-        return Ok(Reading {
-            #[cfg(feature = "dedup")]
-            identity: match <E::Provider as Provider>::DEDUP_BY {
-                DedupBy::EventId => head
-                    .identity()
-                    .and_then(|texts| Identity::find(text, texts)),
-                DedupBy::Body => None,
-            },
-            envelope: head.around(event),
-        });
+        return Ok(head.around(event));
     }
-    Ok(Reading {
-        #[cfg(feature = "dedup")]
-        identity: None,
-        envelope: event_tolerantly(text)?,
-    })
+    event_tolerantly(text)
 }
 
 /// Reads a body that the strict pass could not read, or returns the reason why it can't be read.

@@ -52,25 +52,24 @@ fn keys_allocate_nothing_and_duplicates_in_memory_one_future() {
     };
 
     let dedup = Dedup::default();
-    let once = |key: Key| {
-        let once = pin!(dedup.once(key, async { Ok::<_, Infallible>(()) }));
+    let once = |delivery| {
+        let once = pin!(dedup.once(delivery, async { Ok::<_, Infallible>(()) }));
         match once.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(outcome)) => outcome,
             other => panic!("{other:?}"),
         }
     };
     let delivery = Delivery::<Grader>::from_storage(vec![b' '; 100_000]).with_scope("north");
-    assert!(matches!(once(delivery.key()), Outcome::Handled(())));
+    assert!(matches!(once(&delivery), Outcome::Handled(())));
 
     let allocated = measure(|| {
         let _ = delivery.key();
-        let _ = delivery.key_from_parts(["submission", "sub_1"]);
+        let _ = Key::from_parts(&delivery, &["submission", "sub_1"]);
     });
     assert_eq!(allocated.count_total, 0);
 
     // The store is any store, so the future of its claim is boxed.
-    let key = delivery.key();
-    let allocated = measure(|| assert!(matches!(once(key), Outcome::AlreadyHandled)));
+    let allocated = measure(|| assert!(matches!(once(&delivery), Outcome::AlreadyHandled)));
     assert_eq!(allocated.count_total, 1);
 }
 
@@ -112,19 +111,14 @@ fn reading_allocates_the_event_and_nothing_else() {
 
 #[cfg(feature = "dedup")]
 #[test]
-fn the_key_of_an_event_that_was_read_allocates_nothing() {
+fn the_key_of_an_id_allocates_a_stack_of_objects() {
     use leadhook::{Delivery, Graphoid};
 
     let body = br#"{"id":"evt_1","event":"lead.won","workspace_id":"ws_1","data":{"lead":{"id":"lead_1"}}}"#;
-    for is_read in [false, true] {
-        let delivery = Delivery::<Graphoid>::from_storage(&body[..]);
-        if is_read {
-            delivery.read().unwrap();
-        }
-        let allocated = measure(|| {
-            let _ = delivery.key();
-        });
-        // Without reading, serde_json skips the data, and keeps a stack of its objects.
-        assert_eq!(allocated.count_total, u64::from(!is_read));
-    }
+    let delivery = Delivery::<Graphoid>::from_storage(&body[..]);
+    let allocated = measure(|| {
+        let _ = delivery.key();
+    });
+    // serde_json keeps it while it skips the data.
+    assert_eq!(allocated.count_total, 1);
 }

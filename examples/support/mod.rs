@@ -167,7 +167,7 @@ impl Work {
             // The work ends before the deadline, so that there is time to release its key.
             let work = timeout_at(end - STORE_WITHIN, self.output.write(envelope, false));
             let work = async { work.await? };
-            let outcome = self.dedup.once(delivery.key(), work).await?;
+            let outcome = self.dedup.once(delivery, work).await?;
             if let Outcome::AlreadyHandled = outcome {
                 let written = self.output.write(envelope, true).await;
                 written.map_err(OnceError::Failed)?;

@@ -169,7 +169,7 @@ async fn scoreapp(
         save(&webhook).await.context("the CRM is down")?;
         Ok(HttpResponse::Ok().finish())
     };
-    dedup.once(webhook.delivery.key(), work).await
+    dedup.once(&webhook.delivery, work).await
 }
 
 web::post().to(scoreapp);

@@ -9,12 +9,14 @@ use std::{
     fmt::{Debug, Write},
     fs,
     future::ready,
-    io,
+    io::{self, Read, Write as _},
+    net::TcpListener,
     path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -28,7 +30,9 @@ use leadhook::{
     RejectionKind, Secret, SecretError, SecretErrorKind, Signature, SignatureFormat, Signer, Tomba,
     Verifier, VerifyError,
     axum::Webhook,
-    dedup::{ClaimStatus, Dedup, MemoryStore, OnceError, Outcome, RedisStore, Store, StoreError},
+    dedup::{
+        ClaimStatus, Dedup, Key, MemoryStore, OnceError, Outcome, RedisStore, Store, StoreError,
+    },
     samples::SampleRequest,
     tower::AuthenticateLayer,
 };
@@ -351,7 +355,7 @@ fn deduplication(table: &mut Table, delivery: &Delivery<Graphoid>) {
     let dedup = Dedup::new(store);
     table.value(&dedup);
     let full: StoreError = block_on(dedup.once(
-        Delivery::<Graphoid>::from_storage(UNREADABLE).key(),
+        &Delivery::<Graphoid>::from_storage(UNREADABLE),
         ready(Ok::<_, io::Error>(())),
     ))
     .map(|_| ())
@@ -373,7 +377,23 @@ fn deduplication(table: &mut Table, delivery: &Delivery<Graphoid>) {
     ] {
         table.error(&block_on(RedisStore::connect(&url)).unwrap_err());
     }
-    table.value(&RedisStore::new(SECRET));
+    table.value(&redis_store());
+    table.error(&SECRET.parse::<Key>().unwrap_err());
+}
+
+/// Connects to a server that accepts every password.
+fn redis_store() -> RedisStore {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://:{SECRET}@{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut calls = [0; 1024];
+        while let Ok(length @ 1..) = client.read(&mut calls) {
+            let count = calls[..length].split(|byte| *byte == b'*').count() - 1;
+            client.write_all(&b"+OK\r\n".repeat(count)).unwrap();
+        }
+    });
+    block_on(RedisStore::connect(&url)).unwrap()
 }
 
 /// Returns the names of the public types and of the public error types. The payload types of
@@ -571,26 +591,30 @@ async fn requests() {
 /// Each outcome of `once`, and a store that fails.
 async fn duplicates() {
     static AHEAD: AtomicU64 = AtomicU64::new(0);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
     let start = Instant::now();
     let now = move || start + Duration::from_secs(AHEAD.load(Ordering::Relaxed));
     let key = |text: &'static str| Delivery::<Graphoid>::from_storage(text).key();
     let failure = || io::Error::other(EMAIL);
 
     let dedup = Dedup::new(MemoryStore::default().with_clock(now)).with_clock(now);
-    let handled = dedup.once(key(BODY), ready(Ok::<_, io::Error>(SECRET)));
+    let handled = dedup.once_as(key(BODY), DAY, ready(Ok::<_, io::Error>(SECRET)));
     assert!(matches!(handled.await, Ok(Outcome::Handled(_))));
-    let again = dedup.once(key(BODY), ready(Ok::<_, io::Error>(SECRET)));
+    let again = dedup.once_as(key(BODY), DAY, ready(Ok::<_, io::Error>(SECRET)));
     assert!(matches!(again.await, Ok(Outcome::AlreadyHandled)));
-    let failed = dedup.once(key(UNREADABLE), ready(Err::<(), _>(failure())));
+    let failed = dedup.once_as(key(UNREADABLE), DAY, ready(Err::<(), _>(failure())));
     assert!(matches!(failed.await, Err(OnceError::Failed(_))));
-    let nested = dedup.once(key(EMAIL), async {
-        dedup.once(key(EMAIL), ready(Ok::<_, io::Error>(()))).await
+    let nested = dedup.once_as(key(EMAIL), DAY, async {
+        dedup
+            .once_as(key(EMAIL), DAY, ready(Ok::<_, io::Error>(())))
+            .await
     });
     assert!(matches!(
         nested.await,
         Ok(Outcome::Handled(Outcome::InProgress { .. }))
     ));
-    let expired = dedup.once(key(SURNAME), async {
+    let expired = dedup.once_as(key(SURNAME), DAY, async {
         AHEAD.store(3600, Ordering::Relaxed);
         tokio::task::yield_now().await;
         Ok::<_, io::Error>(())
@@ -598,6 +622,6 @@ async fn duplicates() {
     assert!(matches!(expired.await, Ok(Outcome::LeaseExpired)));
 
     let full = Dedup::new(MemoryStore::with_capacity(0));
-    let rejected = full.once(key(BODY), ready(Ok::<_, io::Error>(())));
+    let rejected = full.once_as(key(BODY), DAY, ready(Ok::<_, io::Error>(())));
     assert!(matches!(rejected.await, Err(OnceError::Store(_))));
 }

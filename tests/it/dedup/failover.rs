@@ -43,7 +43,9 @@ async fn connect(proxy: &Proxy) -> RedisStore {
 }
 
 async fn handle(dedup: &Dedup, number: usize) -> Result<Outcome<()>, OnceError<io::Error>> {
-    dedup.once(key(number), ready(io::Result::Ok(()))).await
+    dedup
+        .once_as(key(number), LONG, ready(io::Result::Ok(())))
+        .await
 }
 
 /// Delivers an event until it is handled. Every earlier result must be an unavailable store.

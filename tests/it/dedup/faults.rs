@@ -31,7 +31,7 @@ fn work() -> impl Future<Output = io::Result<()>> {
 /// earlier result is possible.
 async fn deliver(dedup: &Dedup, number: usize, may_be: impl Fn(&Once<()>) -> bool) -> Outcome<()> {
     loop {
-        let outcome = dedup.once(key(number), work()).await;
+        let outcome = dedup.once_as(key(number), LONG, work()).await;
         match outcome {
             Ok(outcome) if outcome.status() == 200 => return outcome,
             other => assert!(may_be(&other), "{other:?}"),
@@ -89,7 +89,7 @@ async fn works_until_killed() {
         println!("\nin progress");
         pending::<io::Result<()>>().await
     };
-    let outcome = dedup.once(key(1), work).await;
+    let outcome = dedup.once_as(key(1), LONG, work).await;
     panic!("not killed: {outcome:?}");
 }
 
@@ -105,7 +105,7 @@ async fn work_that_outlives_its_lease_is_dropped_and_the_retry_is_processed() {
         }
     };
     let short = dedup.clone().with_lease(Duration::from_millis(200));
-    let outcome: Once<()> = short.once(key(1), endless).await;
+    let outcome: Once<()> = short.once_as(key(1), LONG, endless).await;
     assert!(matches!(outcome, Ok(Outcome::LeaseExpired)), "{outcome:?}");
 
     let outcome = deliver(&dedup, 1, is_in_progress).await;
@@ -134,7 +134,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
         .clone()
         .with_lease(Duration::from_millis(50))
         .with_clock(TestClock::new().read());
-    let outcome = short.once(key(1), blocks).await;
+    let outcome = short.once_as(key(1), LONG, blocks).await;
     assert!(
         matches!(
             outcome,
@@ -145,7 +145,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
         ),
         "{outcome:?}"
     );
-    let third = dedup.once(key(1), work()).await;
+    let third = dedup.once_as(key(1), LONG, work()).await;
     assert!(is_in_progress(&third), "{third:?}");
 }
 
@@ -154,7 +154,7 @@ fn deliver_in_background(
     work: impl Future<Output = io::Result<()>> + Send + 'static,
 ) {
     tokio::spawn(async move {
-        let outcome = dedup.once(key(1), work).await;
+        let outcome = dedup.once_as(key(1), LONG, work).await;
         panic!("it waits forever: {outcome:?}");
     });
 }
@@ -175,7 +175,7 @@ async fn a_server_that_is_down_is_an_error_and_remembers_its_keys_when_it_is_bac
                 started.send(()).unwrap();
                 pending::<io::Result<()>>().await
             };
-            dedup.once(key(2), work).await
+            dedup.once_as(key(2), LONG, work).await
         });
         is_started.await.unwrap();
         task
@@ -183,14 +183,14 @@ async fn a_server_that_is_down_is_an_error_and_remembers_its_keys_when_it_is_bac
 
     server.stop();
     for number in [1, 2, 3] {
-        let outcome = dedup.once(key(number), work()).await;
+        let outcome = dedup.once_as(key(number), LONG, work()).await;
         assert!(is_unavailable(&outcome), "{outcome:?}");
     }
     server.start_again();
 
     let known = deliver(&dedup, 1, is_unavailable).await;
     assert!(matches!(known, Outcome::AlreadyHandled), "{known:?}");
-    let claimed = dedup.once(key(2), work()).await;
+    let claimed = dedup.once_as(key(2), LONG, work()).await;
     assert!(is_in_progress(&claimed), "{claimed:?}");
     let new = deliver(&dedup, 3, is_unavailable).await;
     assert!(matches!(new, Outcome::Handled(())), "{new:?}");
@@ -207,7 +207,7 @@ async fn work_that_succeeds_while_the_server_is_down_keeps_its_result() {
         server.stop();
         io::Result::Ok("kept")
     };
-    let outcome = dedup.once(key(1), stop).await;
+    let outcome = dedup.once_as(key(1), LONG, stop).await;
     assert_unrecorded(&outcome);
 }
 
@@ -223,9 +223,9 @@ async fn work_that_succeeds_after_the_server_forgot_its_claim_is_recorded() {
         let _ = deliver(&dedup, 2, is_unavailable).await; // until it is connected again
         io::Result::Ok(())
     };
-    let outcome = dedup.once(key(1), restart).await;
+    let outcome = dedup.once_as(key(1), LONG, restart).await;
     assert!(matches!(outcome, Ok(Outcome::Handled(()))), "{outcome:?}");
-    let again = dedup.once(key(1), work()).await;
+    let again = dedup.once_as(key(1), LONG, work()).await;
     assert!(matches!(again, Ok(Outcome::AlreadyHandled)), "{again:?}");
 }
 
@@ -258,7 +258,7 @@ async fn a_server_that_hangs_is_an_error() {
     };
     proxy.set(Fault::Hang);
     let dedup = Dedup::new(store);
-    let outcome = dedup.once(key(1), work()).await;
+    let outcome = dedup.once_as(key(1), LONG, work()).await;
     assert!(is_unavailable(&outcome), "{outcome:?}");
 }
 
@@ -272,7 +272,7 @@ async fn a_claim_that_is_cut_off_is_an_error_and_the_retry_is_processed() {
     for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutResponse)] {
         proxy.set(fault);
         let work = async { panic!("it runs without a claim") };
-        let outcome: Once<()> = dedup.once(key(number), work).await;
+        let outcome: Once<()> = dedup.once_as(key(number), LONG, work).await;
         assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?}");
 
         // If only the response was lost, the claim holds until its lease ends.
@@ -296,7 +296,7 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
         proxy.set(Fault::CutResponse);
         io::Result::Ok("kept")
     };
-    let outcome = dedup.once(key(1), cut).await;
+    let outcome = dedup.once_as(key(1), LONG, cut).await;
     assert_unrecorded(&outcome);
     // The server has recorded the success, although its response was lost.
     let again = deliver(&dedup, 1, is_unavailable).await;
@@ -357,7 +357,7 @@ async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Dur
                             successes.fetch_add(1, Ordering::SeqCst);
                             io::Result::Ok(())
                         };
-                        let outcome = dedup.once(key(event), work).await;
+                        let outcome = dedup.once_as(key(event), LONG, work).await;
                         if matches!(outcome, Ok(Outcome::HandledUnrecorded { .. })) {
                             unrecorded.fetch_add(1, Ordering::SeqCst);
                         }

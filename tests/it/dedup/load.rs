@@ -71,7 +71,7 @@ async fn deliver_one(
         successes.fetch_add(1, Ordering::SeqCst);
         Ok(())
     };
-    match dedup.once(key, work).await {
+    match dedup.once_as(key, LONG, work).await {
         Ok(Outcome::Handled(()) | Outcome::AlreadyHandled) => true,
         Ok(Outcome::InProgress { .. }) | Err(OnceError::Failed(_)) => false,
         other => panic!("{other:?}"),

@@ -12,8 +12,11 @@ use std::{
     time::Duration,
 };
 
-use leadhook::dedup::{
-    ClaimStatus, Dedup, Key, MemoryClaim, MemoryStore, OnceError, Outcome, Store, StoreError,
+use leadhook::{
+    Delivery, Grader, Graphoid, Provider, Tomba,
+    dedup::{
+        ClaimStatus, Dedup, Key, MemoryClaim, MemoryStore, OnceError, Outcome, Store, StoreError,
+    },
 };
 
 use super::support::{LONG, TestClock, key};
@@ -32,13 +35,16 @@ fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 async fn handles_once_and_then_never_again() {
     let dedup = Dedup::default();
     let first = dedup
-        .once(key(1), async { Work::Ok("done") })
+        .once_as(key(1), LONG, async { Work::Ok("done") })
         .await
         .unwrap();
     assert!(matches!(first, Outcome::Handled("done")));
     assert_eq!((first.status(), first.retry_after()), (200, None));
 
-    let again = dedup.once(key(1), pending::<Work<&str>>()).await.unwrap();
+    let again = dedup
+        .once_as(key(1), LONG, pending::<Work<&str>>())
+        .await
+        .unwrap();
     assert!(matches!(again, Outcome::AlreadyHandled));
     assert_eq!((again.status(), again.retry_after()), (200, None));
 }
@@ -47,12 +53,17 @@ async fn handles_once_and_then_never_again() {
 async fn a_failure_is_given_back_and_retried() {
     let dedup = Dedup::default();
     for _ in 0..2 {
-        let failed = dedup.once(key(1), async { Work::<()>::Err(CrmDown) }).await;
+        let failed = dedup
+            .once_as(key(1), LONG, async { Work::<()>::Err(CrmDown) })
+            .await;
         let failed = failed.unwrap_err();
         assert!(matches!(failed, OnceError::Failed(CrmDown)));
         assert_eq!(failed.to_string(), "the CRM is down");
     }
-    let retried = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
+    let retried = dedup
+        .once_as(key(1), LONG, async { Work::Ok(()) })
+        .await
+        .unwrap();
     assert!(matches!(retried, Outcome::Handled(())));
 }
 
@@ -61,12 +72,12 @@ fn an_event_in_progress_is_not_started_again() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let dedup = Dedup::new(store).with_clock(clock.read());
-    let mut in_progress = pin!(dedup.once(key(1), pending::<Work>()));
+    let mut in_progress = pin!(dedup.once_as(key(1), LONG, pending::<Work>()));
     assert!(poll_once(in_progress.as_mut()).is_pending());
 
     let retry_after = |advance| {
         clock.advance(advance);
-        match poll_once(pin!(dedup.once(key(1), pending::<Work>()))) {
+        match poll_once(pin!(dedup.once_as(key(1), LONG, pending::<Work>()))) {
             Poll::Ready(Ok(outcome @ Outcome::InProgress { .. })) => {
                 assert_eq!(outcome.status(), 409);
                 outcome.retry_after()
@@ -85,7 +96,7 @@ fn an_event_in_progress_is_not_started_again() {
 fn a_future_is_not_polled_before_its_key_is_claimed() {
     let dedup = Dedup::new(MemoryStore::with_capacity(0));
     let work = poll_fn(|_| -> Poll<Work> { panic!("polled") });
-    match poll_once(pin!(dedup.once(key(1), work))) {
+    match poll_once(pin!(dedup.once_as(key(1), LONG, work))) {
         Poll::Ready(Err(OnceError::Store(error))) => {
             assert!(matches!(error, StoreError::Full));
             assert_eq!(error.status(), 503);
@@ -98,10 +109,10 @@ fn a_future_is_not_polled_before_its_key_is_claimed() {
 fn dropped_work_frees_its_key() {
     let dedup = Dedup::default();
     {
-        let mut dropped = pin!(dedup.once(key(1), pending::<Work>()));
+        let mut dropped = pin!(dedup.once_as(key(1), LONG, pending::<Work>()));
         assert!(poll_once(dropped.as_mut()).is_pending());
     }
-    let again = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
+    let again = poll_once(pin!(dedup.once_as(key(1), LONG, async { Work::Ok(()) })));
     assert!(matches!(again, Poll::Ready(Ok(Outcome::Handled(())))));
 }
 
@@ -112,11 +123,14 @@ async fn panicked_work_frees_its_key() {
         let dedup = dedup.clone();
         tokio::spawn(async move {
             let work = poll_fn(|_| -> Poll<Work> { panic!("as this test expects") });
-            dedup.once(key(1), work).await.unwrap()
+            dedup.once_as(key(1), LONG, work).await.unwrap()
         })
     };
     assert!(panicking.await.unwrap_err().is_panic());
-    let again = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
+    let again = dedup
+        .once_as(key(1), LONG, async { Work::Ok(()) })
+        .await
+        .unwrap();
     assert!(matches!(again, Outcome::Handled(())));
 }
 
@@ -148,7 +162,7 @@ fn work_is_dropped_at_the_first_poll_after_its_lease() {
         .await;
         Work::Ok(())
     };
-    let mut once = pin!(dedup.once(key(1), work));
+    let mut once = pin!(dedup.once_as(key(1), LONG, work));
     assert!(poll_once(once.as_mut()).is_pending());
     clock.advance(Duration::from_millis(599_999));
     assert!(poll_once(once.as_mut()).is_pending());
@@ -163,7 +177,7 @@ fn work_is_dropped_at_the_first_poll_after_its_lease() {
     assert_eq!(polls.load(Ordering::SeqCst), 2);
     assert_eq!(drops.load(Ordering::SeqCst), 1);
 
-    let retried = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
+    let retried = poll_once(pin!(dedup.once_as(key(1), LONG, async { Work::Ok(()) })));
     assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
 }
 
@@ -205,7 +219,7 @@ fn no_part_of_the_work_outlives_its_claim() {
 
     impl Drop for Part {
         fn drop(&mut self) {
-            let second = poll_once(pin!(self.dedup.once(key(1), pending::<Work>())));
+            let second = poll_once(pin!(self.dedup.once_as(key(1), LONG, pending::<Work>())));
             let waits = matches!(second, Poll::Ready(Ok(Outcome::InProgress { .. })));
             self.waits.lock().unwrap().push(waits);
         }
@@ -228,7 +242,7 @@ fn no_part_of_the_work_outlives_its_claim() {
                 let _ = &held;
                 work.as_mut().poll(context)
             });
-            Box::pin(dedup.once(key(1), work))
+            Box::pin(dedup.once_as(key(1), LONG, work))
         };
         let assert_waited = |ending: &str| {
             let waits = std::mem::take(&mut *waits.lock().unwrap());
@@ -275,17 +289,17 @@ fn a_lost_lease_leaves_the_successors_claim_alone() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let dedup = Dedup::new(store).with_clock(clock.read());
-    let mut late = pin!(dedup.once(key(1), pending::<Work>()));
+    let mut late = pin!(dedup.once_as(key(1), LONG, pending::<Work>()));
     assert!(poll_once(late.as_mut()).is_pending());
     clock.advance(Duration::from_secs(60));
-    let mut successor = pin!(dedup.once(key(1), pending::<Work>()));
+    let mut successor = pin!(dedup.once_as(key(1), LONG, pending::<Work>()));
     assert!(poll_once(successor.as_mut()).is_pending());
 
     assert!(matches!(
         poll_once(late),
         Poll::Ready(Ok(Outcome::LeaseExpired))
     ));
-    let third = poll_once(pin!(dedup.once(key(1), pending::<Work>())));
+    let third = poll_once(pin!(dedup.once_as(key(1), LONG, pending::<Work>())));
     assert!(
         matches!(third, Poll::Ready(Ok(Outcome::InProgress { .. }))),
         "{third:?}"
@@ -302,17 +316,17 @@ fn work_that_blocks_past_its_lease_keeps_its_result() {
         clock.advance(LONG);
         Work::Ok("late")
     };
-    let late = poll_once(pin!(dedup.once(key(1), block)));
+    let late = poll_once(pin!(dedup.once_as(key(1), LONG, block)));
     assert!(matches!(late, Poll::Ready(Ok(Outcome::Handled("late")))));
 
     let superseded = async {
         clock.advance(LONG);
-        let mut successor = Box::pin(dedup.once(key(2), pending::<Work>()));
+        let mut successor = Box::pin(dedup.once_as(key(2), LONG, pending::<Work>()));
         assert!(poll_once(successor.as_mut()).is_pending());
         std::mem::forget(successor); // keeps its claim
         Work::Ok("late")
     };
-    match poll_once(pin!(dedup.once(key(2), superseded))) {
+    match poll_once(pin!(dedup.once_as(key(2), LONG, superseded))) {
         Poll::Ready(Ok(outcome @ Outcome::HandledUnrecorded { .. })) => {
             assert_eq!(outcome.status(), 200);
             assert!(matches!(
@@ -331,7 +345,7 @@ fn work_that_blocks_past_its_lease_keeps_its_result() {
 fn a_clock_that_jumps_ahead_ends_the_lease_and_one_that_jumps_back_prolongs_it() {
     let clock = TestClock::new();
     let dedup = Dedup::default().with_clock(clock.read());
-    let mut work = pin!(dedup.once(key(1), pending::<Work>()));
+    let mut work = pin!(dedup.once_as(key(1), LONG, pending::<Work>()));
     assert!(poll_once(work.as_mut()).is_pending());
     clock.jump(-100_000);
     assert!(poll_once(work.as_mut()).is_pending());
@@ -342,14 +356,17 @@ fn a_clock_that_jumps_ahead_ends_the_lease_and_one_that_jumps_back_prolongs_it()
     ));
 
     // By the store's own clock the lease has not ended, so the claim was released.
-    let retried = poll_once(pin!(dedup.once(key(1), async { Work::Ok(()) })));
+    let retried = poll_once(pin!(dedup.once_as(key(1), LONG, async { Work::Ok(()) })));
     assert!(matches!(retried, Poll::Ready(Ok(Outcome::Handled(())))));
 }
 
 #[tokio::test]
 async fn a_lease_of_the_longest_duration_works() {
     let dedup = Dedup::default().with_lease(Duration::MAX);
-    let outcome = dedup.once(key(1), async { Work::Ok(()) }).await.unwrap();
+    let outcome = dedup
+        .once_as(key(1), LONG, async { Work::Ok(()) })
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Handled(())));
 }
 
@@ -357,7 +374,7 @@ async fn a_lease_of_the_longest_duration_works() {
 async fn work_is_not_begun_when_the_claim_took_longer_than_the_lease() {
     let dedup = Dedup::default().with_lease(Duration::ZERO);
     let work = poll_fn(|_| -> Poll<Work> { panic!("polled") });
-    let outcome = dedup.once(key(1), work).await.unwrap();
+    let outcome = dedup.once_as(key(1), LONG, work).await.unwrap();
     assert!(matches!(outcome, Outcome::LeaseExpired));
 }
 
@@ -399,23 +416,47 @@ impl Store for Scripted {
 async fn times_are_the_defaults_unless_set() {
     let store = Scripted::default();
     let work = || async { Work::Ok(()) };
-    let _ = Dedup::new(store.clone())
-        .once(key(1), work())
-        .await
-        .unwrap();
-    let dedup = Dedup::new(store.clone())
+    let grader = Delivery::<Grader>::from_storage("{}");
+    let dedup = Dedup::new(store.clone());
+    let _ = dedup.once(&grader, work()).await.unwrap();
+    let tomba = Delivery::<Tomba>::from_storage("{}");
+    let _ = dedup.once(&tomba, work()).await.unwrap();
+    let dedup = dedup
         .with_lease(Duration::from_secs(5))
         .with_retention(Duration::from_secs(7));
-    let _ = dedup.once(key(1), work()).await.unwrap();
+    let _ = dedup.once(&grader, work()).await.unwrap();
+    // A key of one's own has a retention of its own.
+    let retention = Duration::from_secs(9);
+    let _ = dedup.once_as(key(1), retention, work()).await.unwrap();
     assert_eq!(
         *store.calls.lock().unwrap(),
         [
             ("claim", Duration::from_secs(60)),
-            ("complete", key(1).retry_window()),
+            ("complete", Grader::RETRY_WINDOW),
+            ("claim", Duration::from_secs(60)),
+            ("complete", Tomba::RETRY_WINDOW),
             ("claim", Duration::from_secs(5)),
             ("complete", Duration::from_secs(7)),
+            ("claim", Duration::from_secs(5)),
+            ("complete", Duration::from_secs(9)),
         ]
     );
+}
+
+#[tokio::test]
+async fn the_key_is_the_deliverys() {
+    let dedup = Dedup::default();
+    let delivery = |id: &str| {
+        let body = format!(r#"{{"id":"{id}","event":"lead.won"}}"#);
+        Delivery::<Graphoid>::from_storage(body)
+    };
+    let work = || async { Work::Ok(()) };
+    let first = dedup.once(&delivery("evt_1"), work()).await.unwrap();
+    assert!(matches!(first, Outcome::Handled(())));
+    let other = dedup.once(&delivery("evt_2"), work()).await.unwrap();
+    assert!(matches!(other, Outcome::Handled(())));
+    let again = dedup.once_as(delivery("evt_1").key(), LONG, work());
+    assert!(matches!(again.await.unwrap(), Outcome::AlreadyHandled));
 }
 
 #[tokio::test]
@@ -426,12 +467,14 @@ async fn failed_and_late_work_releases_its_claim() {
     };
     let store = Scripted::default();
     let failed = async { Work::<()>::Err(CrmDown) };
-    let _ = Dedup::new(store.clone()).once(key(1), failed).await;
+    let _ = Dedup::new(store.clone())
+        .once_as(key(1), LONG, failed)
+        .await;
     assert_eq!(calls(store), ["claim", "release"]);
 
     let store = Scripted::default();
     let late = Dedup::new(store.clone()).with_lease(Duration::ZERO);
-    let _ = late.once(key(1), pending::<Work>()).await;
+    let _ = late.once_as(key(1), LONG, pending::<Work>()).await;
     assert_eq!(calls(store), ["claim", "release"]);
 }
 
@@ -441,7 +484,9 @@ async fn an_unreachable_store_never_counts_as_a_result() {
         let calls = Arc::default();
         Dedup::new(Scripted { calls, fails })
     };
-    let claim = dedup("claim").once(key(1), pending::<Work>()).await;
+    let claim = dedup("claim")
+        .once_as(key(1), LONG, pending::<Work>())
+        .await;
     match claim {
         Err(OnceError::Store(error)) => {
             assert_eq!(error.status(), 503);
@@ -453,7 +498,7 @@ async fn an_unreachable_store_never_counts_as_a_result() {
     }
 
     let complete = dedup("complete")
-        .once(key(1), async { Work::Ok("kept") })
+        .once_as(key(1), LONG, async { Work::Ok("kept") })
         .await;
     assert!(matches!(
         complete,
@@ -465,7 +510,7 @@ async fn an_unreachable_store_never_counts_as_a_result() {
 
     // The result is the work's own error. The claim ends with its lease.
     let release = dedup("release")
-        .once(key(1), async { Work::<()>::Err(CrmDown) })
+        .once_as(key(1), LONG, async { Work::<()>::Err(CrmDown) })
         .await;
     assert!(matches!(release, Err(OnceError::Failed(CrmDown))));
 }
@@ -474,11 +519,13 @@ async fn an_unreachable_store_never_counts_as_a_result() {
 fn futures_are_send_where_the_work_is() {
     fn is_send<T: Send>(_: &T) {}
     let dedup = Dedup::default();
-    is_send(&dedup.once(key(1), async { Work::Ok(()) }));
+    is_send(&dedup.once_as(key(1), LONG, async { Work::Ok(()) }));
+    let delivery = Delivery::<Grader>::from_storage("{}");
+    is_send(&dedup.once(&delivery, async { Work::Ok(()) }));
 
     // The work need not be `Send`, because actix-web keeps it on one thread.
     let local = std::rc::Rc::new(());
-    let not_send = dedup.once(key(1), async move {
+    let not_send = dedup.once_as(key(1), LONG, async move {
         Work::Ok(std::rc::Rc::strong_count(&local))
     });
     assert!(matches!(

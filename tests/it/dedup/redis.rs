@@ -315,8 +315,8 @@ async fn handles_once() {
     };
     let dedup = Dedup::new(patient(&server.url()).await);
     let work = || async { Ok::<_, std::io::Error>("done") };
-    let first = dedup.once(key(1), work()).await.unwrap();
+    let first = dedup.once_as(key(1), LONG, work()).await.unwrap();
     assert!(matches!(first, Outcome::Handled("done")));
-    let again = dedup.once(key(1), work()).await.unwrap();
+    let again = dedup.once_as(key(1), LONG, work()).await.unwrap();
     assert!(matches!(again, Outcome::AlreadyHandled));
 }
