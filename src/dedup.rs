@@ -102,7 +102,7 @@ pub use outcome::{OnceError, Outcome};
 pub use store::{ClaimStatus, Store, StoreError};
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisClaim, RedisConnection, RedisStore};
+pub use self::redis::{RedisClaim, RedisStore};
 
 /// A guard that runs your work once for each event.
 ///

@@ -73,10 +73,6 @@ const WITHOUT_A_ROW: &[(&str, &str)] = &[
     ("Signed", "it has no values"),
     ("Unsigned", "it has no values"),
     ("Sample", "it is a documented body without a secret"),
-    (
-        "RedisConnection",
-        "it needs a server, and prints its name alone",
-    ),
     ("RedisClaim", "it needs a server, and prints its name alone"),
     (
         "Envelope",
