@@ -26,7 +26,7 @@ use actix_web::{
     web::{self, Data, ReqData, ServiceConfig},
 };
 use leadhook::{
-    Event, Receiver,
+    Event, Provider, Receiver,
     actix::Webhook,
     dedup::Outcome,
     grader::GraderEvent,
@@ -39,10 +39,7 @@ use leadhook::{
 };
 use serde_json::json;
 use socket2::SockRef;
-use support::{
-    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, ResponseDeadline, SHUTDOWN_WITHIN, Settings,
-    Work,
-};
+use support::{Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, SHUTDOWN_WITHIN, Settings, Work};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
@@ -111,7 +108,7 @@ fn configure(app: &mut ServiceConfig, settings: &Settings) {
 /// Adds the route of a provider's events, unless the provider is not served.
 fn route<E>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
 where
-    E: Event<Provider: ResponseDeadline> + 'static,
+    E: Event + 'static,
 {
     if let Some(receiver) = receiver {
         let resource = web::resource(path)
@@ -124,7 +121,7 @@ where
 }
 
 /// Gives up on a body that does not arrive before the deadline.
-async fn in_time<P: ResponseDeadline>(
+async fn in_time<P: Provider>(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {

@@ -28,7 +28,7 @@ use axum::{
 use axum_server::{Handle, accept::Accept};
 use hyper_util::rt::TokioTimer;
 use leadhook::{
-    Event, Receiver,
+    Event, Provider, Receiver,
     axum::Webhook,
     dedup::Outcome,
     grader::GraderEvent,
@@ -40,10 +40,7 @@ use leadhook::{
     },
 };
 use serde_json::json;
-use support::{
-    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, ResponseDeadline, SHUTDOWN_WITHIN, Settings,
-    Work,
-};
+use support::{Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, SHUTDOWN_WITHIN, Settings, Work};
 use tokio::{
     net::{TcpListener, TcpStream},
     time,
@@ -106,7 +103,7 @@ fn app(settings: Settings, work: &Work) -> Router {
 /// Returns the route of a provider's events, which is empty if the provider is not served.
 fn route<E>(path: &str, receiver: Option<Receiver<E::Provider>>, work: &Work) -> Router
 where
-    E: Event<Provider: ResponseDeadline> + Send + Sync + 'static,
+    E: Event + Send + Sync + 'static,
 {
     let Some(receiver) = receiver else {
         return Router::new();
@@ -141,7 +138,7 @@ impl<P> FromRef<Account<P>> for Receiver<P> {
 }
 
 /// Gives up on a body that does not arrive before the deadline.
-async fn in_time<P: ResponseDeadline>(mut request: Request, next: Next) -> Response {
+async fn in_time<P: Provider>(mut request: Request, next: Next) -> Response {
     let deadline = Deadline::of::<P>();
     request.extensions_mut().insert(deadline);
     let late = (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")]);

@@ -87,6 +87,12 @@ pub trait Provider: Sized + 'static {
     /// How duplicate deliveries are detected. Defaults to [`DedupBy::Body`].
     const DEDUP_BY: DedupBy = DedupBy::Body;
 
+    /// How soon the response to a delivery should be sent. Defaults to 4 seconds.
+    ///
+    /// If a provider documents how long it waits, subtract a margin for the network. The default leaves a
+    /// second of the shortest limit that is common elsewhere, which is 5 seconds.
+    const RESPOND_WITHIN: Duration = Duration::from_secs(4);
+
     /// How long after the first delivery of an event the provider may still retry it. Defaults to 24
     /// hours.
     ///

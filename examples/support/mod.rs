@@ -21,31 +21,6 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The time within which a provider expects the response to a delivery.
-pub(crate) trait ResponseDeadline: Provider {
-    const RESPOND_WITHIN: Duration;
-}
-
-/// Graphoid gives up after 10 s (its webhook documentation).
-impl ResponseDeadline for Graphoid {
-    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
-}
-
-/// `ScoreApp` gives up after 10 s (its webhook documentation).
-impl ResponseDeadline for ScoreApp {
-    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
-}
-
-/// Tomba wants a response within a few seconds (its webhook documentation).
-impl ResponseDeadline for Tomba {
-    const RESPOND_WITHIN: Duration = Duration::from_secs(4);
-}
-
-/// Grader.io does not state a time limit, so this is assumed.
-impl ResponseDeadline for Grader {
-    const RESPOND_WITHIN: Duration = Duration::from_secs(4);
-}
-
 /// The part of a deadline that is left for the store when the work has ended.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -130,7 +105,7 @@ fn secret(name: &str) -> Result<Option<Secret>, SecretError> {
 pub(crate) struct Deadline(pub(crate) Instant);
 
 impl Deadline {
-    pub(crate) fn of<P: ResponseDeadline>() -> Self {
+    pub(crate) fn of<P: Provider>() -> Self {
         Self(Instant::now() + P::RESPOND_WITHIN)
     }
 }

@@ -82,6 +82,8 @@ impl Provider for Graphoid {
             .with_api_version("api_version"),
     );
     const DEDUP_BY: DedupBy = DedupBy::EventId;
+    /// Graphoid waits for 10 seconds (its webhook documentation). The margin is ours.
+    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
     /// The documented delays add up to 10 h 35 min. The rest of the time is for late
     /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);

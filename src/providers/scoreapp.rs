@@ -75,6 +75,8 @@ pub struct ScoreApp;
 impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
+    /// `ScoreApp` waits for 10 seconds (its webhook documentation). The margin is ours.
+    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
     /// Assumed: the last attempt comes 3 h 5 min after the first. The rest of the time is for late
     /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);

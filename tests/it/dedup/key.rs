@@ -1,6 +1,6 @@
 //! The keys of deliveries.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use leadhook::{
     Delivery, Grader, Graphoid, Provider, Receiver, ScoreApp, SignedProvider, Tomba,
@@ -246,18 +246,6 @@ fn a_key_reads_what_it_writes_and_nothing_else() {
         assert_eq!(error.to_string(), "not a key; expected 64 hex digits");
         assert!(serde_json::from_str::<Key>(&format!("\"{wrong}\"")).is_err());
     }
-}
-
-#[test]
-fn an_event_is_remembered_for_longer_than_its_provider_retries_it() {
-    const HOUR: Duration = Duration::from_secs(60 * 60);
-
-    // Graphoid's last retry comes 10 h 35 min after the first try.
-    assert!(Graphoid::RETRY_WINDOW > HOUR * 10 + HOUR * 35 / 60);
-    assert_eq!(Graphoid::RETRY_WINDOW, HOUR * 24);
-    assert_eq!(Grader::RETRY_WINDOW, HOUR * 24);
-    assert_eq!(ScoreApp::RETRY_WINDOW, HOUR * 12);
-    assert_eq!(Tomba::RETRY_WINDOW, HOUR * 3);
 }
 
 /// All values that a key may depend on.
