@@ -178,7 +178,7 @@ async fn age<B: Bare>(inbox: &Inbox<B>) {
             accepted
                 .lock()
                 .unwrap()
-                .insert(leadhook_inbox::Key::of(&delivery), Instant::now());
+                .insert(delivery.key(), Instant::now());
             inbox.accept(SOURCE, &delivery).await.unwrap();
         }
         while ages.lock().unwrap().len() < usize::try_from(total).unwrap() {

@@ -1,13 +1,12 @@
 //! Accepts deliveries.
 
-use leadhook::{Delivery, Provider};
+use leadhook::{Delivery, Provider, dedup::Key};
 
 use crate::{
     backend::{Backend, Value},
     cipher::BodyContext,
     error::Error,
     inbox::{Inbox, millis, within},
-    key::Key,
     log::log,
 };
 
@@ -54,7 +53,7 @@ impl<B: Backend> Inbox<B> {
         source: &str,
         delivery: &Delivery<P>,
     ) -> Result<Accepted, Error> {
-        let key = Key::of(delivery);
+        let key = delivery.key();
         let accepted = within(P::RESPOND_WITHIN, async {
             let (body, body_cipher) = self.seal(key, source, delivery.body())?;
             let insert = self

@@ -77,7 +77,6 @@ mod heartbeat;
 mod held;
 mod inbox;
 mod job;
-mod key;
 mod log;
 mod poller;
 #[cfg(feature = "postgres")]
@@ -99,7 +98,8 @@ pub use error::Error;
 pub use failure::Failure;
 pub use inbox::Inbox;
 pub use job::{Done, Job};
-pub use key::{Key, KeyError};
+#[doc(no_inline)]
+pub use leadhook::dedup::{Key, KeyError};
 pub use prune::{Keep, Pruned};
 pub use rows::{Reason, Select, State, StoredRow};
 pub use sqlx;
