@@ -71,11 +71,11 @@
 //! | DEBUG | `outcome = "in_progress"`, `remaining_ms` | another delivery of the event is in progress |
 //! | DEBUG | `outcome = "failed"` | the work failed |
 
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
     time::Duration,
 };
@@ -94,7 +94,7 @@ mod redis;
 pub(crate) mod store;
 mod trace;
 
-use any_store::AnyStore;
+use any_store::{AnyClaim, AnyStore};
 use clock::Clock;
 pub use key::{Key, KeyError};
 pub use memory::{MemoryClaim, MemoryStore};
@@ -155,8 +155,8 @@ impl Dedup {
     /// Sets how long an event that [`once`](Self::once) has handled is remembered.
     ///
     /// By default it is the time in which the provider may retry, which is
-    /// [`Provider::RETRY_WINDOW`]. With a shorter retention, late retries
-    /// are handled again. With a longer one, more [false duplicates](Key#false-duplicates) are possible.
+    /// [`Provider::RETRY_WINDOW`]. With a shorter retention, late retries are handled again. With a longer
+    /// one, more [false duplicates](Key#false-duplicates) are possible.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
@@ -258,57 +258,72 @@ impl Dedup {
         retention: Duration,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
-        let result = self.claim_and_run(key, retention, future).await;
-        trace::outcome(key, &result);
-        result
-    }
-
-    async fn claim_and_run<T, E>(
-        &self,
-        key: Key,
-        retention: Duration,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<Outcome<T>, OnceError<E>> {
-        let failed = |operation| move |error: &_| trace::store_failed(key, operation, error);
+        // The claim is declared before the work, and so dropped after it: no part of the work outlives its
+        // claim, even if this future is dropped or the work panics.
+        let claim;
+        let mut work = pin!(Some(future));
 
         // Read before the claim is made, so that the lease ends here no later than in the store.
         let end = self.clock.now().checked_add(self.lease);
         let status = self.store.clone().claim_any(key, self.lease).await;
-        let claim = match status.inspect_err(failed("claim"))? {
-            ClaimStatus::Acquired(claim) => claim,
-            ClaimStatus::Done => return Ok(Outcome::AlreadyHandled),
-            ClaimStatus::Held { remaining } => return Ok(Outcome::InProgress { remaining }),
-        };
-        // The work lives in this call and the claim outside of it, so that no part of the work outlives
-        // the claim, even if this future is dropped or the work panics.
-        let result = self.run_until(end, work).await;
-        let unhandled = match result {
-            Some(Ok(value)) => {
-                let recorded = claim.complete(retention).await;
-                return Ok(match recorded.inspect_err(failed("complete")) {
-                    Ok(()) => Outcome::Handled(value),
-                    Err(error) => Outcome::HandledUnrecorded { value, error },
-                });
+        let result = match status.inspect_err(|error| trace::store_failed(key, "claim", error))? {
+            ClaimStatus::Acquired(acquired) => {
+                claim = acquired;
+                let ended = self.run_until(end, work.as_mut()).await;
+                work.set(None);
+                settle(key, claim, retention, ended).await
             }
-            Some(Err(error)) => Err(OnceError::Failed(error)),
-            None => Ok(Outcome::LeaseExpired),
+            ClaimStatus::Done => Ok(Outcome::AlreadyHandled),
+            ClaimStatus::Held { remaining } => Ok(Outcome::InProgress { remaining }),
         };
-        // A claim that can't be released ends with its lease.
-        let _ = claim.release().await.inspect_err(failed("release"));
-        unhandled
+        trace::outcome(key, &result);
+        result
     }
 
     /// Runs the work until its lease ends, and returns `None` at the first poll after that.
-    async fn run_until<F: Future>(&self, end: Option<Instant>, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
+    async fn run_until<F: Future>(
+        &self,
+        end: Option<Instant>,
+        mut work: Pin<&mut Option<F>>,
+    ) -> Option<F::Output> {
         poll_fn(|context| {
             if end.is_some_and(|end| self.clock.now() >= end) {
                 return Poll::Ready(None);
             }
-            work.as_mut().poll(context).map(Some)
+            match work.as_mut().as_pin_mut() {
+                Some(work) => work.poll(context).map(Some),
+                None => Poll::Ready(None),
+            }
         })
         .await
     }
+}
+
+/// Completes a claim if its work succeeded, and releases it if the work failed or has not ended.
+async fn settle<T, E>(
+    key: Key,
+    claim: Box<dyn AnyClaim>,
+    retention: Duration,
+    ended: Option<Result<T, E>>,
+) -> Result<Outcome<T>, OnceError<E>> {
+    let unhandled = match ended {
+        Some(Ok(value)) => {
+            return Ok(match claim.complete(retention).await {
+                Ok(()) => Outcome::Handled(value),
+                Err(error) => {
+                    trace::store_failed(key, "complete", &error);
+                    Outcome::HandledUnrecorded { value, error }
+                }
+            });
+        }
+        Some(Err(error)) => Err(OnceError::Failed(error)),
+        None => Ok(Outcome::LeaseExpired),
+    };
+    // A claim that can't be released ends with its lease.
+    if let Err(error) = claim.release().await {
+        trace::store_failed(key, "release", &error);
+    }
+    unhandled
 }
 
 /// Creates a guard on a [`MemoryStore`] of the default capacity.
