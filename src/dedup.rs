@@ -38,7 +38,8 @@
 //!
 //! - **No event is lost.** leadhook never responds with 200 before your work has succeeded, so the
 //!   provider retries an event until it is handled or the provider gives up.
-//! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data.
+//! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data. The
+//!   work is dropped before its key is free, also if it fails, panics or is cancelled.
 //! - **Once.** The work succeeds exactly once if it ends within its lease, the store can be reached, and
 //!   the key is remembered for as long as the provider retries.
 //!
@@ -183,9 +184,9 @@ impl Dedup {
     /// A future that nothing wakes is not polled. To cancel such work in time, put your runtime's
     /// timeout inside of `once`, so that the future fails and the key is released at once.
     ///
-    /// If this future is dropped or the work panics, the work is dropped, too. A [`MemoryStore`] then
-    /// frees the key at once, and Redis frees it when the lease ends. In any case, the work is dropped
-    /// before its key is free, so no part of it is left when the next delivery begins.
+    /// If this future is dropped or the work panics, the work is dropped, and then its claim. A
+    /// [`MemoryStore`] then frees the key at once, and Redis frees it when the lease ends. So no part of
+    /// the work is left when the next delivery begins.
     ///
     /// ```
     /// use std::time::Duration;
