@@ -319,7 +319,8 @@ async fn one_attempt_to_connect_is_in_flight_at_a_time() {
     }
 }
 
-/// The system probes an idle connection. In `/proc/net/tcp`, `02` is the timer of the probes.
+/// The system probes an idle connection. In `/proc/net/tcp`, `01` is an established connection, and `02`
+/// the timer of the probes.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn idle_connections_are_probed() {
@@ -333,7 +334,7 @@ async fn idle_connections_are_probed() {
     let timers: Vec<_> = sockets
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .filter(|fields| fields[2].ends_with(&format!(":{port}")))
+        .filter(|fields| fields[2].ends_with(&format!(":{port}")) && fields[3] == "01")
         .map(|fields| fields[5][..2].to_owned())
         .collect();
     assert_eq!(timers, ["02"]);
