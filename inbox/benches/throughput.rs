@@ -5,11 +5,6 @@
 //! same durability by the same number of tasks, in rounds that take turns. `SECONDS` (3) is how long a round
 //! takes, `ROUNDS` (5) how many there are; the table has medians.
 #![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "it prints a table"
-)]
-#![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,

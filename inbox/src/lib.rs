@@ -58,6 +58,8 @@
 //! | `axum` | [`Inbox::axum`] and a server with a bounded shutdown, [`axum::serve`] |
 //! | `actix` | [`Inbox::actix`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// These hold for the library and not for its examples. The rest is in the workspace's `Cargo.toml`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod accept;
 

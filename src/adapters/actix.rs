@@ -69,7 +69,7 @@
 //! memory. If the body is longer, the response has `Connection: close`.
 //!
 //! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
-//! for requests with a middleware. `examples/actix_receiver.rs` has one.
+//! for requests with a middleware. `examples/actix.rs` has one.
 //!
 //! # Several accounts
 //!

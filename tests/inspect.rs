@@ -1,8 +1,18 @@
-//! The output and the exit status of the example `inspect`.
+//! The contract of the example `inspect`, on which scripts build: its arguments, output and exit status.
+//! `cargo test` builds the examples before it runs this test.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
 
 use std::{
+    env,
     io::Write,
-    process::{Output, Stdio},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
 };
 
 use leadhook::{
@@ -11,13 +21,24 @@ use leadhook::{
 };
 use serde_json::{Value, json};
 
-use crate::example;
-
 const SECRET: &str = "whsec_5d41402abc4b";
+
+fn command() -> Command {
+    let test = env::current_exe().unwrap();
+    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let path: PathBuf = [profile.as_os_str(), "examples".as_ref(), "inspect".as_ref()]
+        .iter()
+        .collect();
+    assert!(
+        path.exists(),
+        "inspect is not built: run `cargo test --all-features` without `--test`"
+    );
+    Command::new(path)
+}
 
 /// Runs `inspect`, with the body on its standard input.
 fn inspect(arguments: &[&str], body: &[u8]) -> Output {
-    let mut child = example("inspect")
+    let mut child = command()
         .env("SECRET", SECRET)
         .env("EMPTY", "")
         .args(arguments)

@@ -1,6 +1,14 @@
-//! The responses, the output and the shutdown of the example receivers.
+//! The contract of the receivers: their environment, responses, output and shutdown.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Lines, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
@@ -14,11 +22,19 @@ use leadhook::{
 };
 use serde_json::{Value, json};
 
-use crate::example;
-
-const RECEIVERS: [&str; 2] = ["axum_receiver", "actix_receiver"];
+const RECEIVERS: [&str; 2] = [
+    env!("CARGO_BIN_EXE_axum_receiver"),
+    env!("CARGO_BIN_EXE_actix_receiver"),
+];
 const SECRET: &str = "a secret & more";
 const RECEIVED: &str = r#"{"received":true}"#;
+
+/// Returns the command for a receiver, with an empty environment.
+fn command(path: &str) -> Command {
+    let mut command = Command::new(path);
+    command.env_clear();
+    command
+}
 
 /// A running receiver on a free port.
 struct Receiver {
@@ -29,7 +45,7 @@ struct Receiver {
 
 impl Receiver {
     fn start(name: &str, secrets: &[&str]) -> Self {
-        let mut command = example(name);
+        let mut command = command(name);
         for variable in secrets {
             command.env(variable, SECRET);
         }
@@ -202,11 +218,11 @@ fn a_provider_without_a_secret_is_not_served() {
 #[test]
 fn a_wrong_environment_is_an_error() {
     for name in RECEIVERS {
-        let output = example(name).output().unwrap();
+        let output = command(name).output().unwrap();
         assert!(!output.status.success(), "{name} starts without a secret");
         assert!(String::from_utf8_lossy(&output.stderr).contains("GRADER_WEBHOOK_SECRET"));
 
-        let output = example(name)
+        let output = command(name)
             .env("GRADER_WEBHOOK_SECRET", " ")
             .output()
             .unwrap();
@@ -215,7 +231,7 @@ fn a_wrong_environment_is_an_error() {
             "{name} starts with a blank secret"
         );
 
-        let output = example(name)
+        let output = command(name)
             .env("GRADER_WEBHOOK_SECRET", SECRET)
             .env("REDIS_URL", "redis://127.0.0.1:1")
             .output()
@@ -407,6 +423,42 @@ fn a_stalled_output_costs_no_lead() {
         let retry = delivery(&format!("evt_{}", accepted.len()));
         stream.write_all(&retry).unwrap();
         assert_eq!(status(&mut stream), 200, "{name}");
+    }
+}
+
+#[test]
+fn a_thousand_requests_at_once_wait_for_the_output() {
+    rlimit::increase_nofile_limit(4096).unwrap();
+    for name in RECEIVERS {
+        let mut receiver = Receiver::start(name, &["GRAPHOID_WEBHOOK_SECRET"]);
+        let ids = (0..1000).map(|number| format!("evt_{number:0200}"));
+        let mut streams: Vec<TcpStream> = ids.clone().map(|_| receiver.connect()).collect();
+        for (stream, id) in streams.iter_mut().zip(ids.clone()) {
+            stream.write_all(&delivery(&id)).unwrap();
+        }
+        // The pipe holds some 250 lines, so the other requests wait until this test reads them.
+        thread::sleep(Duration::from_secs(1));
+        let Receiver {
+            process, output, ..
+        } = &mut receiver;
+        let (statuses, lines) = thread::scope(|scope| {
+            let lines = scope.spawn(|| output.map(Result::unwrap).collect::<Vec<String>>());
+            let statuses: Vec<u16> = streams.iter_mut().map(status).collect();
+            process.kill().unwrap();
+            (statuses, lines.join().unwrap())
+        });
+        let rejected = statuses.iter().filter(|status| **status != 200).count();
+        assert_eq!(rejected, 0, "{name}");
+        let written: BTreeSet<String> = lines
+            .iter()
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["id"]
+                    .as_str()
+                    .unwrap()
+                    .into()
+            })
+            .collect();
+        assert_eq!(written, ids.collect(), "{name}");
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use leadhook::{
     Delivery, Envelope, Event, Grader, Graphoid, Lead, Provider, Receiver, ScoreApp, Secret,
     SecretError, SecretErrorKind, Tomba,
-    dedup::{Dedup, OnceError, Outcome},
+    dedup::{Dedup, OnceError, Outcome, RedisStore},
 };
 use serde::Serialize;
 use tokio::{
@@ -145,10 +145,7 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) async fn new(redis_url: Option<&str>) -> Result<Self, Box<dyn Error>> {
         let dedup = match redis_url {
-            #[cfg(feature = "redis")]
-            Some(url) => Dedup::new(leadhook::dedup::RedisStore::connect(url).await?),
-            #[cfg(not(feature = "redis"))]
-            Some(_) => return Err("REDIS_URL needs a build with the feature `redis`".into()),
+            Some(url) => Dedup::new(RedisStore::connect(url).await?),
             None => Dedup::default(),
         };
         let output = Output::start()?;

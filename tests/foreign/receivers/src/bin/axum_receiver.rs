@@ -1,9 +1,9 @@
-//! A receiver for all four providers with axum, as an application would have it.
+//! A receiver for all four providers with axum, for tests.
 //!
 //! It serves the providers whose secret is set (`GRADER_WEBHOOK_SECRET`, `GRAPHOID_WEBHOOK_SECRET`,
 //! `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`) on the address in `LISTEN`, handles each event
 //! once, and writes a line of JSON for it. Handled events are kept in memory, or in Redis if
-//! `REDIS_URL` is set and the feature `redis` is on.
+//! `REDIS_URL` is set.
 
 use std::{
     error::Error,
