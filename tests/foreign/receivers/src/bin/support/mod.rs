@@ -4,7 +4,6 @@ use std::{
     env,
     error::Error,
     io::{self, Write},
-    sync::mpsc::{SyncSender, sync_channel},
     thread,
     time::Duration,
 };
@@ -17,7 +16,7 @@ use leadhook::{
 use serde::Serialize;
 use tokio::{
     signal,
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 
@@ -59,7 +58,7 @@ pub(crate) const REQUESTS_PER_CONNECTION: usize = 1000;
 /// How long a shutdown waits for the requests in flight.
 pub(crate) const SHUTDOWN_WITHIN: Duration = Duration::from_secs(10);
 
-/// How many lines may wait for a standard output that nobody reads.
+/// How many lines the output takes before it writes them. Further requests wait, until their deadline.
 const WAITING_LINES: usize = 256;
 
 /// The settings from the environment. A provider whose secret is not set is not served.
@@ -178,7 +177,7 @@ impl Work {
 
 /// Standard output, written by another thread because writing blocks if nobody reads the output.
 #[derive(Clone)]
-struct Output(SyncSender<Line>);
+struct Output(mpsc::Sender<Line>);
 
 struct Line {
     bytes: Vec<u8>,
@@ -187,9 +186,9 @@ struct Line {
 
 impl Output {
     fn start() -> io::Result<Self> {
-        let (sender, lines) = sync_channel::<Line>(WAITING_LINES);
+        let (sender, mut lines) = mpsc::channel::<Line>(WAITING_LINES);
         thread::Builder::new().spawn(move || {
-            for line in lines {
+            while let Some(line) = lines.blocking_recv() {
                 // A line is dropped if its request already has its response.
                 if !line.written.is_closed() {
                     let mut output = io::stdout().lock();
@@ -223,9 +222,7 @@ impl Output {
         bytes.push(b'\n');
         let (written, result) = oneshot::channel();
         let line = Line { bytes, written };
-        self.0
-            .try_send(line)
-            .map_err(|_| io::Error::other("too many lines wait for standard output"))?;
+        self.0.send(line).await.map_err(io::Error::other)?;
         result.await.map_err(io::Error::other)?
     }
 }
