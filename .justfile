@@ -3,10 +3,10 @@
 _default:
     @just --list
 
-# Format, lint and look for unused dependencies.
+# Format and lint the whole workspace.
 check:
-    cargo fmt --check
-    cargo clippy --all-targets --all-features -- -D warnings
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # All tests. Those of Redis run if `redis-server` is installed.
 test:
