@@ -201,7 +201,7 @@ fn whole_way() {
     let once = |request| {
         let (delivery, envelope) = read(request);
         let work = async { Ok::<_, Infallible>(envelope) };
-        let outcome = ready(dedup.once(delivery.key(), work)).unwrap();
+        let outcome = ready(dedup.once(&delivery, work)).unwrap();
         assert!(matches!(outcome, Outcome::Handled(_)));
         outcome
     };

@@ -4,7 +4,7 @@
 //! GRAPHOID_WEBHOOK_SECRET=whsec_5d41402abc4b cargo run --example actix --features actix,dedup
 //! ```
 
-use std::{error::Error, fmt, io, io::Write, time::Duration};
+use std::{error::Error, fmt, io, io::Write};
 
 use actix_web::{
     App, HttpResponse, HttpServer, ResponseError,
@@ -14,7 +14,7 @@ use actix_web::{
     web::{self, Data},
 };
 use leadhook::{
-    Graphoid, Receiver, Secret, Webhook,
+    Graphoid, Provider, Receiver, Secret, Webhook,
     dedup::{Dedup, OnceError, Outcome},
     graphoid::GraphoidEvent,
 };
@@ -51,7 +51,7 @@ async fn receive(
         .map_err(AppError)?;
         Ok(HttpResponse::Ok().finish())
     };
-    dedup.once(webhook.delivery.key(), work).await
+    dedup.once(&webhook.delivery, work).await
 }
 
 #[actix_web::main]
@@ -59,8 +59,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let secret = Secret::from_env("GRAPHOID_WEBHOOK_SECRET")?;
     let receiver = Data::new(Receiver::<Graphoid>::new(&secret));
     let dedup = Data::new(Dedup::default());
-    // Graphoid gives up after 10 s. The limit also ends slow bodies.
-    let limit = Duration::from_secs(8);
+    // The limit also ends slow bodies.
+    let limit = Graphoid::RESPOND_WITHIN;
     let app = move || {
         App::new()
             .app_data(receiver.clone())

@@ -4,7 +4,7 @@
 //! GRAPHOID_WEBHOOK_SECRET=whsec_5d41402abc4b cargo run --example axum --features axum,dedup
 //! ```
 
-use std::{error::Error, io, io::Write, time::Duration};
+use std::{error::Error, io, io::Write};
 
 use axum::{
     Router,
@@ -14,7 +14,7 @@ use axum::{
     routing::post,
 };
 use leadhook::{
-    Graphoid, Receiver, Secret, Webhook,
+    Graphoid, Provider, Receiver, Secret, Webhook,
     dedup::{Dedup, OnceError, Outcome},
     graphoid::GraphoidEvent,
 };
@@ -56,15 +56,15 @@ async fn receive(
         }
         .map_err(AppError)
     };
-    app.dedup.once(webhook.delivery.key(), work).await
+    app.dedup.once(&webhook.delivery, work).await
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let receiver = Receiver::new(&Secret::from_env("GRAPHOID_WEBHOOK_SECRET")?);
     let dedup = Dedup::default(); // in memory
-    // Graphoid gives up after 10 s. The limit also ends slow bodies.
-    let limit = Duration::from_secs(8);
+    // The limit also ends slow bodies.
+    let limit = Graphoid::RESPOND_WITHIN;
     let app = Router::new()
         .route("/webhooks/graphoid", post(receive))
         .layer(TimeoutLayer::with_status_code(

@@ -119,7 +119,7 @@ fn inspect<E: Event>(
         known: envelope.event.is_known(),
         data: &envelope.event,
         lead: envelope.lead(),
-        unread: delivery.unread(&envelope),
+        unread: delivery.unread::<E>()?,
     });
     Ok(report.map_err(io::Error::from)?)
 }

@@ -13,10 +13,10 @@
 //! # let delivery = Delivery::<ScoreApp>::from_storage(r#"{"event_name":"QUIZ_STARTED"}"#);
 //! let dedup = Dedup::default();
 //!
-//! let first = dedup.once(delivery.key(), save(&delivery)).await?;
+//! let first = dedup.once(&delivery, save(&delivery)).await?;
 //! assert!(matches!(first, Outcome::Handled(())));
 //!
-//! let duplicate = dedup.once(delivery.key(), save(&delivery)).await?;
+//! let duplicate = dedup.once(&delivery, save(&delivery)).await?;
 //! assert!(matches!(duplicate, Outcome::AlreadyHandled));
 //! assert_eq!(duplicate.status(), 200);
 //! # Ok(())
@@ -38,7 +38,8 @@
 //!
 //! - **No event is lost.** leadhook never responds with 200 before your work has succeeded, so the
 //!   provider retries an event until it is handled or the provider gives up.
-//! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data.
+//! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data. The
+//!   work is dropped before its key is free, also if it fails, panics or is cancelled.
 //! - **Once.** The work succeeds exactly once if it ends within its lease, the store can be reached, and
 //!   the key is remembered for as long as the provider retries.
 //!
@@ -71,8 +72,8 @@
 //! | DEBUG | `outcome = "in_progress"`, `remaining_ms` | another delivery of the event is in progress |
 //! | DEBUG | `outcome = "failed"` | the work failed |
 
+use alloc::{boxed::Box, sync::Arc};
 use core::{
-    any::Any,
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
@@ -81,25 +82,28 @@ use core::{
 };
 use std::time::Instant;
 
+use crate::delivery::Delivery;
+use crate::provider::Provider;
+
+mod any_store;
 mod clock;
 pub(crate) mod key;
 mod memory;
 pub(crate) mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
-mod shared_store;
 pub(crate) mod store;
 mod trace;
 
+use any_store::{AnyClaim, AnyStore};
 use clock::Clock;
-pub use key::Key;
+pub use key::{Key, KeyError};
 pub use memory::{MemoryClaim, MemoryStore};
 pub use outcome::{OnceError, Outcome};
-use shared_store::SharedStore;
 pub use store::{ClaimStatus, Store, StoreError};
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisClaim, RedisConnection, RedisStore};
+pub use self::redis::{RedisClaim, RedisStore};
 
 /// A guard that runs your work once for each event.
 ///
@@ -120,29 +124,18 @@ pub use self::redis::{RedisClaim, RedisConnection, RedisStore};
 /// ```
 #[derive(Clone)]
 pub struct Dedup {
-    store: AnyStore,
+    store: Arc<dyn AnyStore>,
     lease: Duration,
     retention: Option<Duration>,
     clock: Clock,
-}
-
-/// The memory store has a variant of its own, so that its calls need no allocation.
-#[derive(Clone)]
-enum AnyStore {
-    Memory(MemoryStore),
-    Shared(SharedStore),
 }
 
 impl Dedup {
     /// Creates a guard on a store, with leases of 60 seconds.
     #[must_use]
     pub fn new(store: impl Store) -> Self {
-        let any: &dyn Any = &store;
         Self {
-            store: match any.downcast_ref::<MemoryStore>() {
-                Some(memory) => AnyStore::Memory(memory.clone()),
-                None => AnyStore::Shared(SharedStore::new(store)),
-            },
+            store: Arc::new(store),
             lease: Duration::from_secs(60),
             retention: None,
             clock: Clock::default(),
@@ -160,11 +153,11 @@ impl Dedup {
         self
     }
 
-    /// Sets how long a handled event is remembered.
+    /// Sets how long an event that [`once`](Self::once) has handled is remembered.
     ///
     /// By default it is the time in which the provider may retry, which is
-    /// [`Provider::RETRY_WINDOW`](crate::Provider::RETRY_WINDOW). With a shorter retention, late retries
-    /// are handled again. With a longer one, more [false duplicates](Key#false-duplicates) are possible.
+    /// [`Provider::RETRY_WINDOW`]. With a shorter retention, late retries are handled again. With a longer
+    /// one, more [false duplicates](Key#false-duplicates) are possible.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
@@ -180,18 +173,20 @@ impl Dedup {
         self
     }
 
-    /// Runs a future unless the event with this key was handled before or is in progress.
+    /// Runs a future unless the event of a delivery was handled before or is in progress.
     ///
-    /// The future is the work. It is polled only after the key is claimed. If it succeeds, the key is
-    /// marked as done. If it fails, the key is released, and the next delivery runs its work again.
+    /// The future is the work. It is polled only after the delivery's [key](Delivery::key) is claimed. If
+    /// it succeeds, the key is marked as done. If it fails, the key is released, and the next delivery
+    /// runs its work again.
     ///
     /// The work is cancelled if it is polled after its lease has ended. There is no timer. Instead, the
     /// clock is read before each poll of the future, and the future is dropped if the lease has ended.
     /// A future that nothing wakes is not polled. To cancel such work in time, put your runtime's
     /// timeout inside of `once`, so that the future fails and the key is released at once.
     ///
-    /// If this future is dropped or the work panics, the work is dropped, too. A [`MemoryStore`] then
-    /// frees the key at once, and Redis frees it when the lease ends.
+    /// If this future is dropped or the work panics, the work is dropped, and then its claim. A
+    /// [`MemoryStore`] then frees the key at once, and Redis frees it when the lease ends. So no part of
+    /// the work is left when the next delivery begins.
     ///
     /// ```
     /// use std::time::Duration;
@@ -203,7 +198,7 @@ impl Dedup {
     ///         // Notify everybody who needs to know about the lead.
     ///         Ok::<_, std::io::Error>("notified")
     ///     };
-    ///     match dedup.once(delivery.key(), work).await {
+    ///     match dedup.once(delivery, work).await {
     ///         Ok(Outcome::Handled("notified")) => (200, None),
     ///         Ok(outcome) => (outcome.status(), outcome.retry_after()),
     ///         Err(OnceError::Store(error)) => (error.status(), None),
@@ -221,54 +216,69 @@ impl Dedup {
     ///
     /// [`OnceError::Failed`] with the future's own error, and [`OnceError::Store`] if the store can't
     /// be reached or is full. In the second case, the future was not polled.
-    pub async fn once<T, E>(
+    pub async fn once<P: Provider, T, E>(
         &self,
-        key: Key,
+        delivery: &Delivery<P>,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
-        let work = pin!(Some(future));
-        let result = match &self.store {
-            AnyStore::Memory(store) => self.once_in(store, key, work).await,
-            AnyStore::Shared(store) => self.once_in(store, key, work).await,
-        };
-        trace::outcome(key, &result);
-        result
+        let retention = self.retention.unwrap_or(P::RETRY_WINDOW);
+        self.once_as(delivery.key(), retention, future).await
     }
 
-    async fn once_in<T, E>(
+    /// Runs a future as [`once`](Self::once) does, for a key of your own choice.
+    ///
+    /// If the future succeeds, the key is remembered for `retention`, whatever
+    /// [`with_retention`](Self::with_retention) says. [`Key::from_parts`] makes a key from values of the
+    /// event.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Graphoid, Provider, dedup::{Dedup, Key, Outcome}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
+    /// # let delivery = Delivery::<Graphoid>::from_storage(body);
+    /// # let dedup = Dedup::default();
+    /// // Each lead is welcomed once, whichever of its events comes first.
+    /// if let Some(id) = delivery.read()?.lead().and_then(|lead| lead.id) {
+    ///     let key = Key::from_parts(&delivery, &["welcome", &id]);
+    ///     let welcome = async { Ok::<_, std::io::Error>("welcome") };
+    ///     let outcome = dedup.once_as(key, Graphoid::RETRY_WINDOW, welcome).await?;
+    /// #   assert!(matches!(outcome, Outcome::Handled("welcome")));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`once`](Self::once).
+    pub async fn once_as<T, E>(
         &self,
-        store: &impl Store,
         key: Key,
-        mut work: Pin<&mut Option<impl Future<Output = Result<T, E>>>>,
+        retention: Duration,
+        future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
-        let failed = |operation| move |error: &_| trace::store_failed(key, operation, error);
+        // The claim is declared before the work, and so dropped after it: no part of the work outlives its
+        // claim, even if this future is dropped or the work panics.
+        let claim;
+        let mut work = pin!(Some(future));
 
         // Read before the claim is made, so that the lease ends here no later than in the store.
         let end = self.clock.now().checked_add(self.lease);
-        let status = store.claim(key, self.lease).await;
-        let claim = match status.inspect_err(failed("claim"))? {
-            ClaimStatus::Acquired(claim) => claim,
-            ClaimStatus::Done => return Ok(Outcome::AlreadyHandled),
-            ClaimStatus::Held { remaining } => return Ok(Outcome::InProgress { remaining }),
-        };
-        let result = self.run_until(end, work.as_mut()).await;
-        // The work is dropped before the key is free, so that no part of it outlives its claim.
-        work.set(None);
-        let unhandled = match result {
-            Some(Ok(value)) => {
-                let retention = self.retention.unwrap_or(key.retry_window());
-                let recorded = store.complete(claim, retention).await;
-                return Ok(match recorded.inspect_err(failed("complete")) {
-                    Ok(()) => Outcome::Handled(value),
-                    Err(error) => Outcome::HandledUnrecorded { value, error },
-                });
+        let status = self.store.clone().claim_any(key, self.lease).await;
+        let result = match status.inspect_err(|error| trace::store_failed(key, "claim", error))? {
+            ClaimStatus::Acquired(acquired) => {
+                claim = acquired;
+                let ended = self.run_until(end, work.as_mut()).await;
+                work.set(None);
+                settle(key, claim, retention, ended).await
             }
-            Some(Err(error)) => Err(OnceError::Failed(error)),
-            None => Ok(Outcome::LeaseExpired),
+            ClaimStatus::Done => Ok(Outcome::AlreadyHandled),
+            ClaimStatus::Held { remaining } => Ok(Outcome::InProgress { remaining }),
         };
-        // A claim that can't be released ends with its lease.
-        let _ = store.release(claim).await.inspect_err(failed("release"));
-        unhandled
+        trace::outcome(key, &result);
+        result
     }
 
     /// Runs the work until its lease ends, and returns `None` at the first poll after that.
@@ -288,6 +298,33 @@ impl Dedup {
         })
         .await
     }
+}
+
+/// Completes a claim if its work succeeded, and releases it if the work failed or has not ended.
+async fn settle<T, E>(
+    key: Key,
+    claim: Box<dyn AnyClaim>,
+    retention: Duration,
+    ended: Option<Result<T, E>>,
+) -> Result<Outcome<T>, OnceError<E>> {
+    let unhandled = match ended {
+        Some(Ok(value)) => {
+            return Ok(match claim.complete(retention).await {
+                Ok(()) => Outcome::Handled(value),
+                Err(error) => {
+                    trace::store_failed(key, "complete", &error);
+                    Outcome::HandledUnrecorded { value, error }
+                }
+            });
+        }
+        Some(Err(error)) => Err(OnceError::Failed(error)),
+        None => Ok(Outcome::LeaseExpired),
+    };
+    // A claim that can't be released ends with its lease.
+    if let Err(error) = claim.release().await {
+        trace::store_failed(key, "release", &error);
+    }
+    unhandled
 }
 
 /// Creates a guard on a [`MemoryStore`] of the default capacity.

@@ -2,8 +2,6 @@
 
 use alloc::sync::Arc;
 use core::{fmt, marker::PhantomData};
-#[cfg(feature = "dedup")]
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -13,9 +11,6 @@ use crate::provider::{Event, Provider};
 use crate::read;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
-#[cfg(feature = "dedup")]
-use crate::read::identity::Identity;
-use crate::read::json;
 use crate::read::unread::Unread;
 
 /// A verified delivery from provider `P`, with its body.
@@ -47,9 +42,6 @@ pub struct Delivery<P> {
     body: Bytes,
     matched_secret: Option<SecretIndex>,
     scope: Option<Arc<str>>,
-    /// The places that identify the event, if the event was read.
-    #[cfg(feature = "dedup")]
-    identity: OnceLock<Identity>,
     provider: PhantomData<fn() -> P>,
 }
 
@@ -63,8 +55,6 @@ impl<P: Provider> Delivery<P> {
             body,
             matched_secret,
             scope,
-            #[cfg(feature = "dedup")]
-            identity: OnceLock::new(),
             provider: PhantomData,
         }
     }
@@ -134,55 +124,48 @@ impl<P: Provider> Delivery<P> {
     ///
     /// As for [`read`](Self::read).
     pub fn read_as<E: Event<Provider = P>>(&self) -> Result<Envelope<E>, ReadError> {
-        let reading = read::event::<E>(&self.body)?;
-        #[cfg(feature = "dedup")]
-        if let Some(identity) = reading.identity {
-            self.identity.get_or_init(|| identity);
-        }
-        Ok(reading.envelope)
+        Envelope::parse(&self.body)
     }
 
-    /// Returns the event's name, the workspace and the id, if reading the event has found them.
-    #[cfg(feature = "dedup")]
-    pub(crate) fn known_identity(&self) -> Option<[&[u8]; 3]> {
-        self.identity.get()?.texts(&self.body)
-    }
-
-    /// Lists the parts of the body that an envelope read from it does not hold.
+    /// Lists the parts of the body that an event of type `E` does not hold.
     ///
     /// These are undocumented keys, values in an unexpected form, and all but the first of several
     /// members with the same key. For example, a field that the provider has renamed is in the list. The
-    /// list is empty for every documented body. Each call scans the body and serializes the envelope.
+    /// list is empty for every documented body. Each call reads the body once more.
     ///
     /// The paths contain keys of the body, which may be personal data.
     ///
     /// ```
-    /// use leadhook::{Delivery, Graphoid};
+    /// use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
     ///
     /// let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1","worth":45000}}}"#;
     /// let delivery = Delivery::<Graphoid>::from_storage(body);
-    /// let unread = delivery.unread(&delivery.read()?);
+    /// let unread = delivery.unread::<GraphoidEvent>()?;
     /// assert_eq!(unread.paths(), ["data.lead.worth"]);
     /// # Ok::<(), leadhook::ReadError>(())
     /// ```
-    #[must_use]
-    pub fn unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) -> Unread {
-        Unread::of(&self.body, envelope)
+    ///
+    /// # Errors
+    ///
+    /// A [`ReadError`] if the body is not a readable event.
+    pub fn unread<E: Event<Provider = P>>(&self) -> Result<Unread, ReadError> {
+        read::unread::<E>(&self.body)
     }
 
     /// Logs how many parts of the body were not read, if debug events are logged.
     #[cfg(all(feature = "tracing", any(feature = "axum", feature = "actix")))]
     pub(crate) fn trace_unread<E: Event<Provider = P>>(&self, envelope: &Envelope<E>) {
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            let count = self.unread(envelope).count();
-            if count > 0 {
-                tracing::debug!(
-                    provider = P::NAME,
-                    event = read::documented_name::<E>(envelope.name()),
-                    count,
-                    "parts of the body were not read"
-                );
-            }
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let count = self.unread::<E>().map_or(0, |unread| unread.count());
+        if count > 0 {
+            tracing::debug!(
+                provider = P::NAME,
+                event = read::second::documented::<E>(envelope.name()),
+                count,
+                "parts of the body were not read"
+            );
         }
     }
 
@@ -205,9 +188,10 @@ impl<P: Provider> Delivery<P> {
     /// # Errors
     ///
     /// [`NotUtf8`](ReadError::NotUtf8), [`NotJson`](ReadError::NotJson), or
-    /// [`UnexpectedShape`](ReadError::UnexpectedShape) with `*` for every key of the path.
+    /// [`UnexpectedShape`](ReadError::UnexpectedShape) with the path of the value. A key that is not a
+    /// field of your types is shown as `*`.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ReadError> {
-        json::read(&self.body)
+        read::own::read(&self.body)
     }
 }
 
@@ -216,8 +200,6 @@ impl<P> Clone for Delivery<P> {
         Self {
             body: self.body.clone(),
             scope: self.scope.clone(),
-            #[cfg(feature = "dedup")]
-            identity: self.identity.clone(),
             ..*self
         }
     }

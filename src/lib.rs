@@ -69,7 +69,10 @@
 //! | `tracing` | log events for rejections, duplicates and failures |
 //! | `samples` | signed sample requests for your own tests |
 
-extern crate alloc;
+#[doc(hidden)]
+pub extern crate alloc;
+#[doc(hidden)]
+pub extern crate serde;
 
 mod adapters;
 mod auth;
@@ -115,7 +118,11 @@ pub use provider::{
 };
 pub use providers::{Grader, Graphoid, ScoreApp, Tomba, grader, graphoid, scoreapp, tomba};
 pub use read::envelope::Envelope;
-pub use read::error::ReadError;
+pub use read::error::{ReadError, ShapeError};
+pub use read::field::Field;
+pub use read::json::Json;
+pub use read::member::Member;
+pub use read::payload::{FastObject, Object, Payload};
 pub use read::raw_json::RawJson;
 pub use read::unread::Unread;
 pub use receiver::{CredentialSource, NameError, PendingDelivery, Receiver};

@@ -1,13 +1,9 @@
 //! The facts, events and payload types of the four providers.
 
-use crate::lead::Lead;
-use crate::read::raw_json::RawJson;
-
-#[macro_use]
-mod macros;
 mod contact;
 pub mod grader;
 pub mod graphoid;
+mod macros;
 pub mod scoreapp;
 pub mod tomba;
 
@@ -35,12 +31,3 @@ pub struct ScoreApp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Tomba;
-
-/// The data of an event, which has no lead unless the payload type has a method `lead` of its own.
-trait EventData {
-    fn lead(&self) -> Option<Lead> {
-        None
-    }
-}
-
-impl EventData for RawJson {}

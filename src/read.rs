@@ -1,135 +1,78 @@
-//! Reading a body in a strict and fast pass, and in a tolerant pass if the strict pass fails.
+//! What a body says: the fast pass, and for everything that it does not accept the second pass.
 
-use serde_json::value::RawValue;
-
-#[cfg(feature = "dedup")]
-use crate::provider::DedupBy;
-use crate::provider::{Event, Layout, Provider};
+use crate::provider::Event;
+#[cfg(feature = "tracing")]
+use crate::provider::Provider;
 use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
-#[cfg(feature = "dedup")]
-use crate::read::identity::Identity;
-use crate::read::parse::Head;
-use crate::read::tolerant::{Findings, LeftOut, Place, Tolerant};
+use crate::read::pass::Pass;
+use crate::read::unread::Unread;
 
-mod diagnose;
 pub(crate) mod envelope;
 pub(crate) mod error;
-#[cfg(feature = "dedup")]
-pub(crate) mod identity;
+mod fast;
+pub(crate) mod field;
 pub(crate) mod json;
-pub(crate) mod lenient;
-pub(crate) mod parse;
+pub(crate) mod member;
+pub(crate) mod own;
+mod pass;
+pub(crate) mod payload;
 pub(crate) mod raw_json;
-mod scan;
-mod tolerant;
+pub(crate) mod second;
+mod slices;
 pub(crate) mod unread;
 
-/// An event that was read from a body.
-pub(crate) struct Reading<E> {
-    pub(crate) envelope: Envelope<E>,
-    /// The places that identify the event, if the strict pass read it and the key is made of them.
-    #[cfg(feature = "dedup")]
-    pub(crate) identity: Option<Identity>,
-}
-
-/// Reads a body as an event.
-pub(crate) fn event<E: Event>(body: &[u8]) -> Result<Reading<E>, ReadError> {
-    let text = json::utf8(body)?;
-    if tolerant::fits_in_memory(text, E::ELEMENT_SIZES)
-        && let Ok((head, event)) = parse::event(text)
-    {
-        return Ok(Reading {
-            #[cfg(feature = "dedup")]
-            identity: match <E::Provider as Provider>::DEDUP_BY {
-                DedupBy::EventId => head
-                    .identity()
-                    .and_then(|texts| Identity::find(text, texts)),
-                DedupBy::Body => None,
-            },
-            envelope: head.around(event),
-        });
-    }
-    Ok(Reading {
-        #[cfg(feature = "dedup")]
-        identity: None,
-        envelope: event_tolerantly(text)?,
-    })
-}
-
-/// Reads a body that the strict pass could not read, or returns the reason why it can't be read.
-#[cold]
-fn event_tolerantly<E: Event>(text: &str) -> Result<Envelope<E>, ReadError> {
-    json::check_syntax(text)?;
-    if !scan::is_object(text) {
-        return Err(ReadError::NotAnObject);
-    }
-    let layout = E::Provider::LAYOUT;
-    let head = Head::read(text, layout).map_err(|error| ReadError::not_json(&error))?;
-    if let Some(key) = head.duplicate {
-        return Err(ReadError::DuplicateKey { key });
-    }
-    let is_documented_key =
-        |key: &str| E::is_documented_key(key) || layout.keys().any(|known| known == key);
-    let findings = Findings::new(text, &is_documented_key);
-    let root = Place::root();
-    match layout {
-        Layout::Enveloped(keys) => {
-            let name = head
-                .name()
-                .ok_or(ReadError::MissingEventName { key: keys.event })?;
-            let data = head.data.map_or("null", RawValue::get);
-            let place = root.of_key(keys.data);
-            let event = data_tolerantly(name, data, &place, findings)?;
-            Ok(head.around(event))
+impl<E: Event> Envelope<E> {
+    /// Parses a body, for tools and tests.
+    ///
+    /// Nothing is authenticated: anybody can have made the body. In a receiver, read the
+    /// [`Delivery`](crate::Delivery) that a [`Receiver`](crate::Receiver) returns.
+    ///
+    /// ```
+    /// use leadhook::{Envelope, graphoid::GraphoidEvent};
+    ///
+    /// let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_4mNp","value":45000}}}"#;
+    /// let envelope = Envelope::<GraphoidEvent>::parse(body)?;
+    /// assert_eq!(envelope.name(), "lead.won");
+    /// # Ok::<(), leadhook::ReadError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`ReadError`] if the body is not a readable event.
+    pub fn parse(body: impl AsRef<[u8]>) -> Result<Self, ReadError> {
+        let text = slices::utf8(body.as_ref())?;
+        if let Some(envelope) = fast::read(text) {
+            return Ok(envelope);
         }
-        Layout::Bare { .. } => {
-            let body = Tolerant::new(text, &root, &findings);
-            let Ok(name) = body.note(E::detect(body)) else {
-                return Err(findings.into_error(None));
-            };
-            let findings = Findings::new(text, &is_documented_key);
-            let event = data_tolerantly(name, text, &root, findings)?;
-            Ok(head.around(event))
-        }
+        let pass = Pass::new(text);
+        let envelope = second::read(text, &pass)?;
+        trace(&envelope, &pass.left_out());
+        Ok(envelope)
     }
 }
 
-fn data_tolerantly<E: Event>(
-    name: &str,
-    data: &str,
-    place: &Place<'_>,
-    findings: Findings<'_>,
-) -> Result<E, ReadError> {
-    let value = Tolerant::new(data, place, &findings);
-    if let Ok(event) = value.note(E::read(name, value)) {
-        trace(&event, &findings.into_left_out());
-        return Ok(event);
-    }
-    match E::read_unexpected(name, &mut serde_json::Deserializer::from_str(data)) {
-        Ok(Some(event)) => Ok(event),
-        Ok(None) | Err(_) => Err(findings.into_error(documented_name::<E>(name))),
-    }
+/// Lists the parts of a body that an event does not hold.
+pub(crate) fn unread<E: Event>(body: &[u8]) -> Result<Unread, ReadError> {
+    let text = slices::utf8(body)?;
+    let pass = Pass::listing_ignored(text);
+    second::read::<E>(text, &pass)?;
+    Ok(pass.unread())
 }
 
-/// Logs that values were left out. The paths contain documented keys only.
+/// Logs that values were left out. All keys in their paths are documented.
 #[cfg(feature = "tracing")]
-fn trace<E: Event>(event: &E, left_out: &LeftOut) {
-    if left_out.count > 0 {
+fn trace<E: Event>(envelope: &Envelope<E>, left_out: &Unread) {
+    if !left_out.is_empty() {
         tracing::warn!(
             provider = <E::Provider as Provider>::NAME,
-            event = documented_name::<E>(event.name()),
-            paths = left_out.paths.join(", "),
-            count = left_out.count,
+            event = second::documented::<E>(envelope.name()),
+            paths = left_out.paths().join(", "),
+            count = left_out.count(),
             "values in an unexpected form were left out"
         );
     }
 }
 
 #[cfg(not(feature = "tracing"))]
-fn trace<E: Event>(_: &E, _: &LeftOut) {}
-
-/// Returns the event's name if it is documented. Any other name may be personal data.
-pub(crate) fn documented_name<E: Event>(name: &str) -> Option<&'static str> {
-    E::NAMES.iter().copied().find(|known| name == *known)
-}
+fn trace<E: Event>(_: &Envelope<E>, _: &Unread) {}

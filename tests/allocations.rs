@@ -39,7 +39,7 @@ fn verifying_allocates_nothing_whatever_the_result_is() {
 
 #[cfg(feature = "dedup")]
 #[test]
-fn keys_and_duplicates_in_memory_allocate_nothing() {
+fn keys_allocate_nothing_and_duplicates_in_memory_one_future() {
     use std::{
         convert::Infallible,
         pin::pin,
@@ -52,21 +52,25 @@ fn keys_and_duplicates_in_memory_allocate_nothing() {
     };
 
     let dedup = Dedup::default();
-    let once = |key: Key| {
-        let once = pin!(dedup.once(key, async { Ok::<_, Infallible>(()) }));
+    let once = |delivery| {
+        let once = pin!(dedup.once(delivery, async { Ok::<_, Infallible>(()) }));
         match once.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(outcome)) => outcome,
             other => panic!("{other:?}"),
         }
     };
     let delivery = Delivery::<Grader>::from_storage(vec![b' '; 100_000]).with_scope("north");
-    assert!(matches!(once(delivery.key()), Outcome::Handled(())));
+    assert!(matches!(once(&delivery), Outcome::Handled(())));
 
     let allocated = measure(|| {
-        assert!(matches!(once(delivery.key()), Outcome::AlreadyHandled));
-        let _ = delivery.key_from_parts(["submission", "sub_1"]);
+        let _ = delivery.key();
+        let _ = Key::from_parts(&delivery, &["submission", "sub_1"]);
     });
     assert_eq!(allocated.count_total, 0);
+
+    // The store is any store, so the future of its claim is boxed.
+    let allocated = measure(|| assert!(matches!(once(&delivery), Outcome::AlreadyHandled)));
+    assert_eq!(allocated.count_total, 1);
 }
 
 /// A clone of an event allocates its own texts, lists and maps.
@@ -97,29 +101,24 @@ fn reading_allocates_the_event_and_nothing_else() {
 
     check_all::<Graphoid>(graphoid::ALL);
     check_all::<ScoreApp>(scoreapp::ALL);
-    check::<_, <Grader as Provider>::Event>(&grader::SUBMISSION_SCORED_TEST, 0);
-    // A list grows when it gets its fifth element.
-    check::<_, <Grader as Provider>::Event>(&grader::SUBMISSION_SCORED, 1);
-    // serde_json keeps a stack of the objects that it skips.
+    check::<_, <Grader as Provider>::Event>(&grader::SUBMISSION_SCORED, 0);
+    // The second pass reads these, and serde_json keeps a stack of the objects when it checks the syntax.
     check::<_, LookupResult<EmailVerifier>>(&tomba::EMAIL_VERIFIER, 1);
     check::<_, LookupResult<DomainSearch>>(&tomba::DOMAIN_SEARCH, 2);
+    // The fast pass reads half of the body of the webhook tester before the second pass does.
+    check::<_, <Grader as Provider>::Event>(&grader::SUBMISSION_SCORED_TEST, 12);
 }
 
 #[cfg(feature = "dedup")]
 #[test]
-fn the_key_of_an_event_that_was_read_allocates_nothing() {
+fn the_key_of_an_id_allocates_a_stack_of_objects() {
     use leadhook::{Delivery, Graphoid};
 
     let body = br#"{"id":"evt_1","event":"lead.won","workspace_id":"ws_1","data":{"lead":{"id":"lead_1"}}}"#;
-    for is_read in [false, true] {
-        let delivery = Delivery::<Graphoid>::from_storage(&body[..]);
-        if is_read {
-            delivery.read().unwrap();
-        }
-        let allocated = measure(|| {
-            let _ = delivery.key();
-        });
-        // Without reading, serde_json skips the data, and keeps a stack of its objects.
-        assert_eq!(allocated.count_total, u64::from(!is_read));
-    }
+    let delivery = Delivery::<Graphoid>::from_storage(&body[..]);
+    let allocated = measure(|| {
+        let _ = delivery.key();
+    });
+    // serde_json keeps it while it skips the data.
+    assert_eq!(allocated.count_total, 1);
 }

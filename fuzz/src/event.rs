@@ -4,8 +4,8 @@ use std::{fmt::Debug, sync::LazyLock};
 
 use allocation_counter::measure;
 use leadhook::{
-    Delivery, Envelope, Event, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Secret,
-    SignedProvider, Signer, Tomba,
+    Delivery, Envelope, Event, Grader, Graphoid, Layout, Provider, ReadError, Receiver, ScoreApp,
+    Secret, SignedProvider, Signer, Tomba,
     tomba::{
         AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
         PhoneValidator, SaveLead, TombaEvent,
@@ -142,6 +142,40 @@ fn check_enveloped<P: SignedProvider>(
     }
 }
 
+/// Moves the values that are written in another place than they were sent: Grader.io's flat shape is
+/// written nested, and the position of a page of a search within the search.
+fn as_written(mut body: Value, typed: &Value) -> Value {
+    let is_search = typed["data"].get("meta").is_some();
+    let members = body.as_object_mut().filter(|_| is_search);
+    let meta = members.and_then(|members| members.remove("meta"));
+    let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) else {
+        return body;
+    };
+    let is_nested = typed["data"].get("submission").is_none()
+        || data
+            .get("submission")
+            .is_some_and(|nested| !reference::is_nothing(nested));
+    if let Some(id) = data.get("submission_id").cloned().filter(|_| !is_nested) {
+        let mut submission = Map::from_iter([("id".to_owned(), id)]);
+        for key in ["score", "grade", "form_data"] {
+            submission.extend(data.get(key).map(|value| (key.to_owned(), value.clone())));
+        }
+        data.insert("submission".into(), submission.into());
+        data.retain(|key, _| ["submission", "grader", "routing"].contains(&key.as_str()));
+    }
+    if let Some(meta) = meta {
+        data.entry("meta").or_insert(meta);
+    }
+    body
+}
+
+/// Adds a key with half an emoji to a body, which the fast pass does not read.
+fn for_second_pass(body: &[u8]) -> Option<String> {
+    let members = str::from_utf8(body).ok()?.trim_end().strip_suffix('}')?;
+    let is_empty = members.trim_end().ends_with('{');
+    (!is_empty).then(|| format!(r#"{members},"\ud83d":0}}"#))
+}
+
 /// What holds for every body and every event type.
 fn check<E: Event + PartialEq + Debug>(
     delivery: &Delivery<E::Provider>,
@@ -150,13 +184,22 @@ fn check<E: Event + PartialEq + Debug>(
 ) -> Result<Envelope<E>, ReadError> {
     let mut result = None;
     let memory = measure(|| result = Some(delivery.read_as::<E>()));
-    let limit = 16 * delivery.body().len() as u64 + 64 * 1024;
+    let limit = 16 * delivery.body().len() as u64 + 1024 * 1024;
     assert!(
         memory.bytes_max <= limit,
         "{} bytes for {limit}",
         memory.bytes_max
     );
     let envelope = result.unwrap()?;
+    // Without an envelope, there is only the second pass.
+    let is_enveloped = matches!(E::Provider::LAYOUT, Layout::Enveloped(_));
+    if let Some(body) = for_second_pass(delivery.body()).filter(|_| is_enveloped) {
+        let second = Delivery::<E::Provider>::from_storage(body).read_as::<E>();
+        assert!(
+            second.as_ref() == Ok(&envelope),
+            "{second:?} after {envelope:?}"
+        );
+    }
 
     let written = serde_json::to_string(&envelope).unwrap();
     // None for half an emoji in raw JSON, which is kept as it was sent.
@@ -192,10 +235,10 @@ fn check<E: Event + PartialEq + Debug>(
         );
     }
     if let (Some(body), Some(typed)) = (reference, typed) {
-        let body = Value::Object(body.clone());
+        let body = as_written(Value::Object(body.clone()), &typed);
         assert!(reference::says(Some(&body), &typed), "{written}");
         // What is not said again must be told.
-        let unread = delivery.unread(&envelope);
+        let unread = delivery.unread::<E>().unwrap();
         assert!(
             !unread.is_empty() || reference::says(Some(&typed), &body),
             "{written}"

@@ -5,11 +5,6 @@
 //! same durability by the same number of tasks, in rounds that take turns. `SECONDS` (3) is how long a round
 //! takes, `ROUNDS` (5) how many there are; the table has medians.
 #![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "it prints a table"
-)]
-#![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -178,7 +173,7 @@ async fn age<B: Bare>(inbox: &Inbox<B>) {
             accepted
                 .lock()
                 .unwrap()
-                .insert(leadhook_inbox::Key::of(&delivery), Instant::now());
+                .insert(delivery.key(), Instant::now());
             inbox.accept(SOURCE, &delivery).await.unwrap();
         }
         while ages.lock().unwrap().len() < usize::try_from(total).unwrap() {

@@ -1,9 +1,4 @@
 //! Looks at an inbox, replays and erases its rows, from the command line.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program"
-)]
 
 use std::{env, error::Error, process::ExitCode, time::SystemTime};
 

@@ -4,7 +4,6 @@
 //! `SCOREAPP_WEBHOOK_SECRET`, `TOMBA_WEBHOOK_TOKEN`) on the address in `LISTEN`, and prints a line for each
 //! event that was handled. `DATABASE` is a file, `leadhook-inbox.db` in the system's directory for temporary files unless set, or
 //! `postgres://…`.
-#![allow(clippy::print_stdout, reason = "the example's work is to print")]
 
 use std::{env, error::Error, io::Write as _, time::Duration};
 

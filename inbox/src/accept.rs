@@ -1,15 +1,12 @@
 //! Accepts deliveries.
 
-use std::time::Duration;
-
-use leadhook::{Delivery, Provider};
+use leadhook::{Delivery, Provider, dedup::Key};
 
 use crate::{
     backend::{Backend, Value},
     cipher::BodyContext,
     error::Error,
     inbox::{Inbox, millis, within},
-    key::Key,
     log::log,
 };
 
@@ -27,8 +24,9 @@ impl<B: Backend> Inbox<B> {
     /// Stores a delivery, to be handled by the workers' handler for `source`.
     ///
     /// When it returns, the delivery is committed and flushed to the database's disk, whatever the
-    /// pool's settings say. It returns within 8 s for Graphoid and ScoreApp and within 4 s for any
-    /// other provider, so that a response arrives while the provider still waits.
+    /// pool's settings say. It returns within the provider's
+    /// [`RESPOND_WITHIN`](Provider::RESPOND_WITHIN), so that a response arrives while the provider still
+    /// waits.
     ///
     /// ```
     /// use leadhook::{Delivery, Grader};
@@ -55,8 +53,8 @@ impl<B: Backend> Inbox<B> {
         source: &str,
         delivery: &Delivery<P>,
     ) -> Result<Accepted, Error> {
-        let key = Key::of(delivery);
-        let accepted = within(response_limit(P::NAME), async {
+        let key = delivery.key();
+        let accepted = within(P::RESPOND_WITHIN, async {
             let (body, body_cipher) = self.seal(key, source, delivery.body())?;
             let insert = self
                 .statement(include_str!("sql/accept.sql"))
@@ -87,14 +85,5 @@ impl<B: Backend> Inbox<B> {
                 Ok((sealed, cipher.key_name().into()))
             }
         }
-    }
-}
-
-/// Graphoid and ScoreApp wait for ten seconds, says their documentation. The others don't say; five is
-/// the shortest limit in use elsewhere.
-fn response_limit(provider: &str) -> Duration {
-    match provider {
-        "graphoid" | "scoreapp" => Duration::from_secs(8),
-        _ => Duration::from_secs(4),
     }
 }

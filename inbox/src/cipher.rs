@@ -1,6 +1,6 @@
 //! Encryption of bodies at rest.
 
-use crate::key::Key;
+use leadhook::dedup::Key;
 
 /// Encrypts bodies before they are stored and decrypts them for the handlers.
 ///

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use leadhook::dedup::Key;
+
 use crate::{
     backend::{Backend, Statement, Value},
     error::Error,
     inbox::{Inbox, millis},
-    key::Key,
 };
 
 /// A row that was claimed: every change of it is fenced by the lease.

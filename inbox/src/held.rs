@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use leadhook::dedup::Key;
+
 use crate::{
     backend::Backend,
     claim::{Claim, Rows},
-    key::Key,
 };
 
 /// The rows in progress, shared by the poller and the heartbeat.

@@ -2,10 +2,10 @@
 
 use std::{fmt, time::SystemTime};
 
-use leadhook::{Delivery, Envelope, Event};
+use leadhook::{Delivery, Envelope, Event, dedup::Key};
 use sqlx::Transaction;
 
-use crate::{backend::Backend, claim::Claim, failure::Failure, key::Key, rows};
+use crate::{backend::Backend, claim::Claim, failure::Failure, rows};
 
 /// An event to handle, leased to this handler.
 ///

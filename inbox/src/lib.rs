@@ -58,6 +58,8 @@
 //! | `axum` | [`Inbox::axum`] and a server with a bounded shutdown, [`axum::serve`] |
 //! | `actix` | [`Inbox::actix`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// These hold for the library and not for its examples. The rest is in the workspace's `Cargo.toml`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod accept;
 
@@ -77,7 +79,6 @@ mod heartbeat;
 mod held;
 mod inbox;
 mod job;
-mod key;
 mod log;
 mod poller;
 #[cfg(feature = "postgres")]
@@ -99,7 +100,8 @@ pub use error::Error;
 pub use failure::Failure;
 pub use inbox::Inbox;
 pub use job::{Done, Job};
-pub use key::{Key, KeyError};
+#[doc(no_inline)]
+pub use leadhook::dedup::{Key, KeyError};
 pub use prune::{Keep, Pruned};
 pub use rows::{Reason, Select, State, StoredRow};
 pub use sqlx;

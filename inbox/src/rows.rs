@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use leadhook::dedup::Key;
+
 use crate::{
     backend::{Backend, Statement},
     cipher::BodyContext,
     error::Error,
     inbox::Inbox,
-    key::Key,
     log::log,
 };
 

@@ -69,7 +69,7 @@
 //! memory. If the body is longer, the response has `Connection: close`.
 //!
 //! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
-//! for requests with a middleware. `examples/actix_receiver.rs` has one.
+//! for requests with a middleware. `examples/actix.rs` has one.
 //!
 //! # Several accounts
 //!
@@ -168,7 +168,7 @@ async fn scoreapp(
         save(&webhook).await.context("the CRM is down")?;
         Ok(HttpResponse::Ok().finish())
     };
-    dedup.once(webhook.delivery.key(), work).await
+    dedup.once(&webhook.delivery, work).await
 }
 
 web::post().to(scoreapp);

@@ -205,7 +205,7 @@ async fn scoreapp(
         save(&webhook).await.context("the CRM is down")?;
         Ok(())
     };
-    app.dedup.once(webhook.delivery.key(), work).await
+    app.dedup.once(&webhook.delivery, work).await
 }
 ```
 

@@ -209,20 +209,27 @@ impl TokenVerifier {
     }
 
     pub(crate) fn verify(&self, value: &[u8]) -> Result<SecretIndex, VerifyError> {
-        let hash = sha256([value]);
+        let hash = sha256(value);
         let matched = self.0.position(|token| equal(token, &hash));
         matched.ok_or(VerifyError::TokenMismatch)
     }
 
     fn hash(token: &Secret) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(sha256([token.expose()]))
+        Zeroizing::new(sha256(token.expose()))
     }
 }
 
-/// Returns the SHA-256 hash of the parts, one after the other.
-pub(crate) fn sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Returns the SHA-256 hash of parts, each after its length in eight bytes, so that different lists of
+/// parts are never the same bytes.
+#[cfg(feature = "dedup")]
+pub(crate) fn sha256_of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
+        Digest::update(&mut hash, (part.len() as u64).to_le_bytes());
         Digest::update(&mut hash, part);
     }
     hash.finalize().into()

@@ -1,11 +1,15 @@
 //! The key that duplicate deliveries of one event share.
 
-use core::{fmt, iter, str, time::Duration};
+use alloc::string::String;
+use core::{fmt, iter, str::FromStr};
 
-use crate::auth::verifier::sha256;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use crate::auth::verifier::sha256_of_parts;
 use crate::delivery::Delivery;
-use crate::provider::{DedupBy, Provider};
-use crate::read::parse::Head;
+use crate::provider::{DedupBy, Layout, Provider};
+use crate::read::json;
+use crate::read::second::identity;
 
 /// Changes whenever keys are computed in another way, so that keys of two versions are never equal.
 const VERSION: &[u8] = b"1";
@@ -30,34 +34,103 @@ const VERSION: &[u8] = b"1";
 /// changed back, the third payload can equal the first byte for byte. It is then treated as a duplicate
 /// for as long as the first is remembered. The test delivery of Grader.io always has the same bytes, so
 /// sending it twice gives a duplicate, too. To make a key from values that you choose, use
-/// [`Delivery::key_from_parts`](crate::Delivery::key_from_parts).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key {
-    bytes: [u8; 32],
-    retry_window: Duration,
-}
+/// [`from_parts`](Self::from_parts).
+///
+/// # Other systems
+///
+/// A key is written and serialized as 64 lower-case hex digits, and read from digits in either case. Pass
+/// it on as an idempotency key, or store its 32 bytes.
+///
+/// ```
+/// use leadhook::{Delivery, Grader, dedup::Key};
+///
+/// let key = Delivery::<Grader>::from_storage("{}").key();
+/// assert_eq!(key.to_string().parse(), Ok(key));
+/// assert_eq!(Key::from_bytes(*key.as_bytes()), key);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key([u8; 32]);
 
 impl Key {
-    /// Returns the key's bytes, for a store.
+    /// Computes a key from values of your own choice.
+    ///
+    /// Two deliveries share the key if their provider, their [scope](crate::Receiver::with_scope) and all
+    /// parts are equal. It never equals a key that is not made from parts.
+    ///
+    /// Take every part from the event that the delivery was read as. A header or a query parameter is
+    /// not authenticated, so whoever can choose it can make an event look like a duplicate. An empty
+    /// part identifies nothing, so if any part is empty or there is none, this returns
+    /// [`delivery.key()`](Delivery::key) instead.
+    ///
+    /// ```
+    /// use leadhook::{Delivery, Grader, dedup::Key, grader::GraderEvent};
+    ///
+    /// # let body = r#"{"event":"submission.created","data":{"submission":{"id":"sub_1"}}}"#;
+    /// # let delivery = Delivery::<Grader>::from_storage(body);
+    /// let envelope = delivery.read()?;
+    /// let key = match &envelope.event {
+    ///     // Each submission is handled once, whatever else changes in it.
+    ///     GraderEvent::SubmissionCreated(data) => {
+    ///         Key::from_parts(&delivery, &[envelope.name(), &data.submission.id])
+    ///     }
+    ///     _ => delivery.key(),
+    /// };
+    /// # assert_ne!(key, delivery.key());
+    /// # Ok::<(), leadhook::ReadError>(())
+    /// ```
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.bytes
+    pub fn from_parts<P: Provider>(delivery: &Delivery<P>, parts: &[&str]) -> Self {
+        if parts.is_empty() || parts.contains(&"") {
+            return delivery.key();
+        }
+        Self::hash(delivery, b"own", parts.iter().map(|part| part.as_bytes()))
     }
 
-    /// Returns how long the provider may retry the event.
-    ///
-    /// It is the provider's [`RETRY_WINDOW`](crate::Provider::RETRY_WINDOW), and the default retention
-    /// of a handled event.
+    /// Creates the key that has these bytes, such as a key that was stored.
     #[must_use]
-    pub fn retry_window(&self) -> Duration {
-        self.retry_window
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the key's bytes, for a store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Computes the key of the event's name, the workspace and the id, if they identify an event.
+    fn of_event_id<P: Provider>(delivery: &Delivery<P>) -> Option<Self> {
+        let Layout::Enveloped(keys) = P::LAYOUT else {
+            return None;
+        };
+        json::checked(delivery.body(), |body| {
+            let identity = identity(body, keys)?;
+            let parts = identity.iter().map(|part| part.as_bytes());
+            Some(Self::hash(delivery, b"id", parts))
+        })?
+    }
+
+    /// Hashes an identity together with its kind and with everything else that a key depends on.
+    fn hash<'a, P: Provider>(
+        delivery: &'a Delivery<P>,
+        kind: &'a [u8],
+        identity: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Self {
+        let scope: &[u8] = match delivery.scope() {
+            None => b"",
+            // No text contains this byte, so the empty scope differs from no scope and from all others.
+            Some("") => &[0xff],
+            Some(scope) => scope.as_bytes(),
+        };
+        let context = [VERSION, P::NAME.as_bytes(), scope, kind];
+        Self(sha256_of_parts(context.into_iter().chain(identity)))
     }
 }
 
 /// Writes the key as 64 lower-case hex digits.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.bytes))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -67,6 +140,43 @@ impl fmt::Debug for Key {
     }
 }
 
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Reads exactly 64 hex digits, in either case.
+impl FromStr for Key {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| KeyError)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// Serializes the key as it is written.
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The error returned when a text is not a [`Key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a key; expected 64 hex digits")]
+#[non_exhaustive]
+pub struct KeyError;
+
 impl<P: Provider> Delivery<P> {
     /// Computes the key that duplicates of this delivery share.
     ///
@@ -74,8 +184,8 @@ impl<P: Provider> Delivery<P> {
     /// delivery has a key. If the body [does not identify](Provider::body_identifies_event) the event,
     /// each call returns a new key.
     ///
-    /// A Graphoid delivery that was read before keeps the place of its id, so the key costs one hash.
-    /// Otherwise the body is parsed again. The key is the same. Needs the `dedup` feature.
+    /// The key is computed at each call, from the body or, for Graphoid, from the envelope around the
+    /// data. Needs the `dedup` feature.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};
@@ -91,115 +201,16 @@ impl<P: Provider> Delivery<P> {
     #[must_use]
     pub fn key(&self) -> Key {
         if P::DEDUP_BY == DedupBy::EventId
-            && let Some(key) = self.key_of_event_id()
+            && let Some(key) = Key::of_event_id(self)
         {
             return key;
         }
         if !P::body_identifies_event(self.body()) {
             let mut random = [0; 16];
             if getrandom::fill(&mut random).is_ok() {
-                return self.hash(b"random", [&random]);
+                return Key::hash(self, b"random", iter::once(&random[..]));
             }
         }
-        self.hash(b"body", [self.body()])
-    }
-
-    /// Computes a key from values of your own choice.
-    ///
-    /// Two deliveries share the key if their provider, their [scope](crate::Receiver::with_scope) and all
-    /// parts are equal. It never equals a key that is not made from parts. Needs the `dedup` feature.
-    ///
-    /// Take every part from the event that this delivery was read as. A header or a query parameter is
-    /// not authenticated, so whoever can choose it can make an event look like a duplicate. An empty
-    /// part identifies nothing, so if any part is empty, this returns [`key`](Self::key) instead.
-    /// One to eight parts are possible; other numbers do not compile.
-    ///
-    /// ```
-    /// use leadhook::{Delivery, Grader, grader::GraderEvent};
-    ///
-    /// # let body = r#"{"event":"submission.created","data":{"submission":{"id":"sub_1"}}}"#;
-    /// # let delivery = Delivery::<Grader>::from_storage(body);
-    /// let envelope = delivery.read()?;
-    /// let key = match &envelope.event {
-    ///     // Each submission is handled once, whatever else changes in it.
-    ///     GraderEvent::SubmissionCreated(data) => {
-    ///         delivery.key_from_parts([envelope.name(), &data.submission.id])
-    ///     }
-    ///     _ => delivery.key(),
-    /// };
-    /// # assert_ne!(key, delivery.key());
-    /// # Ok::<(), leadhook::ReadError>(())
-    /// ```
-    #[must_use]
-    pub fn key_from_parts<const N: usize>(&self, parts: [&str; N]) -> Key {
-        const { assert!(N > 0 && N <= 8, "a key is made of one to eight parts") };
-
-        if parts.iter().any(|part| part.is_empty()) {
-            return self.key();
-        }
-        self.hash(b"own", parts.map(str::as_bytes))
-    }
-
-    /// Computes the key of the event's name, the workspace and the id, if they identify an event.
-    fn key_of_event_id(&self) -> Option<Key> {
-        if let Some(identity) = self.known_identity() {
-            return Some(self.hash(b"id", identity));
-        }
-        let text = str::from_utf8(self.body()).ok()?;
-        let head = Head::read(text, P::LAYOUT).ok()?;
-        Some(self.hash(b"id", head.identity()?.map(str::as_bytes)))
-    }
-
-    /// Hashes all parts of a key in one pass.
-    fn hash<const N: usize>(&self, kind: &[u8], identity: [&[u8]; N]) -> Key {
-        let scope: &[u8] = match self.scope() {
-            None => b"",
-            // No text contains this byte, so the empty scope differs from no scope and from all others.
-            Some("") => &[0xff],
-            Some(scope) => scope.as_bytes(),
-        };
-        let context = [VERSION, P::NAME.as_bytes(), scope, kind];
-        let parts = || context.iter().chain(&identity).copied();
-        let lengths = Lengths::of(parts());
-        Key {
-            bytes: sha256(iter::once(lengths.as_bytes()).chain(parts())),
-            retry_window: P::RETRY_WINDOW,
-        }
-    }
-}
-
-/// The number of parts, and the length of each in as few bytes as it needs (LEB128).
-///
-/// They are hashed before the parts, so two different lists of parts are never the same bytes. Fixed
-/// lengths would cost most keys another SHA-256 block.
-struct Lengths {
-    bytes: [u8; 128],
-    used: usize,
-}
-
-impl Lengths {
-    fn of<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
-        let mut bytes = [0; 128];
-        let mut free = bytes.iter_mut();
-        for mut number in iter::once(parts.clone().count()).chain(parts.map(<[u8]>::len)) {
-            for byte in free.by_ref() {
-                let [low, ..] = number.to_le_bytes();
-                number >>= 7;
-                if number == 0 {
-                    *byte = low;
-                    break;
-                }
-                *byte = low | 0x80;
-            }
-        }
-        let unused = free.len();
-        Self {
-            bytes,
-            used: 128_usize.saturating_sub(unused),
-        }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
+        Key::hash(self, b"body", iter::once(&self.body()[..]))
     }
 }

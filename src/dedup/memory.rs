@@ -82,16 +82,12 @@ impl Store for MemoryStore {
         lease: Duration,
     ) -> Result<ClaimStatus<MemoryClaim>, StoreError> {
         let now = self.clock.now();
-        let status = lock(&self.table).claim(*key.as_bytes(), now, lease)?;
-        Ok(match status {
-            ClaimStatus::Acquired(token) => ClaimStatus::Acquired(MemoryClaim {
-                table: Some(self.table.clone()),
-                key: *key.as_bytes(),
-                token,
-            }),
-            ClaimStatus::Done => ClaimStatus::Done,
-            ClaimStatus::Held { remaining } => ClaimStatus::Held { remaining },
-        })
+        let status = lock(&self.table).claim(key, now, lease)?;
+        Ok(status.map(|token| MemoryClaim {
+            table: Some(self.table.clone()),
+            key,
+            token,
+        }))
     }
 
     async fn complete(
@@ -116,7 +112,7 @@ impl Store for MemoryStore {
 pub struct MemoryClaim {
     /// `None` if the claim is completed, so that dropping it takes no lock.
     table: Option<Arc<Mutex<Table>>>,
-    key: KeyBytes,
+    key: Key,
     token: u64,
 }
 
@@ -139,16 +135,14 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type KeyBytes = [u8; 32];
-
 /// The keys, and the two orders in which they are removed.
 struct Table {
     capacity: usize,
-    keys: HashMap<KeyBytes, State>,
+    keys: HashMap<Key, State>,
     /// All keys, by the end of their lease or retention.
-    by_end: BTreeMap<(Instant, u64), KeyBytes>,
+    by_end: BTreeMap<(Instant, u64), Key>,
     /// The done keys, in the order in which they were completed.
-    done: BTreeMap<u64, KeyBytes>,
+    done: BTreeMap<u64, Key>,
     last_number: u64,
 }
 
@@ -175,7 +169,7 @@ impl Table {
 
     fn claim(
         &mut self,
-        key: KeyBytes,
+        key: Key,
         now: Instant,
         lease: Duration,
     ) -> Result<ClaimStatus<u64>, StoreError> {
@@ -196,7 +190,7 @@ impl Table {
 
     fn complete(
         &mut self,
-        key: KeyBytes,
+        key: Key,
         token: u64,
         now: Instant,
         retention: Duration,
@@ -221,7 +215,7 @@ impl Table {
         Ok(())
     }
 
-    fn release(&mut self, key: KeyBytes, token: u64) {
+    fn release(&mut self, key: Key, token: u64) {
         if self
             .keys
             .get(&key)
@@ -244,7 +238,7 @@ impl Table {
 
     /// Removes the key that was completed first, if a new key exceeds the capacity. If all other keys
     /// are live claims, the new key is removed instead.
-    fn make_room_for(&mut self, new: &KeyBytes) -> Result<(), StoreError> {
+    fn make_room_for(&mut self, new: &Key) -> Result<(), StoreError> {
         if self.keys.len() > self.capacity {
             let Some((_, oldest)) = self.done.pop_first() else {
                 self.remove(new);
@@ -255,7 +249,7 @@ impl Table {
         Ok(())
     }
 
-    fn remove(&mut self, key: &KeyBytes) {
+    fn remove(&mut self, key: &Key) {
         if let Some(state) = self.keys.remove(key) {
             self.forget_order(state);
         }

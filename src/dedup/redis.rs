@@ -3,14 +3,14 @@
 use alloc::{format, string::String, sync::Arc};
 use core::{fmt, time::Duration};
 
-use redis::{Cmd, FromRedisValue, aio::ConnectionLike};
+use redis::{Client, Cmd, FromRedisValue};
 
 use super::key::Key;
 use super::store::{ClaimStatus, Store, StoreError};
 
 mod connection;
 
-pub use connection::RedisConnection;
+use connection::Connection;
 
 /// The value of a done key. The value of a claimed key is the claim's token.
 const DONE: &str = "done";
@@ -41,10 +41,15 @@ return redis.call('DEL', KEYS[1])";
 
 /// A store in Redis, for an application that runs as several instances.
 ///
-/// Needs the `redis` feature. Every call runs one script on one key in one round trip, so it also works
-/// with a cluster, and with any server that has `EVAL`, `PEXPIRE`, and `SET` with `NX` and `PX`. If
-/// the server can't be reached or does not respond in time, the response is 503, so that the provider
-/// retries.
+/// Needs the `redis` feature. Every call runs one script on one key in one round trip, so it works with
+/// any server that has `EVAL`, `PEXPIRE`, and `SET` with `NX` and `PX`. If the server can't be reached or
+/// does not respond in time, the response is 503, so that the provider retries. For a cluster, write a
+/// [`Store`] of your own, as the guide shows.
+///
+/// The store survives a failover. After any error it connects again, at most five times a second, and
+/// works again as soon as its address leads to a primary. A call that finds its connection closed, or its
+/// server demoted to a replica, is tried once more on a new connection. A call waits at most 1 second for
+/// a connection, and as long for a response.
 ///
 /// Redis measures leases and retentions in whole milliseconds, so fractions are rounded up.
 ///
@@ -65,42 +70,40 @@ return redis.call('DEL', KEYS[1])";
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct RedisStore<C = RedisConnection> {
-    connection: C,
+pub struct RedisStore {
+    connection: Connection,
     prefix: Arc<str>,
 }
 
 impl RedisStore {
     /// Connects to a server by its URL, such as `redis://127.0.0.1:6379`.
     ///
-    /// Must be called within a Tokio runtime. Connecting may take 1 second, and so may each response.
-    ///
-    /// The store survives a failover. After any error it connects again to the URL, at most five times
-    /// a second, and works again as soon as the URL leads to a primary. A call that finds its
-    /// connection closed, or its server demoted to a replica, is tried once more on a new connection.
-    ///
-    /// For `rediss://` also depend on the crate `redis`, and turn on its feature for TLS.
+    /// Must be called within a Tokio runtime. For `rediss://` also depend on the crate `redis`, and turn
+    /// on its feature for TLS.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] if the URL is invalid or the server can't be reached.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let connection = RedisConnection::connect(url).await;
-        connection.map(Self::new).map_err(StoreError::unavailable)
+        let client = connection::client(url).map_err(StoreError::unavailable)?;
+        Self::from_client(client).await
     }
-}
 
-impl<C> RedisStore<C> {
-    /// Creates a store on a connection, pool or cluster client of your own.
+    /// Connects with a client of your own, for example one with a client certificate.
     ///
-    /// The connection is cloned for each call. Set its response timeout, because a call without a timeout
-    /// waits for as long as the server is silent.
-    #[must_use]
-    pub fn new(connection: C) -> Self {
-        Self {
-            connection,
+    /// Must be called within a Tokio runtime. The TCP settings are the client's. Those of
+    /// [`connect`](Self::connect) let the system probe an idle connection, and give up a connection that
+    /// is silent for 10 seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if the server can't be reached.
+    pub async fn from_client(client: Client) -> Result<Self, StoreError> {
+        let connection = Connection::connect(client).await;
+        Ok(Self {
+            connection: connection.map_err(StoreError::unavailable)?,
             prefix: "leadhook:".into(),
-        }
+        })
     }
 
     /// Sets the prefix of all key names in Redis, which is `leadhook:` by default.
@@ -111,9 +114,15 @@ impl<C> RedisStore<C> {
         self.prefix = prefix.into();
         self
     }
+
+    async fn call<T: FromRedisValue>(&self, script: &Cmd) -> Result<T, StoreError> {
+        let response = self.connection.send(script).await;
+        let value = response.map_err(StoreError::unavailable)?;
+        redis::from_redis_value(value).map_err(StoreError::unavailable)
+    }
 }
 
-impl<C> fmt::Debug for RedisStore<C> {
+impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
             .field("prefix", &self.prefix)
@@ -121,7 +130,7 @@ impl<C> fmt::Debug for RedisStore<C> {
     }
 }
 
-impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> {
+impl Store for RedisStore {
     type Claim = RedisClaim;
 
     async fn claim(
@@ -135,7 +144,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
         };
         let mut script = claim.script(CLAIM);
         script.arg(millis(lease)).arg(DONE);
-        let held: Option<(String, i64)> = call(&self.connection, &script).await?;
+        let held: Option<(String, i64)> = self.call(&script).await?;
         Ok(match held {
             None => ClaimStatus::Acquired(claim),
             // A connection sends a call again if its first response was lost.
@@ -150,12 +159,12 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
     async fn complete(&self, claim: RedisClaim, retention: Duration) -> Result<(), StoreError> {
         let mut script = claim.script(COMPLETE);
         script.arg(DONE).arg(millis(retention));
-        let is_done: bool = call(&self.connection, &script).await?;
+        let is_done: bool = self.call(&script).await?;
         is_done.then_some(()).ok_or(StoreError::Superseded)
     }
 
     async fn release(&self, claim: RedisClaim) -> Result<(), StoreError> {
-        call(&self.connection, &claim.script(RELEASE)).await
+        self.call(&claim.script(RELEASE)).await
     }
 }
 
@@ -178,17 +187,6 @@ impl fmt::Debug for RedisClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisClaim").finish_non_exhaustive()
     }
-}
-
-async fn call<T: FromRedisValue>(
-    connection: &(impl ConnectionLike + Clone),
-    script: &Cmd,
-) -> Result<T, StoreError> {
-    let mut connection = connection.clone();
-    script
-        .query_async(&mut connection)
-        .await
-        .map_err(StoreError::unavailable)
 }
 
 /// Returns a token that no other claim has: 128 random bits from the operating system, as hex digits.

@@ -111,6 +111,16 @@ pub enum ClaimStatus<C> {
     },
 }
 
+impl<C> ClaimStatus<C> {
+    pub(super) fn map<D>(self, convert: impl FnOnce(C) -> D) -> ClaimStatus<D> {
+        match self {
+            Self::Acquired(claim) => ClaimStatus::Acquired(convert(claim)),
+            Self::Done => ClaimStatus::Done,
+            Self::Held { remaining } => ClaimStatus::Held { remaining },
+        }
+    }
+}
+
 /// The error returned when a store could not claim, complete or release a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -71,18 +71,20 @@ use alloc::string::String;
 use core::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{Deserialize, Serialize};
 
 use crate::auth::signature::SignatureFormat;
 use crate::lead::Lead;
 use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
 use crate::providers::Grader;
-use crate::read::lenient::{ElementSizes, Payload};
+use crate::read::error::ShapeError;
+use crate::read::field::Field;
+use crate::read::json::Json;
 use crate::read::raw_json::RawJson;
 
 mod form;
 
-pub use form::FormData;
+pub use form::{Fields, FormData};
 
 impl Provider for Grader {
     const NAME: &'static str = "grader";
@@ -101,7 +103,7 @@ impl SignedProvider for Grader {
     const FORMAT: SignatureFormat = SignatureFormat::Hex;
 }
 
-events! {
+crate::events! {
     /// An event of Grader.io.
     pub enum GraderEvent of Grader {
         /// A form was submitted.
@@ -125,6 +127,7 @@ events! {
         /// An integration finished a synchronization.
         IntegrationSyncCompleted(RawJson) = "integration.sync_completed",
     }
+    lead(event) = event.submission()?.lead();
 }
 
 impl GraderEvent {
@@ -143,21 +146,23 @@ impl GraderEvent {
 
 /// The payload of a submission event.
 ///
-/// It is read from both documented shapes, and written in the shape from which it was read. If a body
-/// has both shapes, the nested shape is read.
-#[derive(Clone, Debug)]
+/// It is read from both documented shapes, and written in the nested one. If a body has both shapes, the
+/// nested shape is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[serde(from = "Nested")]
 pub struct SubmissionEvent {
     /// The submission.
     pub submission: Submission,
     /// The grader that scored the submission.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub grader: Option<GraderInfo>,
     /// The person or team that the submission was assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
-    is_flat: bool,
 }
 
-payload! {
+crate::payload! {
     /// A submission of a form, with its score.
     pub struct Submission {
         /// The submission's id, such as `sub_xyz789`.
@@ -178,7 +183,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// A grader, which is a set of scoring rules.
     pub struct GraderInfo {
         /// The grader's id, such as `grader_123`.
@@ -190,7 +195,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The person or team that a submission was assigned to.
     pub struct Routing {
         /// The id of the person, such as `rep_john_smith`.
@@ -202,127 +207,65 @@ payload! {
     }
 }
 
-/// The keys of both shapes. The first two identify the event, so a value that can't be read there is
-/// not left out.
-#[derive(Deserialize)]
-struct EitherShape {
-    #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
-    submission: Option<Submission>,
-    #[serde(default, deserialize_with = "crate::read::lenient::Lenient::read")]
-    submission_id: Option<String>,
-    #[serde(default, with = "crate::read::lenient::Lenient")]
-    score: Option<f64>,
-    #[serde(default, with = "crate::read::lenient::Lenient")]
-    grade: Option<String>,
-    #[serde(default, with = "crate::read::lenient::Lenient")]
-    form_data: FormData,
-    #[serde(default, with = "crate::read::lenient::Lenient")]
-    grader: Option<GraderInfo>,
-    #[serde(default, with = "crate::read::lenient::Lenient")]
-    routing: Option<Routing>,
-}
-
-/// Either shape, borrowed.
-#[derive(Default, Serialize)]
-struct ShapeRef<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    submission: Option<&'a Submission>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    submission_id: Option<&'a str>,
-    #[serde(
-        with = "crate::read::lenient::Lenient",
-        skip_serializing_if = "Option::is_none"
-    )]
-    score: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grade: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    form_data: Option<&'a FormData>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grader: Option<&'a GraderInfo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    routing: Option<&'a Routing>,
-}
-
-impl<'de> Deserialize<'de> for SubmissionEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let shape = EitherShape::deserialize(deserializer)?;
-        let (submission, is_flat) = match (shape.submission, shape.submission_id) {
-            (Some(nested), _) => (nested, false),
-            (None, Some(id)) => {
-                let flat = Submission {
-                    id,
-                    created_at: None,
-                    score: shape.score,
-                    grade: shape.grade,
-                    source: None,
-                    form_data: shape.form_data,
-                };
-                (flat, true)
-            }
-            (None, None) => return Err(D::Error::missing_field("submission")),
-        };
-        Ok(Self {
-            submission,
-            grader: shape.grader,
-            routing: shape.routing,
-            is_flat,
-        })
+crate::payload! {
+    /// The shape of a scored form.
+    struct Nested {
+        submission: Submission,
+        grader: Option<GraderInfo>,
+        routing: Option<Routing>,
     }
 }
 
-impl Serialize for SubmissionEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Submission {
-            id,
-            created_at,
-            score,
-            grade,
-            source,
-            form_data,
-        } = &self.submission;
-        // The flat shape has no place for the other two.
-        let is_flat = self.is_flat && created_at.is_none() && source.is_none();
-        let shape = if is_flat {
-            ShapeRef {
-                submission_id: Some(id),
-                score: *score,
-                grade: grade.as_deref(),
-                form_data: Some(form_data),
-                ..ShapeRef::default()
-            }
-        } else {
-            ShapeRef {
-                submission: Some(&self.submission),
-                ..ShapeRef::default()
-            }
+crate::payload! {
+    /// The shape that the dashboard's webhook tester sends.
+    struct Flat {
+        submission_id: String,
+        score: Option<f64>,
+        grade: Option<String>,
+        form_data: FormData,
+        grader: Option<GraderInfo>,
+        routing: Option<Routing>,
+    }
+}
+
+impl Field for SubmissionEvent {
+    fn read(json: Json<'_>) -> Result<Option<Self>, ShapeError> {
+        let nested = json.attempt(Nested::read);
+        let is_flat = || {
+            json.get("submission").is_none_or(Json::is_no_object)
+                && json.get("submission_id").is_some_and(|id| !id.is_null())
         };
-        ShapeRef {
-            grader: self.grader.as_ref(),
-            routing: self.routing.as_ref(),
-            ..shape
+        if nested.is_err() && is_flat() {
+            return Ok(Flat::read(json)?.map(Self::from));
         }
-        .serialize(serializer)
+        Ok(nested?.map(Self::from))
     }
 }
 
-/// Compares the values, not the shapes of the bodies.
-impl PartialEq for SubmissionEvent {
-    fn eq(&self, other: &Self) -> bool {
-        self.submission == other.submission
-            && self.grader == other.grader
-            && self.routing == other.routing
+impl From<Nested> for SubmissionEvent {
+    fn from(nested: Nested) -> Self {
+        Self {
+            submission: nested.submission,
+            grader: nested.grader,
+            routing: nested.routing,
+        }
     }
 }
 
-impl Payload for SubmissionEvent {
-    const ELEMENT_SIZES: ElementSizes = <Submission as Payload>::ELEMENT_SIZES;
-
-    fn is_documented_key(key: &str) -> bool {
-        matches!(key, "submission" | "submission_id" | "grader" | "routing")
-            || <Submission as Payload>::is_documented_key(key)
-            || <GraderInfo as Payload>::is_documented_key(key)
-            || <Routing as Payload>::is_documented_key(key)
+impl From<Flat> for SubmissionEvent {
+    fn from(flat: Flat) -> Self {
+        Self {
+            submission: Submission {
+                id: flat.submission_id,
+                created_at: None,
+                score: flat.score,
+                grade: flat.grade,
+                source: None,
+                form_data: flat.form_data,
+            },
+            grader: flat.grader,
+            routing: flat.routing,
+        }
     }
 }
 

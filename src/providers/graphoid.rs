@@ -76,6 +76,8 @@ impl Provider for Graphoid {
             .with_api_version("api_version"),
     );
     const DEDUP_BY: DedupBy = DedupBy::EventId;
+    /// Graphoid waits for 10 seconds (its webhook documentation). The margin is ours.
+    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
     /// The documented delays add up to 10 h 35 min. The rest of the time is for late
     /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -87,7 +89,7 @@ impl SignedProvider for Graphoid {
     const FORMAT: SignatureFormat = SignatureFormat::PrefixedHex;
 }
 
-events! {
+crate::events! {
     /// An event of Graphoid.
     pub enum GraphoidEvent of Graphoid {
         /// A lead was won.
@@ -107,6 +109,7 @@ events! {
         /// An AI analysis is complete.
         AiAnalysisComplete(RawJson) = "ai.analysis.complete",
     }
+    lead(event) = event.lead_event()?.lead();
 }
 
 impl GraphoidEvent {
@@ -125,7 +128,7 @@ impl GraphoidEvent {
     }
 }
 
-payload! {
+crate::payload! {
     /// The payload of a lead event.
     pub struct LeadEvent {
         /// The lead.
@@ -133,7 +136,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// A lead in Graphoid's CRM.
     pub struct SalesLead {
         /// The lead's id, such as `lead_4mNp`.

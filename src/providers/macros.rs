@@ -1,75 +1,121 @@
 //! The two macros that declare a provider's types: `payload!` and `events!`.
 
-/// Declares a payload type, written as a struct.
+/// Declares a payload type, written as a struct with public fields.
 ///
-/// A field is required unless its type is an `Option`, a `Vec` or `FormData`. Every field is read and
-/// written by the rule of its type, [`Lenient`](crate::read::lenient::Lenient). The only attribute
-/// that a field may have is `#[serde(rename = "…")]`.
+/// The type is read by the whole rule of the crate: the type of a field says whether the field is required
+/// ([`Member`](crate::Member)) and in which forms its value is accepted ([`Field`](crate::Field)), unknown
+/// keys are ignored, and [`Delivery::unread`](crate::Delivery::unread) lists what is not read. A field's
+/// key is its name, unless `#[key = "…"]` gives another.
+///
+/// The struct is `#[non_exhaustive]` and implements `Clone`, `Debug`, `PartialEq`, `Serialize`,
+/// `Deserialize` and `Field`. `Deserialize` accepts the documented form only, from an object in JSON.
+///
+/// ```
+/// use leadhook::{Delivery, EnvelopeKeys, Event, Layout, Provider, events, payload};
+///
+/// /// A shop: `{"type": "order.paid", "payload": {"id": "7", "total": 5}}`.
+/// pub struct Shop;
+///
+/// impl Provider for Shop {
+///     const NAME: &'static str = "shop";
+///     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("type", "payload"));
+///     type Event = ShopEvent;
+/// }
+///
+/// payload! {
+///     /// An order.
+///     pub struct Order {
+///         /// The order's id.
+///         pub id: String,
+///         /// The sum.
+///         pub total: Option<f64>,
+///         /// The kind of order.
+///         #[key = "type"]
+///         pub kind: Option<String>,
+///     }
+/// }
+///
+/// events! {
+///     /// An event of the shop.
+///     pub enum ShopEvent of Shop {
+///         /// An order was paid.
+///         Paid(Order) = "order.paid",
+///     }
+/// }
+///
+/// // The total is a text, and the key `new` is unknown.
+/// let body = r#"{"type": "order.paid", "payload": {"id": 7, "total": "5", "new": 1}}"#;
+/// let delivery = Delivery::<Shop>::from_storage(body);
+/// let ShopEvent::Paid(order) = delivery.read()?.event else { panic!() };
+/// assert_eq!((order.id.as_str(), order.total), ("7", Some(5.0)));
+/// assert_eq!(delivery.unread::<ShopEvent>()?.paths(), ["payload.new"]);
+/// # Ok::<(), leadhook::ReadError>(())
+/// ```
+#[macro_export]
 macro_rules! payload {
-    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident { $($fields:tt)* }) => {
-        payload! { @default [$(#[$($meta)*])* $vis struct $name] [] $($fields)* }
-    };
-
-    // Looks at one field after another, and marks those that may be missing with `default`.
-    (@default $head:tt [$($seen:tt)*]
-        $(#[$($meta:tt)*])* $vis:vis $field:ident: Option<$type:ty>, $($rest:tt)*) => {
-        payload! { @default $head
-            [$($seen)* [default] $(#[$($meta)*])* $vis $field: Option<$type>,] $($rest)* }
-    };
-    (@default $head:tt [$($seen:tt)*]
-        $(#[$($meta:tt)*])* $vis:vis $field:ident: Vec<$type:ty>, $($rest:tt)*) => {
-        payload! { @default $head
-            [$($seen)* [default] $(#[$($meta)*])* $vis $field: Vec<$type>,] $($rest)* }
-    };
-    (@default $head:tt [$($seen:tt)*]
-        $(#[$($meta:tt)*])* $vis:vis $field:ident: FormData, $($rest:tt)*) => {
-        payload! { @default $head
-            [$($seen)* [default] $(#[$($meta)*])* $vis $field: FormData,] $($rest)* }
-    };
-    (@default $head:tt [$($seen:tt)*]
-        $(#[$($meta:tt)*])* $vis:vis $field:ident: $type:ty, $($rest:tt)*) => {
-        payload! { @default $head
-            [$($seen)* [] $(#[$($meta)*])* $vis $field: $type,] $($rest)* }
-    };
-
-    // Declares the struct, once all of its fields have been looked at.
-    (@default [$(#[$($meta:tt)*])* $vis:vis struct $name:ident] [$(
-        [$($default:ident)?]
-        $(#[doc = $doc:literal])*
-        $(#[serde(rename = $key:literal)])?
-        $field_vis:vis $field:ident: $type:ty,
-    )*]) => {
-        $(#[$($meta)*])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $(
+            $(#[doc = $doc:literal])*
+            $(#[key = $key:literal])?
+            $field_vis:vis $field:ident: $type:ty,
+        )*
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         $vis struct $name {
-            $(
-                $(#[doc = $doc])*
-                #[serde(
-                    $($default,)?
-                    $(rename = $key,)?
-                    with = "crate::read::lenient::Lenient",
-                    skip_serializing_if = "crate::read::lenient::Lenient::is_absent"
-                )]
-                $field_vis $field: $type,
-            )*
+            $($(#[doc = $doc])* $field_vis $field: $type,)*
         }
 
-        impl crate::read::lenient::Payload for $name {
-            const ELEMENT_SIZES: crate::read::lenient::ElementSizes = {
-                let sizes = (0, 0);
-                $(let sizes = crate::read::lenient::larger(
-                    sizes,
-                    <$type as crate::read::lenient::Lenient>::ELEMENT_SIZES,
-                );)*
-                sizes
-            };
+        impl $crate::Payload for $name {
+            fn read(object: $crate::Object<'_>) -> Result<Self, $crate::ShapeError> {
+                $(let mut $field = None;)*
+                for (key, value) in object.members() {
+                    match &*key {
+                        $($crate::payload!(@key $field $($key)?) => object.read(&mut $field, value)?,)*
+                        _ => value.ignore(),
+                    }
+                }
+                Ok(Self { $($field: object.take($field, $crate::payload!(@key $field $($key)?))?,)* })
+            }
 
-            fn is_documented_key(key: &str) -> bool {
-                $(
-                    key == payload!(@key $field $($key)?)
-                        || <$type as crate::read::lenient::Lenient>::is_documented_key(key)
-                )||*
+            fn read_fast<'de, A: $crate::serde::de::MapAccess<'de>>(
+                mut object: $crate::FastObject<A>,
+            ) -> Result<Self, A::Error> {
+                $(let mut $field = None;)*
+                while let Some(key) = object.next_key()? {
+                    match &*key {
+                        $($crate::payload!(@key $field $($key)?) => object.read(&mut $field)?,)*
+                        _ => object.ignore()?,
+                    }
+                }
+                Ok(Self { $($field: object.take($field, $crate::payload!(@key $field $($key)?))?,)* })
+            }
+
+            fn write<M: $crate::serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                $($crate::Member::write_to(
+                    &self.$field,
+                    $crate::payload!(@key $field $($key)?),
+                    map,
+                )?;)*
+                Ok(())
+            }
+        }
+
+        impl<'de> $crate::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                $crate::Payload::deserialize(deserializer)
+            }
+        }
+
+        impl $crate::serde::Serialize for $name {
+            fn serialize<S: $crate::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                $crate::Payload::serialize(self, serializer)
             }
         }
     };
@@ -78,21 +124,29 @@ macro_rules! payload {
     (@key $field:ident $key:literal) => { $key };
 }
 
-/// Declares an event enum with each documented event, its name on the wire, and `Unknown`.
+/// Declares an event enum with each known event, its name on the wire, and `Unknown`.
 ///
-/// `or Unknown` after a variant says that the provider documents the event's name but not its body.
-/// Data of an unexpected shape then makes it an unknown event instead of an error.
+/// The data of each event is a type that [`payload!`](crate::payload) declares, or
+/// [`RawJson`](crate::RawJson). `or Unknown` after a variant says that the provider documents the event's
+/// name but not its body: data of another shape then makes it an unknown event instead of an error. The
+/// last line, which may be missing, says whom an event is about. [`payload!`](crate::payload) has an
+/// example.
+///
+/// The enum is `#[non_exhaustive]` and implements [`Event`](crate::Event), `Clone`, `Debug`, `PartialEq`
+/// and `Serialize`.
+#[macro_export]
 macro_rules! events {
     (
         $(#[$meta:meta])*
-        pub enum $enum:ident of $provider:ident {
+        $vis:vis enum $enum:ident of $provider:ident {
             $($(#[$variant_meta:meta])* $variant:ident($data:ty) $(or $fallback:ident)? = $name:literal,)*
         }
+        $(lead($event:ident) = $lead:expr;)?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
-        pub enum $enum {
+        $vis enum $enum {
             $($(#[$variant_meta])* $variant($data),)*
             /// An event that has no type in this version of the crate.
             ///
@@ -101,49 +155,38 @@ macro_rules! events {
             #[non_exhaustive]
             Unknown {
                 /// The event's name.
-                name: String,
+                name: $crate::alloc::string::String,
                 /// The event's data, which is null if the body has no data.
-                data: RawJson,
+                data: $crate::RawJson,
             },
         }
 
-        impl crate::provider::Event for $enum {
+        impl $crate::Event for $enum {
             type Provider = $provider;
 
             const NAMES: &'static [&'static str] = &[$($name),*];
 
-            const ELEMENT_SIZES: (usize, usize) = {
-                let sizes = (0, 0);
-                $(let sizes = crate::read::lenient::larger(
-                    sizes,
-                    <$data as crate::read::lenient::Lenient>::ELEMENT_SIZES,
-                );)*
-                sizes
-            };
-
-            fn read<'de, D: serde::Deserializer<'de>>(name: &str, data: D) -> Result<Self, D::Error> {
+            fn read(name: &str, data: $crate::Json<'_>) -> Result<Self, $crate::ShapeError> {
                 match name {
-                    $($name => crate::read::lenient::Lenient::deserialize(data).map(Self::$variant),)*
-                    _ => Ok(Self::Unknown {
-                        name: name.into(),
-                        data: serde::Deserialize::deserialize(data)?,
-                    }),
+                    $($name => {
+                        let event = data.attempt(|data| $crate::Member::read(data).map(Self::$variant));
+                        $(let event = event.or_else(|_| {
+                            let data = $crate::Member::read(data)?;
+                            Ok(Self::$fallback { name: name.into(), data })
+                        });)?
+                        event
+                    })*
+                    _ => Ok(Self::Unknown { name: name.into(), data: $crate::Member::read(data)? }),
                 }
             }
 
-            fn read_unexpected<'de, D: serde::Deserializer<'de>>(
+            fn read_fast<'de, D: $crate::serde::Deserializer<'de>>(
                 name: &str,
                 data: D,
-            ) -> Result<Option<Self>, D::Error> {
+            ) -> Result<Self, D::Error> {
                 match name {
-                    $($($name => {
-                        let data = serde::Deserialize::deserialize(data)?;
-                        Ok(Some(Self::$fallback { name: name.into(), data }))
-                    })?)*
-                    _ => {
-                        let _ = data;
-                        Ok(None)
-                    }
+                    $($name => $crate::Member::read_fast(data).map(Self::$variant),)*
+                    _ => Ok(Self::Unknown { name: name.into(), data: $crate::Member::read_fast(data)? }),
                 }
             }
 
@@ -158,27 +201,21 @@ macro_rules! events {
                 !matches!(self, Self::Unknown { .. })
             }
 
-            fn lead(&self) -> Option<crate::lead::Lead> {
-                #[allow(unused_imports, reason = "not every provider has events without a lead")]
-                use crate::providers::EventData;
-
-                match self {
-                    $(Self::$variant(data) => data.lead(),)*
-                    Self::Unknown { .. } => None,
-                }
-            }
-
-            fn is_documented_key(key: &str) -> bool {
-                $(<$data as crate::read::lenient::Lenient>::is_documented_key(key))||*
-            }
+            $(fn lead(&self) -> Option<$crate::Lead> {
+                let $event = self;
+                $lead
+            })?
         }
 
         /// Serializes the event's data, without its name.
-        impl serde::Serialize for $enum {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl $crate::serde::Serialize for $enum {
+            fn serialize<S: $crate::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
                 match self {
-                    $(Self::$variant(data) => data.serialize(serializer),)*
-                    Self::Unknown { data, .. } => data.serialize(serializer),
+                    $(Self::$variant(data) => $crate::Member::write(data, serializer),)*
+                    Self::Unknown { data, .. } => $crate::Member::write(data, serializer),
                 }
             }
         }

@@ -66,11 +66,12 @@ use crate::lead::Lead;
 use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
 use crate::providers::ScoreApp;
 use crate::providers::contact;
-use crate::read::raw_json::RawJson;
 
 impl Provider for ScoreApp {
     const NAME: &'static str = "scoreapp";
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
+    /// `ScoreApp` waits for 10 seconds (its webhook documentation). The margin is ours.
+    const RESPOND_WITHIN: Duration = Duration::from_secs(8);
     /// Assumed: the last attempt comes 3 h 5 min after the first. The rest of the time is for late
     /// deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
@@ -82,7 +83,7 @@ impl SignedProvider for ScoreApp {
     const FORMAT: SignatureFormat = SignatureFormat::Hex;
 }
 
-events! {
+crate::events! {
     /// An event of `ScoreApp`.
     pub enum ScoreAppEvent of ScoreApp {
         /// The first question was answered. There is contact data only if the lead form came first.
@@ -94,6 +95,7 @@ events! {
         /// The lead's details were changed after the results were shown.
         LeadDetailsUpdated(Box<QuizSubmission>) = "LEAD_DETAILS_UPDATED",
     }
+    lead(event) = event.quiz()?.lead();
 }
 
 impl ScoreAppEvent {
@@ -110,7 +112,7 @@ impl ScoreAppEvent {
     }
 }
 
-payload! {
+crate::payload! {
     /// One sitting of a quiz, as far as it is known at the time of the event.
     pub struct QuizSubmission {
         /// The id of the sitting, such as `1e11c712-c4f7-48e9-8bc7-7d86ea273a6f`.
@@ -180,7 +182,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// A question with its answers.
     pub struct Question {
         /// The question's id, such as `0f9d99a8-1835-46d7-bb1f-86b579195797`.
@@ -192,7 +194,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// An answer to a question.
     pub struct Answer {
         /// The answer's text, such as `No`.
@@ -200,7 +202,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// A category of a quiz.
     pub struct Category {
         /// The category's id, such as `433cad86-ce58-4755-9b97-16cbbea42b15`. In the documented samples
@@ -211,7 +213,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// A score on three scales.
     pub struct Score {
         /// The points, such as `67`.
@@ -225,7 +227,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The score of one category, on three scales.
     pub struct CategoryScore {
         /// The points, such as `56`.
@@ -241,7 +243,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// An audience, which is a group of leads.
     pub struct Audience {
         /// The audience's id, such as `30672ea7-8515-46bd-bde1-09b8e0986873`.

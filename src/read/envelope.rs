@@ -88,16 +88,11 @@ impl<E: Event> Envelope<E> {
 
 impl<E: Event> Serialize for Envelope<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Data<'a, E>(&'a E);
-
-        impl<E: Event> Serialize for Data<'_, E> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.write(serializer)
-            }
-        }
-
         let Layout::Enveloped(keys) = E::Provider::LAYOUT else {
-            return self.event.write(serializer);
+            let Some(key) = self.event.body_key() else {
+                return self.event.serialize(serializer);
+            };
+            return serializer.collect_map([(key, &self.event)]);
         };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(keys.event, self.name())?;
@@ -113,7 +108,7 @@ impl<E: Event> Serialize for Envelope<E> {
         if let (Some(key), Some(api_version)) = (keys.api_version, &self.api_version) {
             map.serialize_entry(key, api_version)?;
         }
-        map.serialize_entry(keys.data, &Data(&self.event))?;
+        map.serialize_entry(keys.data, &self.event)?;
         map.end()
     }
 }

@@ -1,4 +1,4 @@
-//! The reason why a body can't be read as an event.
+//! The reasons why a body or a value in it can't be read.
 
 use alloc::string::String;
 
@@ -59,13 +59,6 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    pub(super) fn not_json(error: &serde_json::Error) -> Self {
-        Self::NotJson {
-            line: error.line(),
-            column: error.column(),
-        }
-    }
-
     /// Returns the HTTP status of the response.
     ///
     /// It is 422 for a documented event in an unexpected shape, and 400 for everything else.
@@ -74,6 +67,39 @@ impl ReadError {
         match self {
             Self::UnexpectedShape { .. } => 422,
             _ => 400,
+        }
+    }
+}
+
+/// The error returned when a value in a body has an unexpected shape.
+///
+/// It knows the place of the value and prints nothing of it. When the event is rejected, it becomes
+/// [`ReadError::UnexpectedShape`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a value has an unexpected shape")]
+pub struct ShapeError {
+    /// The offset of the value to which the path leads.
+    pub(super) value: usize,
+    /// The rest of the path, below that value.
+    pub(super) below: String,
+    /// The offset that is shown as line and column.
+    pub(super) offset: usize,
+}
+
+impl ShapeError {
+    pub(super) fn at(offset: usize) -> Self {
+        Self {
+            value: offset,
+            below: String::new(),
+            offset,
+        }
+    }
+
+    /// Adds a path below the value.
+    pub(crate) fn below(self, path: &str) -> Self {
+        Self {
+            below: path.into(),
+            ..self
         }
     }
 }

@@ -3,9 +3,9 @@
 //! the other promises of this kind.
 //!
 //! The stable compiler wrote the errors. After an update of the compiler, check the changes that
-//! `TRYBUILD=overwrite cargo test --manifest-path tests/compile_fail/Cargo.toml` makes.
+//! `TRYBUILD=overwrite cargo test -p compile-fail` makes.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 #[test]
 fn promises_are_kept_by_the_compiler() {
@@ -13,7 +13,11 @@ fn promises_are_kept_by_the_compiler() {
         fs::read_dir(folder)
             .unwrap()
             .filter_map(|file| file.unwrap().file_name().into_string().ok())
-            .filter(|name| name.ends_with(".rs"))
+            .filter(|name| {
+                Path::new(name)
+                    .extension()
+                    .is_some_and(|extension| extension == "rs")
+            })
             .collect()
     };
     let fails = names("fails");

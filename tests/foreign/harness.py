@@ -78,7 +78,7 @@ class Process:
 
 
 class Receiver(Process):
-    """`examples/axum_receiver.rs` or `examples/actix_receiver.rs`, on a free port.
+    """`axum_receiver` or `actix_receiver` of the package `receivers`, on a free port.
 
     Its standard output is read by a thread, or goes to `stdout` if that is given.
     """
@@ -90,7 +90,7 @@ class Receiver(Process):
         self.log = Path(directory) / f"{name}.log"
         port = free_port()
         target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-        binary = os.environ.get("FOREIGN_RECEIVERS", target / "debug" / "examples")
+        binary = os.environ.get("FOREIGN_RECEIVERS", target / "debug")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [Path(binary) / f"{name}_receiver"],

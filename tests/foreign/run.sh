@@ -28,10 +28,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # FOREIGN_RECEIVERS names a folder with receivers that are built already.
-if [ -z "${FOREIGN_RECEIVERS:-}" ]; then
-    # With all features, as `cargo test --all-features` builds them.
-    cargo build --locked --quiet --all-features --example axum_receiver --example actix_receiver
-fi
+[ -n "${FOREIGN_RECEIVERS:-}" ] || cargo build --locked --quiet --package leadhook-receivers
 
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT

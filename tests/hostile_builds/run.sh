@@ -26,20 +26,22 @@ compare "chrono, bytes and http" cargo run --quiet --locked --features chrono,by
 compare "all of them" cargo run --quiet --locked --all-features
 compare "panic = abort" cargo run --quiet --locked --profile abort
 
-# The oldest versions that `Cargo.toml` allows, in a copy without dev-dependencies, which need newer ones.
+# The oldest versions that `Cargo.toml` allows, in the unpacked package without its dev-dependencies, which
+# need newer ones.
+package=$(../../.ci/steps/unpack)
 oldest=$CARGO_TARGET_DIR/oldest
 rm -rf "$oldest"
-mkdir -p "$oldest/tests/hostile_builds"
-cp -R ../../src ../../README.md "$oldest"
-cp -R src "$oldest/tests/hostile_builds"
-awk '/^\[/ { skip = /dev-dependencies|example|bench|test/ } !skip' ../../Cargo.toml > "$oldest/Cargo.toml"
-printf '\n[workspace]\nmembers = ["tests/hostile_builds"]\n' >> "$oldest/Cargo.toml"
-awk '/^\[workspace\]/ { exit } 1' Cargo.toml > "$oldest/tests/hostile_builds/Cargo.toml"
+mkdir -p "$oldest/hostile_builds"
+cp -R "$package" "$oldest/leadhook"
+awk '/^\[/ { skip = /dev-dependencies/ } !skip' "$package/Cargo.toml" > "$oldest/leadhook/Cargo.toml"
+cp -R src "$oldest/hostile_builds"
+sed -e 's|"../.."|"../leadhook"|' -e '/^\[profile/,$d' Cargo.toml > "$oldest/hostile_builds/Cargo.toml"
+printf '[workspace]\nmembers = ["leadhook", "hostile_builds"]\nresolver = "3"\n' > "$oldest/Cargo.toml"
 RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions --manifest-path "$oldest/Cargo.toml"
-compare "the oldest versions" cargo run --quiet --manifest-path "$oldest/tests/hostile_builds/Cargo.toml"
+compare "the oldest versions" cargo run --quiet --manifest-path "$oldest/hostile_builds/Cargo.toml"
 
 echo "== no_std"
-cargo run --quiet --locked --manifest-path no_std/Cargo.toml
+cargo run --quiet --locked --package no-std-build --profile abort
 if rustup target list --installed 2> /dev/null | grep -q '^wasm32-unknown-unknown$'; then
     echo "== wasm32-unknown-unknown"
     cargo build --quiet --locked --lib --manifest-path ../../Cargo.toml --target wasm32-unknown-unknown

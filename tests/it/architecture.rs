@@ -1,4 +1,4 @@
-//! The import rules of `ARCHITECTURE.md`, checked against the files under `src`.
+//! The import rules of `docs/ARCHITECTURE.md`, checked against the files under `src`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,7 +49,7 @@ fn shares_provider(file: &str, import: &str) -> bool {
 
 #[test]
 fn the_table_has_every_file() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     let (table, _) = text.split_once("Beside `src`:").unwrap();
     let listed: BTreeSet<_> = table
         .lines()
@@ -112,9 +112,9 @@ fn nothing_is_imported_through_the_root_of_the_crate() {
     }
 }
 
-/// Returns the list of `ARCHITECTURE.md`: each file or folder with its permitted imports.
+/// Returns the list of `docs/ARCHITECTURE.md`: each file or folder with its permitted imports.
 fn rules() -> BTreeMap<String, Vec<String>> {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     let (_, list) = text.split_once("## Import rules").unwrap();
     let rules: BTreeMap<_, _> = list
         .lines()

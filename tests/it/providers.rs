@@ -3,3 +3,4 @@
 mod leads;
 mod lookups;
 mod samples;
+mod times;

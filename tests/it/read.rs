@@ -3,6 +3,7 @@
 mod age;
 mod left_out;
 mod memory;
+mod passes;
 mod robustness;
 mod tolerance;
 mod unread;

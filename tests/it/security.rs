@@ -1,11 +1,11 @@
-//! The tests that `SECURITY.md` names exist.
+//! The tests that `docs/SECURITY.md` names exist.
 
 use std::{fs, path::Path};
 
 #[test]
 fn every_attack_has_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let policy = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let policy = fs::read_to_string(root.join("docs/SECURITY.md")).unwrap();
     let (_, catalogue) = policy.split_once("## Attacks and their tests").unwrap();
     let rows: Vec<&str> = catalogue
         .lines()

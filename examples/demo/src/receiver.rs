@@ -120,7 +120,7 @@ async fn receive<E: Event + Sync>(
     }: Webhook<E::Provider, E>,
 ) -> Response {
     let work = async { Ok::<_, Infallible>(describe(&envelope)) };
-    match account.dedup.once(delivery.key(), work).await {
+    match account.dedup.once(&delivery, work).await {
         Ok(Outcome::AlreadyHandled) => DUPLICATE.into_response(),
         result => result.into_response(),
     }

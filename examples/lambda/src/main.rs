@@ -1,3 +1,5 @@
+//! Receives the webhooks of ScoreApp on AWS Lambda.
+
 use lambda_http::{
     Body, Error, Request, Response, Service, http, run, tower::ServiceBuilder, tracing,
 };

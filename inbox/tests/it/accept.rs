@@ -33,7 +33,7 @@ async fn a_delivery_is_stored_as_received<B: Db>(database: Database<B>) {
         Accepted::New
     );
 
-    let key = leadhook_inbox::Key::of(&delivery(1));
+    let key = delivery(1).key();
     let body = inbox.body(key).await.unwrap().unwrap();
     assert_eq!(body, *delivery(1).body());
     let rows = inbox
@@ -100,7 +100,7 @@ async fn a_cancelled_delivery_does_not_cancel_others() {
     assert!(timeout(MOMENT, &mut other).await.is_err());
     lock.rollback().await.unwrap();
     assert_eq!(other.await.unwrap(), Accepted::New);
-    let key = leadhook_inbox::Key::of(&deliveries[2]);
+    let key = deliveries[2].key();
     assert_eq!(database.count(&format!("key = '{key}'")).await, 1);
 }
 

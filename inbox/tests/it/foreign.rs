@@ -11,7 +11,7 @@ use std::{
 };
 
 use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Accepted, Error, Inbox, Job, Key, Postgres, Select};
+use leadhook_inbox::{Accepted, Error, Inbox, Job, Postgres, Select};
 use sqlx::{
     AssertSqlSafe, Connection, PgPool, SqliteConnection, pool::PoolOptions,
     postgres::PgConnectOptions,
@@ -32,7 +32,7 @@ on_both![
 
 async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;
-    let row = |id| format!("WHERE key = '{}'", Key::of(&delivery(id)));
+    let row = |id| format!("WHERE key = '{}'", delivery(id).key());
     for id in 0..6 {
         inbox.accept(SOURCE, &delivery(id)).await.unwrap();
     }
@@ -129,7 +129,7 @@ async fn a_reader_in_sqlite_keeps_an_erasure_from_being_reported() {
     let mut console = SqliteConnection::connect(&database.url).await.unwrap();
     let read = "BEGIN; SELECT count(*) FROM leadhook_inbox";
     sqlx::raw_sql(read).execute(&mut console).await.unwrap();
-    let select = Select::key(Key::of(&delivery(12_345)));
+    let select = Select::key(delivery(12_345).key());
     assert!(inbox.erase(&select).await.is_err());
     assert!(is_in_files());
     sqlx::raw_sql("COMMIT").execute(&mut console).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_row_that_is_locked_by_hand_holds_up_no_others() {
     .await;
     let mut console = sqlx::PgConnection::connect(&database.url).await.unwrap();
     let mut lock = console.begin().await.unwrap();
-    let locked = Key::of(&delivery(0));
+    let locked = delivery(0).key();
     let sql = format!("SELECT key FROM leadhook_inbox WHERE key = '{locked}' FOR UPDATE");
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(&mut *lock)
@@ -185,7 +185,7 @@ async fn a_row_that_is_locked_by_hand_holds_up_no_others() {
     for duplicate in duplicates.join_all().await {
         duplicate.unwrap_err();
     }
-    let row = Select::key(Key::of(&delivery(1)));
+    let row = Select::key(delivery(1).key());
     until("the other is done", async || {
         inbox.rows(&row, 1).await.unwrap()[0].state == leadhook_inbox::State::Done
     })

@@ -10,7 +10,7 @@ use std::{
 };
 
 use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Backoff, Failure, Job, Key, Reason, Select, State};
+use leadhook_inbox::{Backoff, Failure, Job, Reason, Select, State};
 
 use crate::support::{
     SOURCE,
@@ -130,7 +130,7 @@ async fn a_failed_job_is_retried_until_it_is_dead<B: Db>(database: Database<B>) 
     let report = recording(inbox).run_until_idle().await.unwrap();
     assert_eq!(report.tries, 1);
     let row = inbox
-        .rows(&Select::key(Key::of(&delivery(1))), 1)
+        .rows(&Select::key(delivery(1).key()), 1)
         .await
         .unwrap();
     assert_eq!((row[0].state, &row[0].error), (State::Done, &None));

@@ -4,8 +4,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
     clippy::format_push_string,
     clippy::items_after_statements,
     reason = "tests fail and report so"

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{
-    Accepted, BodyContext, Cipher, CipherError, Failure, Inbox, Job, Keep, Key, Pruned, Reason,
-    Select, State, Workers,
+    Accepted, BodyContext, Cipher, CipherError, Failure, Inbox, Job, Keep, Pruned, Reason, Select,
+    State, Workers,
 };
 
 use crate::support::{
@@ -75,13 +75,13 @@ async fn rows_are_replayed_and_erased_by_key_or_reason<B: Db>(database: Database
     let reject = inbox
         .workers()
         .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
-            if job.key() == Key::of(&delivery(0)) {
+            if job.key() == delivery(0).key() {
                 return Ok(job.done());
             }
             Err(Failure::dead("no such account"))
         });
     assert_eq!(reject.run_until_idle().await.unwrap().tries, 4);
-    let [handled, replayed, erased] = [0, 1, 2].map(|id| Key::of(&delivery(id)));
+    let [handled, replayed, erased] = [0, 1, 2].map(|id| delivery(id).key());
 
     assert_eq!(
         inbox.replay(&Select::dead().source("other")).await.unwrap(),
@@ -109,7 +109,7 @@ async fn rows_are_replayed_and_erased_by_key_or_reason<B: Db>(database: Database
 
     // A row that waits dies with its body.
     inbox.accept(SOURCE, &delivery(9)).await.unwrap();
-    let waiting = Key::of(&delivery(9));
+    let waiting = delivery(9).key();
     assert_eq!(inbox.erase(&Select::key(waiting)).await.unwrap(), 1);
     let row = &inbox.rows(&Select::key(waiting), 1).await.unwrap()[0];
     assert_eq!((row.state, row.reason), (State::Dead, Some(Reason::Erased)));
@@ -129,7 +129,7 @@ async fn keys_are_kept_for_the_retry_window_and_others_for_ever<B: Db>(database:
     inbox.accept(SOURCE, &delivery(5001)).await.unwrap();
     let dead = "UPDATE leadhook_inbox SET state = 'dead', settled_at = received_at WHERE key = ";
     database
-        .run(&format!("{dead} '{}'", Key::of(&delivery(5001))))
+        .run(&format!("{dead} '{}'", delivery(5001).key()))
         .await;
 
     let nothing = Pruned::default();
@@ -227,7 +227,7 @@ async fn a_body_is_encrypted_at_rest<B: Db>(database: Database<B>) {
     database.inbox.accept(SOURCE, &delivery(1)).await.unwrap(); // in the clear
     let encrypted = database.inbox.clone().with_cipher(Xor(7, "key 1"));
     encrypted.accept(SOURCE, &delivery(2)).await.unwrap();
-    let clear = Key::of(&delivery(2));
+    let clear = delivery(2).key();
     assert_ne!(database.count("body_cipher = 'key 1'").await, 0);
     assert!(database.inbox.body(clear).await.is_err());
     assert_eq!(

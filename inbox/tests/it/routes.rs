@@ -63,7 +63,7 @@ async fn actix_responds_the_same() {
     assert_eq!(respond(request().sign(&secret)).await, ActixStatus::OK);
     assert_eq!(respond(request().sign(&secret)).await, ActixStatus::OK);
     let body = samples::graphoid::LEAD_WON.body();
-    let key = leadhook_inbox::Key::of(&Delivery::<Graphoid>::from_storage(body));
+    let key = Delivery::<Graphoid>::from_storage(body).key();
     let rows = inbox
         .rows(&leadhook_inbox::Select::key(key), 2)
         .await

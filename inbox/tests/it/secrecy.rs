@@ -6,7 +6,7 @@ use std::{
 };
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
-use leadhook_inbox::{Failure, Job, Key, Select};
+use leadhook_inbox::{Failure, Job, Select};
 use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 
@@ -152,10 +152,7 @@ async fn the_file_is_its_owners_and_forgets_what_was_erased() {
     }
     assert!(holds_canary());
     for delivery in [&long, &short] {
-        assert_eq!(
-            inbox.erase(&Select::key(Key::of(delivery))).await.unwrap(),
-            1
-        );
+        assert_eq!(inbox.erase(&Select::key(delivery.key())).await.unwrap(), 1);
     }
     assert!(!holds_canary());
 }

@@ -1,7 +1,7 @@
 //! A connection that is replaced when its server no longer responds or can't be written to.
 
-use alloc::{boxed::Box, sync::Arc};
-use core::{fmt, time::Duration};
+use alloc::sync::Arc;
+use core::time::Duration;
 use std::{
     io,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,15 +9,14 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisFuture,
-    RedisResult, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
+    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisResult, Value,
+    aio::MultiplexedConnection,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 /// The time limit for connecting and for each response.
-const TIMEOUT: Option<Duration> = Some(Duration::from_secs(1));
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The shortest time between the starts of two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -26,24 +25,27 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// not acknowledged.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// The connection of a store made by [`RedisStore::connect`](super::RedisStore::connect).
+/// Creates a client for a URL whose connections are probed by the system.
+pub(super) fn client(url: &str) -> RedisResult<Client> {
+    Client::open(url.into_connection_info()?.set_tcp_settings(tcp_settings()))
+}
+
+/// The connection of a [`RedisStore`](super::RedisStore).
 ///
-/// After any error, the next call uses a new connection to the same URL. redis-rs's own
+/// After any error, the next call uses a new connection by the same client. redis-rs's own
 /// `ConnectionManager` stays on a connection whose server was demoted to a replica or is silent, because
 /// it treats those errors as temporary. One attempt to connect is in flight at a time, and all calls
-/// wait for its result. Calls on the old connection are not interrupted.
+/// wait for its result, until it has had its time. Calls on the old connection are not interrupted.
 #[derive(Clone)]
-pub struct RedisConnection(Arc<Shared>);
+pub(super) struct Connection(Arc<Shared>);
 
 struct Shared {
     client: Client,
     current: Mutex<Attempt>,
 }
 
-impl RedisConnection {
-    pub(super) async fn connect(url: &str) -> RedisResult<Self> {
-        let info = url.into_connection_info()?.set_tcp_settings(tcp_settings());
-        let client = Client::open(info)?;
+impl Connection {
+    pub(super) async fn connect(client: Client) -> RedisResult<Self> {
         let current = Attempt::start(&client);
         let first = current.clone();
         let connection = Self(Arc::new(Shared {
@@ -58,7 +60,7 @@ impl RedisConnection {
     ///
     /// The server may have executed the first command. The store's scripts have the same effect if they
     /// run twice.
-    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         let attempt = self.current();
         match attempt.send(command).await {
             Err(error) if self.leave(&attempt) && !error.is_timeout() => {
@@ -99,37 +101,6 @@ impl RedisConnection {
     }
 }
 
-impl ConnectionLike for RedisConnection {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(self.send(command))
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        Box::pin(async move {
-            let mut connection = self.current().result().await?;
-            connection
-                .req_packed_commands(pipeline, offset, count)
-                .await
-        })
-    }
-
-    fn get_db(&self) -> i64 {
-        let info = self.0.client.get_connection_info();
-        info.redis_settings().db()
-    }
-}
-
-impl fmt::Debug for RedisConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisConnection").finish_non_exhaustive()
-    }
-}
-
 /// An attempt to connect, with its result when it has ended.
 #[derive(Clone)]
 struct Attempt {
@@ -145,8 +116,8 @@ impl Attempt {
         let (sender, result) = watch::channel(None);
         tokio::spawn(async move {
             let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(TIMEOUT)
-                .set_response_timeout(TIMEOUT);
+                .set_connection_timeout(Some(TIMEOUT))
+                .set_response_timeout(Some(TIMEOUT));
             let connection = client.get_multiplexed_async_connection_with_config(&config);
             sender.send_replace(Some(connection.await));
         });
@@ -160,28 +131,33 @@ impl Attempt {
         self.result.same_channel(&other.result)
     }
 
+    /// Returns whether the attempt has failed or has had its time.
+    ///
+    /// It does not end while the thread of its runtime is blocked, but other calls may have runtimes of
+    /// their own, as actix-web's workers do.
     fn has_failed(&self) -> bool {
-        matches!(*self.result.borrow(), Some(Err(_)))
+        match &*self.result.borrow() {
+            Some(result) => result.is_err(),
+            None => self.started.elapsed() >= TIMEOUT,
+        }
     }
 
     /// Waits for the connection.
     async fn result(mut self) -> RedisResult<MultiplexedConnection> {
-        match self.result.wait_for(Option::is_some).await.as_deref() {
+        let ended = self.result.wait_for(Option::is_some);
+        let left = TIMEOUT.saturating_sub(self.started.elapsed());
+        let ended = timeout(left, ended).await.map_err(io::Error::from)?;
+        match ended.as_deref() {
             Ok(Some(result)) => result.clone(),
             // The runtime was shut down.
-            Ok(None) | Err(_) => Err(RedisError::from(io::Error::from(
-                io::ErrorKind::ConnectionAborted,
-            ))),
+            Ok(None) | Err(_) => Err(io::Error::from(io::ErrorKind::ConnectionAborted).into()),
         }
     }
 
     /// Sends a command. A response that reports an error is an error.
     async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         let mut connection = self.clone().result().await?;
-        connection
-            .send_packed_command(command)
-            .await?
-            .extract_error()
+        command.query_async(&mut connection).await
     }
 }
 

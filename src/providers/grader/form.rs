@@ -1,16 +1,19 @@
 //! The fields of a submitted form.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
-use core::fmt;
+use alloc::{borrow::Cow, collections::BTreeSet, string::String, vec::Vec};
+use core::{fmt, slice};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
+    de::{MapAccess, Visitor},
 };
 
 use crate::lead::Lead;
 use crate::providers::contact::{self, Contact};
-use crate::read::lenient::{ElementSizes, Lenient, object_or_list, with_capacity};
+use crate::read::error::ShapeError;
+use crate::read::json::Json;
+use crate::read::member::Member;
+use crate::read::payload::Object;
 use crate::read::raw_json::RawJson;
 
 /// The fields of a submitted form, in the order in which they were sent.
@@ -44,8 +47,9 @@ impl FormData {
     }
 
     /// Returns the names and values of the fields.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    #[must_use]
+    pub fn iter(&self) -> Fields<'_> {
+        self.into_iter()
     }
 
     /// Returns the number of fields.
@@ -120,105 +124,132 @@ impl FormData {
 
 /// Returns the text of a value, if the value is a text or a number.
 fn text(value: &RawJson) -> Option<Cow<'_, str>> {
-    let json = value.as_str();
-    match json
-        .strip_prefix('"')
-        .and_then(|json| json.strip_suffix('"'))
-    {
-        // Most texts have no escapes, so there is nothing to parse.
-        Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
-        None if matches!(json, "true" | "false") => None,
-        _ => {
-            let mut json = serde_json::Deserializer::from_str(json);
-            let text: Option<String> = Lenient::read(&mut json).ok()?;
-            text.map(Cow::Owned)
-        }
+    let is_boolean = matches!(value.as_str(), "true" | "false");
+    value.scalar().filter(|_| !is_boolean)
+}
+
+/// Keeps the first of the fields with the same name.
+impl FromIterator<(String, RawJson)> for FormData {
+    fn from_iter<I: IntoIterator<Item = (String, RawJson)>>(fields: I) -> Self {
+        let mut fields: Vec<_> = fields.into_iter().collect();
+        let duplicates = duplicates(&fields);
+        let mut numbers = 0..;
+        fields.retain(|_| {
+            numbers
+                .next()
+                .is_some_and(|number| !duplicates.contains(&number))
+        });
+        Self(fields)
     }
 }
 
-impl Lenient for FormData {
-    const LEFT_OUT: Option<Self> = Some(Self(Vec::new()));
-    const ELEMENT: usize = size_of::<(String, RawJson)>();
-    const ELEMENT_SIZES: ElementSizes = (0, Self::ELEMENT);
+/// Returns the numbers of the names that were there before.
+fn duplicates(fields: &[(String, RawJson)]) -> BTreeSet<usize> {
+    // Usual forms have few fields, and then comparing all pairs is faster than sorting.
+    let is_new = |(number, (name, _)): (usize, &(String, RawJson))| {
+        fields.iter().take(number).all(|(other, _)| other != name)
+    };
+    if fields.len() <= 16 && fields.iter().enumerate().all(is_new) {
+        return BTreeSet::new();
+    }
+    let mut names: Vec<_> = fields.iter().map(|(name, _)| name).zip(0..).collect();
+    names.sort_unstable();
+    let pairs = names.iter().zip(names.iter().skip(1));
+    let equal = pairs.filter(|((name, _), (next, _))| name == next);
+    equal.map(|(_, (_, number))| *number).collect()
+}
 
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Deserialize::deserialize(deserializer)
+impl Member for FormData {
+    fn missing() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn read(json: Json<'_>) -> Result<Self, ShapeError> {
+        let form = json.optional(|json| {
+            let Some(object) = Object::of(json)? else {
+                return Ok(Self::default());
+            };
+            let mut fields = Vec::new();
+            for (name, value) in object.members() {
+                json.take(size_of::<(String, RawJson)>())?;
+                fields.push((name.into_owned(), RawJson::from(value)));
+            }
+            let duplicates = duplicates(&fields);
+            if !duplicates.is_empty() {
+                let members = object.members().enumerate();
+                let is_duplicate = |(number, _): &(usize, _)| duplicates.contains(number);
+                members
+                    .filter(is_duplicate)
+                    .for_each(|(_, (_, value))| value.ignore());
+            }
+            Ok(fields.into_iter().collect())
+        });
+        Ok(form.unwrap_or_default())
+    }
+
+    fn read_fast<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for FormData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
+        struct FieldsVisitor;
 
-        impl<'de> Visitor<'de> for Fields {
+        impl<'de> Visitor<'de> for FieldsVisitor {
             type Value = FormData;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_unit<E: Error>(self) -> Result<FormData, E> {
-                Ok(FormData::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FormData, A::Error> {
-                match seq.next_element::<IgnoredAny>()? {
-                    None => Ok(FormData::default()),
-                    Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
-                }
-            }
-
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FormData, A::Error> {
-                let mut fields = with_capacity(map.size_hint());
+                // Most forms have at most eight fields.
+                let mut fields = Vec::with_capacity(8);
                 while let Some(field) = map.next_entry()? {
                     fields.push(field);
                 }
-                remove_duplicates(&mut fields);
-                Ok(FormData(fields))
+                Ok(fields.into_iter().collect())
             }
         }
 
-        object_or_list(deserializer, Fields)
+        deserializer.deserialize_map(FieldsVisitor)
     }
-}
-
-/// Keeps the first of the fields with the same name.
-fn remove_duplicates(fields: &mut Vec<(String, RawJson)>) {
-    /// The largest number of fields for which comparing all pairs is faster than sorting.
-    const FEW: usize = 16;
-
-    if fields.len() <= FEW && all_differ(fields) {
-        return;
-    }
-    let mut sorted: Vec<_> = fields.iter().map(|(name, _)| name).enumerate().collect();
-    sorted.sort_unstable_by_key(|&(number, name)| (name, number));
-    let pairs = sorted.iter().zip(sorted.iter().skip(1));
-    let mut numbers: Vec<usize> = pairs
-        .filter(|((_, one), (_, next))| one == next)
-        .map(|(_, (number, _))| *number)
-        .collect();
-    if numbers.is_empty() {
-        return;
-    }
-    numbers.sort_unstable();
-    let mut duplicates = numbers.into_iter().peekable();
-    let mut number = 0..;
-    fields.retain(|_| duplicates.next_if_eq(&number.next().unwrap_or(0)).is_none());
-}
-
-/// Compares each pair of names.
-fn all_differ(mut fields: &[(String, RawJson)]) -> bool {
-    while let [(name, _), others @ ..] = fields {
-        if others.iter().any(|(other, _)| other == name) {
-            return false;
-        }
-        fields = others;
-    }
-    true
 }
 
 impl Serialize for FormData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
+        serializer.collect_map(self)
     }
 }
+
+impl<'a> IntoIterator for &'a FormData {
+    type Item = (&'a str, &'a RawJson);
+    type IntoIter = Fields<'a>;
+
+    fn into_iter(self) -> Fields<'a> {
+        Fields(self.0.iter())
+    }
+}
+
+/// The names and values of a form's fields. [`FormData::iter`] returns it.
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(slice::Iter<'a, (String, RawJson)>);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a str, &'a RawJson);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(name, value)| (name.as_str(), value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Fields<'_> {}

@@ -2,11 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::body::Data;
 use super::common::{PhoneNumber, Source, Verification};
 use crate::lead::Lead;
 
-payload! {
+crate::payload! {
     /// The address that author-finder found for the author of an article.
     pub struct AuthorFinder {
         /// The e-mail address, such as `ann.lee@example.com`.
@@ -53,7 +52,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// An article, with its data about the author.
     pub struct AuthorInfo {
         /// The article's URL, such as `https://example.com/blog/a-post`.
@@ -107,13 +106,5 @@ impl AuthorFinder {
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl Data for AuthorFinder {
-    const NAME: &'static str = "author-finder";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
     }
 }

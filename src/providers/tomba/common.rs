@@ -1,12 +1,18 @@
 //! Payload types that several look-ups share.
 
 use alloc::string::String;
+use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, Visitor},
+};
 
-use crate::read::lenient::Lenient;
+use crate::read::error::ShapeError;
+use crate::read::field::Field;
+use crate::read::json::Json;
 
-payload! {
+crate::payload! {
     /// A page on which an e-mail address was found.
     ///
     /// Dates are text, because their form differs between Tomba's samples.
@@ -24,7 +30,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The last verification of an e-mail address.
     pub struct Verification {
         /// The date of the verification, such as `2021-05-25T00:00:00+02:00`.
@@ -34,7 +40,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The registration of a domain.
     pub struct Whois {
         /// The registrar's name, such as `Example Registrar Ltd.`.
@@ -73,25 +79,42 @@ impl PhoneNumber {
     }
 }
 
-impl Lenient for Option<PhoneNumber> {
-    const LEFT_OUT: Option<Self> = Some(None);
-
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text: Option<String> = Lenient::read(deserializer)?;
-        Ok(text.map(|text| match text.as_str() {
-            "true" => PhoneNumber::IsKnown(true),
-            "false" => PhoneNumber::IsKnown(false),
-            _ => PhoneNumber::Number(text),
-        }))
+impl From<String> for PhoneNumber {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "true" => Self::IsKnown(true),
+            "false" => Self::IsKnown(false),
+            _ => Self::Number(text),
+        }
     }
+}
 
-    fn is_absent(&self) -> bool {
-        self.is_none()
+impl Field for PhoneNumber {
+    fn read(json: Json<'_>) -> Result<Option<Self>, ShapeError> {
+        Ok(String::read(json)?.map(Self::from))
     }
 }
 
 impl<'de> Deserialize<'de> for PhoneNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::read::lenient::present(deserializer, &"a phone number or a boolean")
+        struct PhoneVisitor;
+
+        impl Visitor<'_> for PhoneVisitor {
+            type Value = PhoneNumber;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a phone number or a boolean")
+            }
+
+            fn visit_bool<E: Error>(self, is_known: bool) -> Result<PhoneNumber, E> {
+                Ok(PhoneNumber::IsKnown(is_known))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<PhoneNumber, E> {
+                Ok(PhoneNumber::from(String::from(text)))
+            }
+        }
+
+        deserializer.deserialize_any(PhoneVisitor)
     }
 }

@@ -2,14 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
-
-use super::body::Data;
 use super::common::{PhoneNumber, Source, Verification, Whois};
 use crate::lead::Lead;
-use crate::read::lenient::Lenient;
 
-payload! {
+crate::payload! {
     /// The organization behind a domain and the e-mail addresses at it.
     pub struct DomainSearch {
         /// The organization behind the domain.
@@ -21,7 +17,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// An organization.
     pub struct Organization {
         /// The organization's name, such as `Example`.
@@ -73,7 +69,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// A postal address. Tomba's data is sometimes wrong here.
     pub struct Location {
         /// The country as a code, such as `US`.
@@ -89,7 +85,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// Profiles in social networks.
     pub struct SocialLinks {
         /// The Twitter profile, such as `https://twitter.com/example`.
@@ -101,7 +97,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// An e-mail address at a domain, with the person behind it.
     pub struct FoundEmail {
         /// The e-mail address, such as `ann.lee@example.com`.
@@ -119,7 +115,7 @@ payload! {
         /// The kind of address, such as `personal`.
         ///
         /// The documented values are `generic` and `personal`. Other values are possible.
-        #[serde(rename = "type")]
+        #[key = "type"]
         pub kind: Option<String>,
         /// The person's country as a code, such as `US`.
         pub country: Option<String>,
@@ -148,13 +144,13 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The position of a page among all pages of a search.
     pub struct Meta {
         /// The number of addresses, such as `2079`.
         pub total: Option<u64>,
         /// The number of addresses on a page, such as `10`.
-        #[serde(rename = "pageSize")]
+        #[key = "pageSize"]
         pub page_size: Option<u64>,
         /// The number of the page, such as `1`. Both 0 and 1 occur for the first page.
         pub current: Option<u64>,
@@ -165,7 +161,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The parameters of a search.
     pub struct SearchParams {
         /// The domain that was searched, such as `example.com`.
@@ -177,7 +173,7 @@ payload! {
         /// The department that was searched for, such as `finance`.
         pub department: Option<String>,
         /// The kind of address that was searched for, such as `all`.
-        #[serde(rename = "type")]
+        #[key = "type"]
         pub kind: Option<String>,
     }
 }
@@ -195,55 +191,4 @@ impl DomainSearch {
         }
         .tidy()
     }
-}
-
-impl Data for DomainSearch {
-    const NAME: &'static str = "domain-search";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
-    }
-
-    fn read_body<'de, D: Deserializer<'de>>(body: D) -> Result<Self, D::Error> {
-        let SearchBody { data, meta, .. } = SearchBody::deserialize(body)?;
-        Ok(Self { meta, ..data })
-    }
-
-    fn write_body<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        SearchBodyRef {
-            data: SearchDataRef {
-                organization: self.organization.as_ref(),
-                emails: &self.emails,
-            },
-            meta: self.meta.as_ref(),
-        }
-        .serialize(serializer)
-    }
-}
-
-/// The body of a search, which has the page beside the data.
-#[derive(Deserialize)]
-struct SearchBody {
-    #[serde(with = "Lenient")]
-    data: DomainSearch,
-    #[serde(default, with = "Lenient")]
-    meta: Option<Meta>,
-    #[serde(default, rename = "errors")]
-    _errors: IgnoredAny,
-}
-
-/// The body of a search, borrowed.
-#[derive(Serialize)]
-struct SearchBodyRef<'a> {
-    data: SearchDataRef<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<&'a Meta>,
-}
-
-/// A search without its page.
-#[derive(Serialize)]
-struct SearchDataRef<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<&'a Organization>,
-    emails: &'a [FoundEmail],
 }

@@ -2,11 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::body::Data;
 use super::common::{PhoneNumber, Source, Verification};
 use crate::lead::Lead;
 
-payload! {
+crate::payload! {
     /// The address that email-finder found for a name and a company.
     pub struct EmailFinder {
         /// The e-mail address, such as `ann.lee@example.com`.
@@ -67,13 +66,5 @@ impl EmailFinder {
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl Data for EmailFinder {
-    const NAME: &'static str = "email-finder";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
     }
 }

@@ -2,11 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::body::Data;
 use super::common::{Source, Whois};
 use crate::lead::Lead;
 
-payload! {
+crate::payload! {
     /// The verification of an e-mail address.
     pub struct EmailVerifier {
         /// The address with the result of its verification.
@@ -16,7 +15,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// An e-mail address with the result of its verification.
     pub struct VerifiedEmail {
         /// The e-mail address, such as `ann.lee@example.com`.
@@ -63,7 +62,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The MX records of a domain.
     pub struct MxRecords {
         /// The names of the mail servers, such as `mx1.example.net`.
@@ -80,13 +79,5 @@ impl EmailVerifier {
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl Data for EmailVerifier {
-    const NAME: &'static str = "email-verifier";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
     }
 }

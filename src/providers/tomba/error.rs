@@ -2,11 +2,11 @@
 
 use alloc::string::String;
 
-payload! {
+crate::payload! {
     /// The error of a failed look-up, in the form of Tomba's API.
     pub struct LookupError {
         /// The kind of error, such as `invalid_request`.
-        #[serde(rename = "type")]
+        #[key = "type"]
         pub kind: Option<String>,
         /// The error in words, such as `The bulk was not found`.
         pub message: Option<String>,

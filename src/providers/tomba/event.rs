@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::author_finder::AuthorFinder;
-use super::body::{Data, Failure, NoData, write_body};
+use super::body::{Body, Data};
 use super::domain_search::DomainSearch;
 use super::email_finder::EmailFinder;
 use super::email_verifier::EmailVerifier;
@@ -13,12 +13,23 @@ use super::error::LookupError;
 use super::phone_finder::PhoneFinder;
 use super::phone_validator::PhoneValidator;
 use super::save_lead::SaveLead;
-use super::shape::{self, Shape};
+use super::shape;
 use crate::lead::Lead;
 use crate::provider::{Event, Layout, Provider, UnsignedProvider};
 use crate::providers::Tomba;
-use crate::read::lenient;
+use crate::read::error::ShapeError;
+use crate::read::json::{self, Json};
+use crate::read::member::Member;
 use crate::read::raw_json::RawJson;
+
+/// The name of a look-up that failed.
+const FAILED: &str = "error";
+
+/// The name of a look-up that found nothing.
+const NOT_FOUND: &str = "not-found";
+
+/// The name of a body of an unknown shape.
+const UNKNOWN: &str = "unknown";
 
 impl Provider for Tomba {
     const NAME: &'static str = "tomba";
@@ -32,8 +43,7 @@ impl Provider for Tomba {
     type Event = TombaEvent;
 
     fn body_identifies_event(body: &[u8]) -> bool {
-        let shape: Result<Shape<'_>, _> = serde_json::from_slice(body);
-        shape.map_or(true, |shape| shape.has_data())
+        json::checked(body, |body| Body(body).data().is_some()).unwrap_or(true)
     }
 }
 
@@ -44,30 +54,38 @@ impl Event for SaveLead {
 
     const NAMES: &'static [&'static str] = &[<Self as Data>::NAME];
 
-    fn read<'de, D: Deserializer<'de>>(_: &str, body: D) -> Result<Self, D::Error> {
-        Data::read_body(body)
+    fn read(_: &str, body: Json<'_>) -> Result<Self, ShapeError> {
+        Body(body).read_data()
     }
 
     fn name(&self) -> &str {
         Self::NAME
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.write_body(serializer)
-    }
-
     fn lead(&self) -> Option<Lead> {
         self.lead()
     }
 
-    fn is_documented_key(key: &str) -> bool {
-        <Self as lenient::Lenient>::is_documented_key(key)
+    fn body_key(&self) -> Option<&'static str> {
+        Some("data")
     }
 }
 
 /// Declares [`TombaEvent`] from the table of payload types, whose names are the variants' names, too.
 macro_rules! tomba_event {
-    ($($(#[$meta:meta])* $payload:ident,)*) => {
+    ($($(#[$meta:meta])* $payload:ident = $name:literal $(with $field:ident)?,)*) => {
+        $(impl Data for $payload {
+            const NAME: &'static str = $name;
+
+            fn lead(&self) -> Option<Lead> {
+                self.lead()
+            }
+
+            $(fn read_meta(&mut self, meta: Json<'_>) {
+                self.$field = Member::read(meta).unwrap_or_default();
+            })?
+        })*
+
         /// A body of Tomba, recognized by its shape.
         ///
         /// Tomba's bodies don't name their event, so the variant is a guess, for routes that receive
@@ -90,46 +108,33 @@ macro_rules! tomba_event {
         impl Event for TombaEvent {
             type Provider = Tomba;
 
-            const NAMES: &'static [&'static str] =
-                &[$($payload::NAME,)* shape::NOT_FOUND, shape::FAILED];
+            const NAMES: &'static [&'static str] = &[$($payload::NAME,)* NOT_FOUND, FAILED];
 
-            const ELEMENT_SIZES: (usize, usize) = {
-                let sizes = (0, 0);
-                $(let sizes = lenient::larger(
-                    sizes,
-                    <$payload as lenient::Lenient>::ELEMENT_SIZES,
-                );)*
-                sizes
-            };
-
-            fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
-                match name {
-                    $($payload::NAME => Data::read_body(body).map(Self::$payload),)*
-                    shape::NOT_FOUND => NoData::deserialize(body).map(|_| Self::NotFound),
-                    shape::FAILED => Failure::deserialize(body).map(|body| Self::Failed(body.errors)),
-                    _ => RawJson::deserialize(body).map(Self::Unknown),
-                }
+            fn read(_: &str, body: Json<'_>) -> Result<Self, ShapeError> {
+                let recognized = body.attempt(|json| {
+                    let body = Body(json);
+                    if body.is_failure() {
+                        return body.read_errors().map(Self::Failed);
+                    }
+                    let data = json.get("data");
+                    match data.and_then(shape::name_of) {
+                        $(Some($payload::NAME) => body.read_data().map(Self::$payload),)*
+                        None if data.is_some() && body.data().is_none() => {
+                            body.ignore_all_but("data");
+                            Ok(Self::NotFound)
+                        }
+                        _ => Err(json.unexpected()),
+                    }
+                });
+                recognized.or_else(|_| Member::read(body).map(Self::Unknown))
             }
 
             fn name(&self) -> &str {
                 match self {
                     $(Self::$payload(_) => $payload::NAME,)*
-                    Self::NotFound => shape::NOT_FOUND,
-                    Self::Failed(_) => shape::FAILED,
-                    Self::Unknown(_) => shape::UNKNOWN,
-                }
-            }
-
-            fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
-                Shape::deserialize(body).map(|shape| shape.name())
-            }
-
-            fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(Self::$payload(data) => data.write_body(serializer),)*
-                    Self::NotFound => write_body("data", &(), serializer),
-                    Self::Failed(error) => write_body("errors", error, serializer),
-                    Self::Unknown(body) => body.serialize(serializer),
+                    Self::NotFound => NOT_FOUND,
+                    Self::Failed(_) => FAILED,
+                    Self::Unknown(_) => UNKNOWN,
                 }
             }
 
@@ -140,9 +145,13 @@ macro_rules! tomba_event {
                 }
             }
 
-            fn is_documented_key(key: &str) -> bool {
-                $(<$payload as lenient::Lenient>::is_documented_key(key) ||)*
-                <LookupError as lenient::Lenient>::is_documented_key(key)
+            fn body_key(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$payload(_) => Some("data"),)*
+                    Self::NotFound => Some("data"),
+                    Self::Failed(_) => Some("errors"),
+                    Self::Unknown(_) => None,
+                }
             }
         }
 
@@ -162,17 +171,17 @@ macro_rules! tomba_event {
 
 tomba_event! {
     /// A lead was saved or changed.
-    SaveLead,
+    SaveLead = "save_lead",
     /// The result of email-verifier.
-    EmailVerifier,
+    EmailVerifier = "email-verifier",
     /// The result of email-finder.
-    EmailFinder,
+    EmailFinder = "email-finder",
     /// The result of domain-search.
-    DomainSearch,
+    DomainSearch = "domain-search" with meta,
     /// The result of author-finder.
-    AuthorFinder,
+    AuthorFinder = "author-finder",
     /// The result of phone-finder.
-    PhoneFinder,
+    PhoneFinder = "phone-finder",
     /// The result of phone-validator.
-    PhoneValidator,
+    PhoneValidator = "phone-validator",
 }

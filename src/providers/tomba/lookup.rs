@@ -1,14 +1,14 @@
 //! The result of a look-up.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 
-use super::body::{Data, Failure, NoData, write_body};
+use super::body::{Body, Data};
 use super::error::LookupError;
-use super::shape::{self, Shape};
 use crate::lead::Lead;
 use crate::provider::Event;
 use crate::providers::Tomba;
-use crate::read::lenient;
+use crate::read::error::ShapeError;
+use crate::read::json::Json;
 
 /// The result of a look-up.
 ///
@@ -71,38 +71,21 @@ impl<T: Data> Event for LookupResult<T> {
     type Provider = Tomba;
 
     const NAMES: &'static [&'static str] = &[T::NAME];
-    const ELEMENT_SIZES: (usize, usize) = T::ELEMENT_SIZES;
 
-    fn read<'de, D: Deserializer<'de>>(name: &str, body: D) -> Result<Self, D::Error> {
-        match name {
-            shape::NOT_FOUND => NoData::deserialize(body).map(|_| Self::NotFound),
-            shape::FAILED => Failure::deserialize(body).map(|body| Self::Failed(body.errors)),
-            _ => T::read_body(body).map(Self::Found),
+    fn read(_: &str, body: Json<'_>) -> Result<Self, ShapeError> {
+        let body = Body(body);
+        if body.is_failure() {
+            body.read_errors().map(Self::Failed)
+        } else if body.data().is_some() {
+            body.read_data().map(Self::Found)
+        } else {
+            body.ignore_all_but("data");
+            Ok(Self::NotFound)
         }
     }
 
     fn name(&self) -> &str {
         T::NAME
-    }
-
-    /// Finds out whether the look-up failed or found nothing.
-    fn detect<'de, D: Deserializer<'de>>(body: D) -> Result<&'static str, D::Error> {
-        let shape = Shape::deserialize(body)?;
-        Ok(if shape.has_errors() {
-            shape::FAILED
-        } else if shape.has_data() {
-            T::NAME
-        } else {
-            shape::NOT_FOUND
-        })
-    }
-
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Found(found) => found.write_body(serializer),
-            Self::NotFound => write_body("data", &(), serializer),
-            Self::Failed(error) => write_body("errors", error, serializer),
-        }
     }
 
     fn lead(&self) -> Option<Lead> {
@@ -112,8 +95,10 @@ impl<T: Data> Event for LookupResult<T> {
         }
     }
 
-    fn is_documented_key(key: &str) -> bool {
-        <T as lenient::Lenient>::is_documented_key(key)
-            || <LookupError as lenient::Lenient>::is_documented_key(key)
+    fn body_key(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Found(_) | Self::NotFound => "data",
+            Self::Failed(_) => "errors",
+        })
     }
 }

@@ -11,9 +11,11 @@ use serde::{
     },
 };
 
-use super::body::Data;
 use crate::lead::Lead;
-use crate::read::lenient::{ElementSizes, Lenient, larger, object_or_list, present};
+use crate::read::error::ShapeError;
+use crate::read::field::Field;
+use crate::read::json::Json;
+use crate::read::member::Member;
 
 /// The phone numbers that phone-finder found for an e-mail address, a domain or a LinkedIn profile.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,7 +29,7 @@ pub enum PhoneFinder {
     Full(Vec<FoundPhone>),
 }
 
-payload! {
+crate::payload! {
     /// A phone number, and the address, domain or profile for which it was looked up.
     pub struct FoundPhone {
         /// The e-mail address that was looked up, such as `ann.lee@example.com`.
@@ -89,55 +91,39 @@ impl FoundPhone {
     }
 }
 
-/// An object or a list of objects. Null and the empty list are read as `None`.
-impl Lenient for Option<PhoneFinder> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Phones;
+impl Field for PhoneFinder {
+    fn read(json: Json<'_>) -> Result<Option<Self>, ShapeError> {
+        if !json.is_list() {
+            return Ok(<FoundPhone as Field>::read(json)?.map(Self::One));
+        }
+        let phones: Vec<_> = Member::read(json)?;
+        Ok((!phones.is_empty()).then_some(Self::Full(phones)))
+    }
+}
 
-        impl<'de> Visitor<'de> for Phones {
-            type Value = Option<PhoneFinder>;
+impl<'de> Deserialize<'de> for PhoneFinder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PhonesVisitor;
+
+        impl<'de> Visitor<'de> for PhonesVisitor {
+            type Value = PhoneFinder;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object or a list of objects")
             }
 
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(None)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PhoneFinder, A::Error> {
+                Deserialize::deserialize(MapAccessDeserializer::new(map)).map(PhoneFinder::One)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let phone = Deserialize::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Some(PhoneFinder::One(phone)))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                let phones: Vec<_> = Lenient::read(SeqAccessDeserializer::new(seq))?;
-                Ok((!phones.is_empty()).then_some(PhoneFinder::Full(phones)))
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<PhoneFinder, A::Error> {
+                match Vec::deserialize(SeqAccessDeserializer::new(seq))? {
+                    phones if phones.is_empty() => Err(A::Error::custom("an empty list")),
+                    phones => Ok(PhoneFinder::Full(phones)),
+                }
             }
         }
 
-        object_or_list(deserializer, Phones)
-    }
-}
-
-impl Lenient for PhoneFinder {
-    const ELEMENT: usize = size_of::<FoundPhone>();
-    const ELEMENT_SIZES: ElementSizes =
-        larger((Self::ELEMENT, 0), <FoundPhone as Lenient>::ELEMENT_SIZES);
-
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        present(deserializer, &"an object or a list of objects")
-    }
-
-    fn is_documented_key(key: &str) -> bool {
-        <FoundPhone as Lenient>::is_documented_key(key)
-    }
-}
-
-impl Data for PhoneFinder {
-    const NAME: &'static str = "phone-finder";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
+        deserializer.deserialize_any(PhonesVisitor)
     }
 }

@@ -2,10 +2,9 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::body::Data;
 use crate::lead::Lead;
 
-payload! {
+crate::payload! {
     /// The data that phone-validator returns about a phone number.
     ///
     /// No body is documented. The fields are assumed from public code that reads such bodies.
@@ -35,7 +34,7 @@ payload! {
     }
 }
 
-payload! {
+crate::payload! {
     /// The region that a phone number belongs to.
     pub struct Region {
         /// The region's name, such as `United States`.
@@ -54,13 +53,5 @@ impl PhoneValidator {
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl Data for PhoneValidator {
-    const NAME: &'static str = "phone-validator";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
     }
 }

@@ -2,10 +2,9 @@
 
 use alloc::string::String;
 
-use super::body::Data;
 use crate::lead::Lead;
 
-payload! {
+crate::payload! {
     /// A lead that a user of Tomba saved or updated (`save_lead`).
     pub struct SaveLead {
         /// The e-mail address, such as `ann.lee@example.com`.
@@ -49,13 +48,5 @@ impl SaveLead {
             ..Lead::default()
         }
         .tidy()
-    }
-}
-
-impl Data for SaveLead {
-    const NAME: &'static str = "save_lead";
-
-    fn lead(&self) -> Option<Lead> {
-        self.lead()
     }
 }

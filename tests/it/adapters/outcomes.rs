@@ -191,11 +191,12 @@ async fn failed_work_responds_as_its_error_does() {
 
 #[tokio::test]
 async fn a_delivery_in_progress_gets_409_until_the_work_is_given_up() {
-    let key = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1"}"#).key();
+    let delivery = Delivery::<Graphoid>::from_storage(r#"{"id":"evt_1"}"#);
     let dedup = Dedup::new(MemoryStore::default()).with_lease(Duration::from_secs(3600));
-    let again = || dedup.once(key, async { Ok::<_, Infallible>("done") });
+    let again = || dedup.once(&delivery, async { Ok::<_, Infallible>("done") });
 
-    let mut first = Box::pin(dedup.once(key, pending::<std::result::Result<(), Infallible>>()));
+    let mut first =
+        Box::pin(dedup.once(&delivery, pending::<std::result::Result<(), Infallible>>()));
     let poll = poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending()));
     assert!(poll.await, "the work goes on");
     let Shown(status, retry_after, _) = by_axum(again().await).await;

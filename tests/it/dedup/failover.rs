@@ -1,16 +1,22 @@
 //! A store of `RedisStore::connect` works again soon after another server has taken over.
 
 use std::{
-    future::ready,
+    future::{poll_fn, ready},
     io,
+    pin::pin,
+    sync::mpsc,
+    task::Poll,
+    thread,
     time::{Duration, Instant},
 };
 
-use leadhook::dedup::{ClaimStatus, Dedup, OnceError, Outcome, RedisStore, Store, StoreError};
+use leadhook::dedup::{ClaimStatus, Dedup, OnceError, Outcome, Store, StoreError};
 use redis::Client;
+use tokio::runtime::Builder;
 
 use super::{
     proxy::{Fault, Old, Proxy},
+    redis::connect,
     server::Server,
     support::{LONG, fresh, key},
 };
@@ -33,17 +39,10 @@ async fn replicate(replica: &Server, primary: &Server) {
     command(replica, &["REPLICAOF", &host, &port]).await;
 }
 
-/// Connects a store through a proxy. On a loaded machine, this may need several attempts.
-async fn connect(proxy: &Proxy) -> RedisStore {
-    loop {
-        if let Ok(store) = RedisStore::connect(&proxy.url()).await {
-            return store;
-        }
-    }
-}
-
 async fn handle(dedup: &Dedup, number: usize) -> Result<Outcome<()>, OnceError<io::Error>> {
-    dedup.once(key(number), ready(io::Result::Ok(()))).await
+    dedup
+        .once_as(key(number), LONG, ready(io::Result::Ok(())))
+        .await
 }
 
 /// Delivers an event until it is handled. Every earlier result must be an unavailable store.
@@ -75,7 +74,7 @@ impl Pair {
         let (primary, replica) = (Server::start()?, Server::start()?);
         replicate(&replica, &primary).await;
         let proxy = Proxy::start(&primary).await;
-        let dedup = Dedup::new(connect(&proxy).await).with_lease(Duration::from_secs(1));
+        let dedup = Dedup::new(connect(&proxy.url()).await).with_lease(Duration::from_secs(1));
         let pair = Self {
             primary,
             replica,
@@ -217,7 +216,7 @@ async fn a_server_that_takes_no_writes_is_left() {
     };
     for (number, error) in ERRORS.into_iter().enumerate() {
         let proxy = Proxy::start(&server).await;
-        let dedup = Dedup::new(connect(&proxy).await);
+        let dedup = Dedup::new(connect(&proxy.url()).await);
         proxy.lead_to(&server, Old::Error(error));
         let time = handle_again(&dedup, number).await;
         assert!(time < LIMIT, "{error}: {time:?}");
@@ -231,7 +230,7 @@ async fn an_idle_connection_that_was_closed_costs_no_delivery() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let dedup = Dedup::new(connect(&proxy).await);
+    let dedup = Dedup::new(connect(&proxy.url()).await);
     tokio::time::sleep(Duration::from_millis(300)).await; // longer than the pause between attempts
     proxy.lead_to(&server, Old::Closed);
     let handled = handle(&dedup, 1).await;
@@ -244,7 +243,7 @@ async fn a_claim_whose_response_was_lost_is_the_same_claim_when_it_is_sent_again
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let store = connect(&proxy).await;
+    let store = connect(&proxy.url()).await;
     for number in 0..3 {
         tokio::time::sleep(Duration::from_millis(300)).await;
         proxy.set(Fault::CutResponse);
@@ -263,7 +262,7 @@ async fn a_call_is_not_cut_off_when_another_one_gives_its_connection_up() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let store = connect(&proxy).await;
+    let store = connect(&proxy.url()).await;
     proxy.set(Fault::Hang);
     let first = tokio::spawn({
         let store = store.clone();
@@ -290,7 +289,7 @@ async fn one_attempt_to_connect_is_in_flight_at_a_time() {
     };
     for (event, fault, most) in [(100, Fault::Hang, 4), (101, Fault::CutAll, 16)] {
         let proxy = Proxy::start(&server).await;
-        let dedup = Dedup::new(connect(&proxy).await);
+        let dedup = Dedup::new(connect(&proxy.url()).await);
         proxy.set(fault);
         let start = Instant::now();
         let tasks: Vec<_> = (0..TASKS)
@@ -320,7 +319,8 @@ async fn one_attempt_to_connect_is_in_flight_at_a_time() {
     }
 }
 
-/// The system probes an idle connection. In `/proc/net/tcp`, `02` is the timer of the probes.
+/// The system probes an idle connection. In `/proc/net/tcp`, `01` is an established connection, and `02`
+/// the timer of the probes.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn idle_connections_are_probed() {
@@ -328,14 +328,52 @@ async fn idle_connections_are_probed() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let _store = connect(&proxy).await;
+    let _store = connect(&proxy.url()).await;
     let port = format!("{:04X}", proxy.address().port());
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let timers: Vec<_> = sockets
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .filter(|fields| fields[2].ends_with(&format!(":{port}")))
+        .filter(|fields| fields[2].ends_with(&format!(":{port}")) && fields[3] == "01")
         .map(|fields| fields[5][..2].to_owned())
         .collect();
     assert_eq!(timers, ["02"]);
+}
+
+/// Each worker of actix-web has a runtime of its own, and a connection is made in one of them.
+#[test]
+fn a_blocked_worker_does_not_hold_up_the_others() {
+    const BLOCKED: Duration = Duration::from_secs(6);
+
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let runtime = || {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let store = runtime().block_on(connect(&server.url()));
+    // The first connection ended with its runtime, so the next call makes a new one.
+    thread::sleep(Duration::from_millis(300));
+    let (blocks, is_blocked) = mpsc::channel();
+    let blocked = thread::spawn({
+        let store = store.clone();
+        move || {
+            runtime().block_on(async {
+                let mut claim = pin!(store.claim(key(1), LONG));
+                let polled =
+                    poll_fn(|context| Poll::Ready(claim.as_mut().poll(context).is_pending()));
+                assert!(polled.await, "it waits for its connection");
+                blocks.send(()).unwrap();
+                thread::sleep(BLOCKED);
+            });
+        }
+    });
+    is_blocked.recv().unwrap();
+
+    let dedup = Dedup::new(store);
+    let time = runtime().block_on(handle_again(&dedup, 2));
+    println!("works again after {time:?}");
+    assert!(time < BLOCKED / 2, "{time:?}");
+    blocked.join().unwrap();
 }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{
     proxy::{Fault, Proxy},
-    redis::{Worker, manager, patient},
+    redis::{Worker, connect},
     server::Server,
     support::{LONG, Random, TestClock, key},
 };
@@ -31,7 +31,7 @@ fn work() -> impl Future<Output = io::Result<()>> {
 /// earlier result is possible.
 async fn deliver(dedup: &Dedup, number: usize, may_be: impl Fn(&Once<()>) -> bool) -> Outcome<()> {
     loop {
-        let outcome = dedup.once(key(number), work()).await;
+        let outcome = dedup.once_as(key(number), LONG, work()).await;
         match outcome {
             Ok(outcome) if outcome.status() == 200 => return outcome,
             other => assert!(may_be(&other), "{other:?}"),
@@ -72,7 +72,7 @@ async fn after_a_worker_was_killed_its_lease_ends_and_the_retry_is_processed() {
     worker.line_after("in progress");
     worker.kill();
 
-    let dedup = Dedup::new(patient(&server.url()).await).with_lease(LONG);
+    let dedup = Dedup::new(connect(&server.url()).await).with_lease(LONG);
     let outcome = deliver(&dedup, 1, is_in_progress).await;
     assert!(matches!(outcome, Outcome::Handled(())), "{outcome:?}");
 }
@@ -84,12 +84,12 @@ async fn works_until_killed() {
         return;
     };
     let lease = Duration::from_secs(lease.parse().unwrap());
-    let dedup = Dedup::new(patient(&url).await).with_lease(lease);
+    let dedup = Dedup::new(connect(&url).await).with_lease(lease);
     let work = async {
         println!("\nin progress");
         pending::<io::Result<()>>().await
     };
-    let outcome = dedup.once(key(1), work).await;
+    let outcome = dedup.once_as(key(1), LONG, work).await;
     panic!("not killed: {outcome:?}");
 }
 
@@ -98,14 +98,14 @@ async fn work_that_outlives_its_lease_is_dropped_and_the_retry_is_processed() {
     let Some(server) = Server::start() else {
         return;
     };
-    let dedup = Dedup::new(patient(&server.url()).await);
+    let dedup = Dedup::new(connect(&server.url()).await);
     let endless = async {
         loop {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     let short = dedup.clone().with_lease(Duration::from_millis(200));
-    let outcome: Once<()> = short.once(key(1), endless).await;
+    let outcome: Once<()> = short.once_as(key(1), LONG, endless).await;
     assert!(matches!(outcome, Ok(Outcome::LeaseExpired)), "{outcome:?}");
 
     let outcome = deliver(&dedup, 1, is_in_progress).await;
@@ -117,7 +117,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
     let Some(server) = Server::start() else {
         return;
     };
-    let dedup = Dedup::new(patient(&server.url()).await);
+    let dedup = Dedup::new(connect(&server.url()).await);
     let (started, is_started) = oneshot::channel();
     let successor = async {
         started.send(()).unwrap();
@@ -134,7 +134,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
         .clone()
         .with_lease(Duration::from_millis(50))
         .with_clock(TestClock::new().read());
-    let outcome = short.once(key(1), blocks).await;
+    let outcome = short.once_as(key(1), LONG, blocks).await;
     assert!(
         matches!(
             outcome,
@@ -145,7 +145,7 @@ async fn work_that_blocks_past_its_lease_does_not_overwrite_its_successor() {
         ),
         "{outcome:?}"
     );
-    let third = dedup.once(key(1), work()).await;
+    let third = dedup.once_as(key(1), LONG, work()).await;
     assert!(is_in_progress(&third), "{third:?}");
 }
 
@@ -154,7 +154,7 @@ fn deliver_in_background(
     work: impl Future<Output = io::Result<()>> + Send + 'static,
 ) {
     tokio::spawn(async move {
-        let outcome = dedup.once(key(1), work).await;
+        let outcome = dedup.once_as(key(1), LONG, work).await;
         panic!("it waits forever: {outcome:?}");
     });
 }
@@ -164,7 +164,7 @@ async fn a_server_that_is_down_is_an_error_and_remembers_its_keys_when_it_is_bac
     let Some(mut server) = Server::start_durable() else {
         return;
     };
-    let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
+    let dedup = Dedup::new(connect(&server.url()).await).with_lease(LONG);
     let handled = deliver(&dedup, 1, |_| false).await;
     assert!(matches!(handled, Outcome::Handled(())), "{handled:?}");
     let in_progress = {
@@ -175,7 +175,7 @@ async fn a_server_that_is_down_is_an_error_and_remembers_its_keys_when_it_is_bac
                 started.send(()).unwrap();
                 pending::<io::Result<()>>().await
             };
-            dedup.once(key(2), work).await
+            dedup.once_as(key(2), LONG, work).await
         });
         is_started.await.unwrap();
         task
@@ -183,14 +183,14 @@ async fn a_server_that_is_down_is_an_error_and_remembers_its_keys_when_it_is_bac
 
     server.stop();
     for number in [1, 2, 3] {
-        let outcome = dedup.once(key(number), work()).await;
+        let outcome = dedup.once_as(key(number), LONG, work()).await;
         assert!(is_unavailable(&outcome), "{outcome:?}");
     }
     server.start_again();
 
     let known = deliver(&dedup, 1, is_unavailable).await;
     assert!(matches!(known, Outcome::AlreadyHandled), "{known:?}");
-    let claimed = dedup.once(key(2), work()).await;
+    let claimed = dedup.once_as(key(2), LONG, work()).await;
     assert!(is_in_progress(&claimed), "{claimed:?}");
     let new = deliver(&dedup, 3, is_unavailable).await;
     assert!(matches!(new, Outcome::Handled(())), "{new:?}");
@@ -202,12 +202,12 @@ async fn work_that_succeeds_while_the_server_is_down_keeps_its_result() {
     let Some(mut server) = Server::start() else {
         return;
     };
-    let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
+    let dedup = Dedup::new(connect(&server.url()).await).with_lease(LONG);
     let stop = async {
         server.stop();
         io::Result::Ok("kept")
     };
-    let outcome = dedup.once(key(1), stop).await;
+    let outcome = dedup.once_as(key(1), LONG, stop).await;
     assert_unrecorded(&outcome);
 }
 
@@ -216,16 +216,16 @@ async fn work_that_succeeds_after_the_server_forgot_its_claim_is_recorded() {
     let Some(mut server) = Server::start() else {
         return;
     };
-    let dedup = Dedup::new(manager(&server.url()).await).with_lease(LONG);
+    let dedup = Dedup::new(connect(&server.url()).await).with_lease(LONG);
     let restart = async {
         server.stop();
         server.start_again();
         let _ = deliver(&dedup, 2, is_unavailable).await; // until it is connected again
         io::Result::Ok(())
     };
-    let outcome = dedup.once(key(1), restart).await;
+    let outcome = dedup.once_as(key(1), LONG, restart).await;
     assert!(matches!(outcome, Ok(Outcome::Handled(()))), "{outcome:?}");
-    let again = dedup.once(key(1), work()).await;
+    let again = dedup.once_as(key(1), LONG, work()).await;
     assert!(matches!(again, Ok(Outcome::AlreadyHandled)), "{again:?}");
 }
 
@@ -250,15 +250,10 @@ async fn a_server_that_hangs_is_an_error() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let store = loop {
-        // On a loaded machine, connecting may take longer than its limit of a second.
-        if let Ok(store) = RedisStore::connect(&proxy.url()).await {
-            break store;
-        }
-    };
+    let store = connect(&proxy.url()).await;
     proxy.set(Fault::Hang);
     let dedup = Dedup::new(store);
-    let outcome = dedup.once(key(1), work()).await;
+    let outcome = dedup.once_as(key(1), LONG, work()).await;
     assert!(is_unavailable(&outcome), "{outcome:?}");
 }
 
@@ -268,12 +263,13 @@ async fn a_claim_that_is_cut_off_is_an_error_and_the_retry_is_processed() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(Duration::from_secs(1));
-    for (number, fault) in [(1, Fault::CutCall), (2, Fault::CutResponse)] {
+    let dedup = Dedup::new(connect(&proxy.url()).await).with_lease(Duration::from_secs(1));
+    for (number, fault) in [(1, Fault::CutCalls), (2, Fault::CutResponses)] {
         proxy.set(fault);
         let work = async { panic!("it runs without a claim") };
-        let outcome: Once<()> = dedup.once(key(number), work).await;
+        let outcome: Once<()> = dedup.once_as(key(number), LONG, work).await;
         assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?}");
+        proxy.set(Fault::None);
 
         // If only the response was lost, the claim holds until its lease ends.
         let may_be = |outcome: &Once<()>| is_unavailable(outcome) || is_in_progress(outcome);
@@ -291,13 +287,14 @@ async fn a_success_that_is_cut_off_keeps_its_result() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let dedup = Dedup::new(manager(&proxy.url()).await).with_lease(LONG);
+    let dedup = Dedup::new(connect(&proxy.url()).await).with_lease(LONG);
     let cut = async {
-        proxy.set(Fault::CutResponse);
+        proxy.set(Fault::CutResponses);
         io::Result::Ok("kept")
     };
-    let outcome = dedup.once(key(1), cut).await;
+    let outcome = dedup.once_as(key(1), LONG, cut).await;
     assert_unrecorded(&outcome);
+    proxy.set(Fault::None);
     // The server has recorded the success, although its response was lost.
     let again = deliver(&dedup, 1, is_unavailable).await;
     assert!(matches!(again, Outcome::AlreadyHandled), "{again:?}");
@@ -309,25 +306,15 @@ async fn nothing_is_lost_however_often_connections_break() {
         return;
     };
     let proxy = Proxy::start(&server).await;
-    let store = RedisStore::connect(&proxy.url()).await.unwrap();
+    let store = connect(&proxy.url()).await;
     break_connections(Dedup::new(store), proxy, 400, Duration::from_millis(250)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_with_a_connection_manager() {
-    let Some(server) = Server::start() else {
-        return;
-    };
-    let proxy = Proxy::start(&server).await;
-    let store = manager(&proxy.url()).await;
-    break_connections(Dedup::new(store), proxy, 60, Duration::from_millis(20)).await;
 }
 
 /// Breaks connections all the time, and checks that no event is lost and that no event succeeds twice
 /// unless its first success could not be recorded.
 ///
-/// A connection breaks only if work has succeeded since the last break. redis-rs's manager waits ever
-/// longer before it connects again, so a fixed rate would break every new connection in its handshake.
+/// A connection breaks only if work has succeeded since the last break, because a fixed rate could break
+/// every new connection in its handshake.
 async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Duration) {
     const TASKS: u64 = 8;
 
@@ -357,7 +344,7 @@ async fn break_connections(dedup: Dedup, proxy: Proxy, events: usize, every: Dur
                             successes.fetch_add(1, Ordering::SeqCst);
                             io::Result::Ok(())
                         };
-                        let outcome = dedup.once(key(event), work).await;
+                        let outcome = dedup.once_as(key(event), LONG, work).await;
                         if matches!(outcome, Ok(Outcome::HandledUnrecorded { .. })) {
                             unrecorded.fetch_add(1, Ordering::SeqCst);
                         }

@@ -1,9 +1,10 @@
 //! The keys of deliveries.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use leadhook::{
-    Delivery, Grader, Graphoid, Provider, Receiver, ScoreApp, SignedProvider, Tomba, dedup::Key,
+    Delivery, Grader, Graphoid, Provider, Receiver, ScoreApp, SignedProvider, Tomba,
+    dedup::{Key, KeyError},
 };
 use proptest::prelude::*;
 
@@ -153,20 +154,24 @@ fn a_key_of_an_id_never_equals_a_key_of_a_body() {
 #[test]
 fn parts_of_the_users_choice_make_a_key() {
     let delivery = || Delivery::<Grader>::from_storage(WON);
-    let key = delivery().key_from_parts(["submission", "sub_1"]);
-    let later = Delivery::<Grader>::from_storage("{}").key_from_parts(["submission", "sub_1"]);
+    let key = Key::from_parts(&delivery(), &["submission", "sub_1"]);
+    let later = Key::from_parts(
+        &Delivery::<Grader>::from_storage("{}"),
+        &["submission", "sub_1"],
+    );
     assert_eq!(key, later);
 
     let others = [
-        delivery().key_from_parts(["submission", "sub_2"]),
-        delivery().key_from_parts(["sub_1", "submission"]),
-        delivery().key_from_parts(["submissionsub_1"]),
-        delivery().key_from_parts(["submission", "sub_1", "submission.scored"]),
-        delivery()
-            .with_scope("north")
-            .key_from_parts(["submission", "sub_1"]),
-        Delivery::<ScoreApp>::from_storage(WON).key_from_parts(["submission", "sub_1"]),
-        delivery().key_from_parts([WON]),
+        Key::from_parts(&delivery(), &["submission", "sub_2"]),
+        Key::from_parts(&delivery(), &["sub_1", "submission"]),
+        Key::from_parts(&delivery(), &["submissionsub_1"]),
+        Key::from_parts(&delivery(), &["submission", "sub_1", "submission.scored"]),
+        Key::from_parts(&delivery().with_scope("north"), &["submission", "sub_1"]),
+        Key::from_parts(
+            &Delivery::<ScoreApp>::from_storage(WON),
+            &["submission", "sub_1"],
+        ),
+        Key::from_parts(&delivery(), &[WON]),
         delivery().key(),
     ];
     assert_eq!(HashSet::from(others).len(), others.len());
@@ -177,24 +182,33 @@ fn parts_of_the_users_choice_make_a_key() {
 #[test]
 fn an_empty_part_identifies_nothing() {
     let delivery = Delivery::<Grader>::from_storage(WON);
-    for parts in [["", "sub_1"], ["submission", ""], ["", ""]] {
-        assert_eq!(delivery.key_from_parts(parts), delivery.key(), "{parts:?}");
+    let empty: [&[&str]; 5] = [&["", "sub_1"], &["submission", ""], &["", ""], &[""], &[]];
+    for parts in empty {
+        let key = Key::from_parts(&delivery, parts);
+        assert_eq!(key, delivery.key(), "{parts:?}");
     }
 }
 
 #[test]
 fn keys_are_the_same_in_every_version() {
-    // These keys were computed with Python's hashlib. If they change, no stored key is recognized.
-    let by_id = "84138b038e716dece743e55497fbeab33de3dd2f9594debe57dc28bfc9318173";
-    let by_body = "1471aa725f3aae57a24b09ec8d8a65618ba1c73f4a94718ec5caa856ad762ca0";
-    let by_long_body = "62c6c101a4899de19871a0bfd33501e9615a6ad0d329269d0958a7dadbed9516";
-    let by_parts = "e6a6cc469a7dd6451a98588d6618ed70e23ec9ee5844415b249b7fc037d9d2c0";
+    // Computed with Python: the SHA-256 of each part after `len(part).to_bytes(8, "little")`. The parts
+    // are "1", the provider, the scope, the kind, and the identity. If these keys change, no stored key
+    // is recognized.
+    let by_id = "60b91e11d38096dc0940b14fb5effbf2686cc0e7ea984cf79caaa453d63f70c8";
+    let by_body = "620d70ea08549ed3838b2e8ec357418e817cf00b03ce0f3273e81b24a315f422";
+    let by_long_body = "28d0983420a9c8aa78df806410c5350a764ebccee721417e14a7975953e20dff";
+    let by_parts = "842e3bdd77ad8dccf8dc21e75d98beaa354ae50e7ee29bb203e9b42e6f4a209d";
+    let by_parts_in_an_empty_scope =
+        "7ad9567a8e98f897565ab037193383f7df6f39f3ce8b2240f6255c739d04bfb5";
     assert_eq!(key::<Graphoid>(WON).to_string(), by_id);
     assert_eq!(key::<ScoreApp>(WON).to_string(), by_body);
     let long = Delivery::<ScoreApp>::from_storage(WON.repeat(300)).with_scope("north");
     assert_eq!(long.key().to_string(), by_long_body);
-    let parts = Delivery::<Grader>::from_storage(WON).key_from_parts(["submission", "sub_1"]);
-    assert_eq!(parts.to_string(), by_parts);
+    let grader = Delivery::<Grader>::from_storage(WON);
+    let parts = ["submission", "sub_1"];
+    assert_eq!(Key::from_parts(&grader, &parts).to_string(), by_parts);
+    let scoped = Key::from_parts(&grader.with_scope(""), &parts);
+    assert_eq!(scoped.to_string(), by_parts_in_an_empty_scope);
     assert_eq!(
         format!("{:?}", key::<ScoreApp>(WON)),
         format!("Key({by_body})")
@@ -206,16 +220,32 @@ fn keys_are_the_same_in_every_version() {
 }
 
 #[test]
-fn a_key_knows_how_long_its_provider_retries() {
-    const HOUR: u64 = 60 * 60;
-    let hours = |key: Key| key.retry_window().as_secs() / HOUR;
+fn a_key_reads_what_it_writes_and_nothing_else() {
+    let key = Key::from_bytes(std::array::from_fn(|index| {
+        u8::try_from(index * 7 % 256).unwrap()
+    }));
+    assert_eq!(AsRef::<[u8]>::as_ref(&key), key.as_bytes());
+    let text = key.to_string();
+    assert_eq!(text, hex::encode(key));
+    assert_eq!(text.parse(), Ok(key));
+    assert_eq!(text.to_uppercase().parse(), Ok(key));
 
-    // Graphoid's last retry comes 10 h 35 min after the first try.
-    assert!(key::<Graphoid>(WON).retry_window() > Duration::from_secs(10 * HOUR + 35 * 60));
-    assert_eq!(hours(key::<Graphoid>(WON)), 24);
-    assert_eq!(hours(key::<Grader>(WON)), 24);
-    assert_eq!(hours(key::<ScoreApp>(WON)), 12);
-    assert_eq!(hours(key::<Tomba>(WON)), 3);
+    let json = serde_json::to_string(&key).unwrap();
+    assert_eq!(json, format!("\"{text}\""));
+    assert_eq!(serde_json::from_str::<Key>(&json).unwrap(), key);
+    for wrong in [
+        "",
+        "ab",
+        text.trim_start_matches('0'),
+        &format!("{text}0"),
+        &format!("{text}00"),
+        &format!(" {}", &text[1..]),
+        &text.replace("00", "0é"),
+    ] {
+        let error: KeyError = wrong.parse::<Key>().unwrap_err();
+        assert_eq!(error.to_string(), "not a key; expected 64 hex digits");
+        assert!(serde_json::from_str::<Key>(&format!("\"{wrong}\"")).is_err());
+    }
 }
 
 /// All values that a key may depend on.
@@ -255,13 +285,8 @@ impl Identity {
             Kind::GraphoidBody(body) => graphoid(body.clone()).key(),
             Kind::GraderBody(body) => grader(body.clone()).key(),
             Kind::GraderParts(parts) => {
-                let delivery = grader(extra.to_string());
-                match parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                    [one] => delivery.key_from_parts([one]),
-                    [one, two] => delivery.key_from_parts([one, two]),
-                    [one, two, three] => delivery.key_from_parts([one, two, three]),
-                    _ => panic!("{parts:?}"),
-                }
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                Key::from_parts(&grader(extra.to_string()), &parts)
             }
         }
     }

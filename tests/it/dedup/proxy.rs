@@ -23,6 +23,10 @@ pub(crate) enum Fault {
     CutCall,
     /// Breaks the connection after the server has executed the next call.
     CutResponse,
+    /// Breaks each connection at its next call, before the server gets it.
+    CutCalls,
+    /// Breaks each connection after the server has executed its next call.
+    CutResponses,
     /// Holds back all responses until the fault is `None` again.
     Hang,
     /// Breaks every connection at once.
@@ -64,15 +68,16 @@ impl Shared {
         self.target.lock().unwrap()
     }
 
-    /// Returns whether this fault is set, and clears it, because a fault affects one connection.
-    fn take(&self, cut: Fault) -> bool {
-        self.fault.send_if_modified(|fault| {
-            let is_cut = *fault == cut;
-            if is_cut {
+    /// Returns whether one of two faults is set, and clears the second, which affects one connection.
+    fn cuts(&self, always: Fault, next: Fault) -> bool {
+        let is_next = self.fault.send_if_modified(|fault| {
+            let is_next = *fault == next;
+            if is_next {
                 *fault = Fault::None;
             }
-            is_cut
-        })
+            is_next
+        });
+        is_next || *self.fault.borrow() == always
     }
 }
 
@@ -151,7 +156,7 @@ async fn pass(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
             changed = fault.changed() => changed.unwrap(),
             length = client.read(&mut calls) => {
                 let length = length?;
-                if length == 0 || shared.take(Fault::CutCall) {
+                if length == 0 || shared.cuts(Fault::CutCalls, Fault::CutCall) {
                     return Ok(());
                 }
                 match treatment {
@@ -162,7 +167,7 @@ async fn pass(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
             }
             length = server.read(&mut responses), if !hangs => {
                 let length = length?;
-                if length == 0 || shared.take(Fault::CutResponse) {
+                if length == 0 || shared.cuts(Fault::CutResponses, Fault::CutResponse) {
                     return Ok(());
                 }
                 if !matches!(treatment, Old::Silent) {

@@ -28,7 +28,7 @@ fn poll<F: Future>(future: F) -> Poll<F::Output> {
 #[test]
 fn each_outcome_has_its_event() {
     let dedup = Dedup::default();
-    let once = |work: Work| poll(dedup.once(key(1), async move { work })).is_ready();
+    let once = |work: Work| poll(dedup.once_as(key(1), LONG, async move { work })).is_ready();
 
     let failed = traced(|| assert!(once(Err("ann.lee@example.com is not a customer"))));
     assert_eq!(
@@ -64,12 +64,13 @@ fn an_event_in_progress_and_an_expired_lease_have_their_events() {
     let clock = TestClock::new();
     let store = MemoryStore::default().with_clock(clock.read());
     let dedup = Dedup::new(store).with_clock(clock.read());
-    let mut first = pin!(dedup.once(key(1), pending::<Work>()));
+    let mut first = pin!(dedup.once_as(key(1), LONG, pending::<Work>()));
     let mut context = Context::from_waker(Waker::noop());
     assert!(first.as_mut().poll(&mut context).is_pending());
 
     clock.advance(Duration::from_millis(500));
-    let in_progress = traced(|| assert!(poll(dedup.once(key(1), pending::<Work>())).is_ready()));
+    let in_progress =
+        traced(|| assert!(poll(dedup.once_as(key(1), LONG, pending::<Work>())).is_ready()));
     assert_eq!(
         in_progress,
         [event(
@@ -131,7 +132,7 @@ fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
     };
     let run = |operation, work: Work| {
         let dedup = Dedup::new(Fails(operation));
-        traced(|| assert!(poll(dedup.once(key(1), async move { work })).is_ready()))
+        traced(|| assert!(poll(dedup.once_as(key(1), LONG, async move { work })).is_ready()))
     };
     assert_eq!(run("claim", Ok(())), [failed("claim")]);
     assert_eq!(run("complete", Ok(())), [failed("complete")]);
@@ -140,7 +141,8 @@ fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
     assert_eq!(events[1]["outcome"], "failed");
 
     let full = Dedup::new(MemoryStore::with_capacity(0));
-    let events = traced(|| assert!(poll(full.once(key(1), async { Work::Ok(()) })).is_ready()));
+    let events =
+        traced(|| assert!(poll(full.once_as(key(1), LONG, async { Work::Ok(()) })).is_ready()));
     let reason = "the store is full of live claims; raise its capacity";
     let fields = [("operation", "claim"), ("reason", reason)];
     assert_eq!(

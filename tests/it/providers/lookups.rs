@@ -76,7 +76,13 @@ fn a_result_of_undocumented_values_alone_is_no_empty_one() {
         panic!("{envelope:?}");
     };
     assert_eq!((found.email.as_deref(), found.lead()), (None, None));
-    assert_eq!(delivery.unread(&envelope).paths(), ["data.confidence"]);
+    assert_eq!(
+        delivery
+            .unread::<LookupResult<EmailFinder>>()
+            .unwrap()
+            .paths(),
+        ["data.confidence"]
+    );
 
     // What is written has documented values only, of which there are none.
     let written = serde_json::to_string(&envelope).unwrap();

@@ -66,7 +66,7 @@ fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample
         serde_json::to_value(&envelope).unwrap().to_string(),
     ] {
         let mut losses = Vec::new();
-        let kept = serde_json::from_str(&written).unwrap();
+        let kept = as_sent(&sent, serde_json::from_str(&written).unwrap());
         lost(&sent, Some(&kept), path, &mut losses);
         assert_eq!(losses, Vec::<String>::new());
     }
@@ -74,6 +74,21 @@ fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample
     let again = serde_json::to_string(&envelope).unwrap();
     assert_eq!(read_as::<E>(again).unwrap(), envelope, "{path}");
     envelope
+}
+
+/// Moves the values that are written in another place to where they were sent: Grader.io's flat shape is
+/// written nested, and the position of a page of a search within the search.
+fn as_sent(sent: &Value, mut written: Value) -> Value {
+    if sent["data"].get("submission_id").is_some() {
+        let mut submission = written["data"]["submission"].take();
+        written["data"]["submission_id"] = submission["id"].take();
+        let data = written["data"].as_object_mut().unwrap();
+        data.append(submission.as_object_mut().unwrap());
+    }
+    if sent.get("meta").is_some() {
+        written["meta"] = written["data"]["meta"].take();
+    }
+    written
 }
 
 /// Returns the event that a sample is named after.
@@ -560,24 +575,4 @@ fn an_event_in_another_provider_s_shape_is_not_read() {
     let body = sample("graphoid/lead_won");
     let event = Delivery::<Grader>::from_storage(body).read().unwrap().event;
     assert!(matches!(event, GraderEvent::Unknown { .. }), "{event:?}");
-}
-
-#[test]
-fn keys_are_documented_where_their_payload_is() {
-    fn check<E: Event>(documented: &[&str]) {
-        for key in documented {
-            assert!(E::is_documented_key(key), "{:?} {key}", E::NAMES);
-        }
-        for key in ["", "Ann Lee", "ann.lee@example.com"] {
-            assert!(!E::is_documented_key(key), "{:?} {key}", E::NAMES);
-        }
-    }
-    // The keys are in the payload, in an object within it, and in an element of a list.
-    check::<GraderEvent>(&["submission_id", "form_data", "assigned_to"]);
-    check::<GraphoidEvent>(&["lead", "closed_at"]);
-    check::<ScoreAppEvent>(&["quiz_questions", "denominator10", "answer"]);
-    check::<TombaEvent>(&["notes", "verification", "e164_format", "message"]);
-    check::<SaveLead>(&["notes"]);
-    check::<LookupResult<EmailFinder>>(&["verification", "status", "still_on_page", "message"]);
-    check::<LookupResult<PhoneFinder>>(&["e164_format", "message"]);
 }
