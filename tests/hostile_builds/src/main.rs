@@ -90,7 +90,7 @@ fn show<E: Event + Debug>(name: &str, delivery: &Delivery<E::Provider>) {
     println!("{} {name}", E::Provider::NAME);
     match delivery.read_as::<E>() {
         Ok(envelope) => {
-            println!("  unread {:?}", delivery.unread::<P::Event>());
+            println!("  unread {:?}", delivery.unread::<E>().map(|unread| unread.paths().to_vec()));
             println!("  event  {:?}", envelope.event);
             println!("  written {}", serde_json::to_string(&envelope).unwrap());
             println!(
