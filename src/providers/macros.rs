@@ -67,6 +67,7 @@ macro_rules! payload {
             $($(#[doc = $doc])* $field_vis $field: $type,)*
         }
 
+        #[automatically_derived]
         impl $crate::Payload for $name {
             fn read(object: $crate::Object<'_>) -> Result<Self, $crate::ShapeError> {
                 $(let mut $field = None;)*
@@ -102,6 +103,7 @@ macro_rules! payload {
             }
         }
 
+        #[automatically_derived]
         impl<'de> $crate::serde::Deserialize<'de> for $name {
             fn deserialize<D: $crate::serde::Deserializer<'de>>(
                 deserializer: D,
@@ -110,6 +112,7 @@ macro_rules! payload {
             }
         }
 
+        #[automatically_derived]
         impl $crate::serde::Serialize for $name {
             fn serialize<S: $crate::serde::Serializer>(
                 &self,
