@@ -7,6 +7,8 @@ mod credential;
 mod event;
 mod header;
 mod key;
+#[path = "../../tests/it/oracle.rs"]
+mod oracle;
 mod reference;
 pub mod seeds;
 mod verifier;

@@ -25,6 +25,7 @@ mod events;
     feature = "tracing"
 ))]
 mod leaks;
+mod oracle;
 mod providers;
 mod read;
 mod receiver;
