@@ -17,7 +17,7 @@ use crate::read::error::ReadError;
 /// message "webhook rejected" and the fields `provider`, `status`, `reason` and, if the body was read,
 /// `body_length` in bytes. The extractors and the layer log all of their rejections. Without them,
 /// [`Receiver::authenticate`](crate::Receiver::authenticate) logs its errors, and
-/// [`unsupported_encoding`](Self::unsupported_encoding), [`body_too_large`](Self::body_too_large) and
+/// [`check_encoding`](Self::check_encoding), [`body_too_large`](Self::body_too_large) and
 /// [`unreadable`](Self::unreadable) log the rejection that they return. Converting an error into a
 /// rejection logs nothing.
 ///
@@ -49,7 +49,7 @@ pub enum RejectionKind {
     /// The request is not authentic. The status is 401.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The body has a `Content-Encoding` other than `identity`. The status is 415.
+    /// The body has a `Content-Encoding`, such as `gzip`. The status is 415.
     ///
     /// No provider documents that it compresses, so it is unknown what a signature would cover.
     #[error("the body has a content encoding, and only unencoded bodies can be verified")]
@@ -90,6 +90,22 @@ pub enum RejectionKind {
     BodyTaken,
 }
 
+/// The content codings of IANA's registry, except `identity`.
+const CODINGS: [&str; 12] = [
+    "aes128gcm",
+    "br",
+    "compress",
+    "dcb",
+    "dcz",
+    "deflate",
+    "exi",
+    "gzip",
+    "pack200-gzip",
+    "x-compress",
+    "x-gzip",
+    "zstd",
+];
+
 impl Rejection {
     /// Rejects a body over the limit, and logs that.
     ///
@@ -99,12 +115,38 @@ impl Rejection {
         Self::logged::<P>(RejectionKind::BodyTooLarge)
     }
 
-    /// Rejects a body with a `Content-Encoding` other than `identity`, and logs that.
+    /// Rejects a body with a content coding, and logs that. `values` are all values of the header
+    /// `Content-Encoding`.
     ///
-    /// It is for a body that you collect yourself. The adapters check the header themselves.
-    #[must_use]
-    pub fn unsupported_encoding<P: Provider>() -> Self {
-        Self::logged::<P>(RejectionKind::UnsupportedEncoding)
+    /// The codings are those that are registered with IANA, except `identity`, which means none. Any
+    /// other value, such as `UTF-8`, is no coding, so the signature decides. This function is for a body
+    /// that you collect yourself, because the adapters check the header themselves.
+    ///
+    /// ```
+    /// use leadhook::{Graphoid, Rejection};
+    ///
+    /// let rejection = Rejection::check_encoding::<Graphoid>(["gzip"]).unwrap_err();
+    /// assert_eq!(rejection.status(), 415);
+    /// assert_eq!(Rejection::check_encoding::<Graphoid>(["UTF-8"]), Ok(()));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedEncoding`](RejectionKind::UnsupportedEncoding) if a value names a coding.
+    pub fn check_encoding<P: Provider>(
+        values: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> Result<(), Self> {
+        let is_coding = |name: &[u8]| {
+            let name = name.trim_ascii();
+            CODINGS
+                .iter()
+                .any(|coding| name.eq_ignore_ascii_case(coding.as_bytes()))
+        };
+        let is_coded = |value: &[u8]| value.split(|&byte| byte == b',').any(is_coding);
+        if values.into_iter().any(|value| is_coded(value.as_ref())) {
+            return Err(Self::logged::<P>(RejectionKind::UnsupportedEncoding));
+        }
+        Ok(())
     }
 
     /// Rejects a delivery that can't be read, and logs that.

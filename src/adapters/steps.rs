@@ -21,19 +21,13 @@ pub(super) fn check<'a, P: Provider, H: IntoIterator<Item: AsRef<[u8]>>>(
     headers: impl Fn(&str) -> H,
     query: Option<&str>,
 ) -> Result<PendingDelivery<'a, P>, Rejection> {
-    if !headers("content-encoding").into_iter().all(is_identity) {
-        return Err(Rejection::unsupported_encoding::<P>());
-    }
+    Rejection::check_encoding::<P>(headers("content-encoding"))?;
     match receiver.credential_source() {
         CredentialSource::Header(name) => receiver.begin(headers(name)),
         CredentialSource::Query(name) => receiver.begin(parameters(query, name)),
         CredentialSource::None => receiver.begin(iter::empty::<&[u8]>()),
     }
     .map_err(Rejection::of::<P>)
-}
-
-fn is_identity(encoding: impl AsRef<[u8]>) -> bool {
-    encoding.as_ref().eq_ignore_ascii_case(b"identity")
 }
 
 /// Returns all values of a parameter of the query, as bytes.

@@ -468,31 +468,49 @@ fn signature(provider: SigningProvider) -> Vec<Case> {
 
 #[rustfmt::skip] // one case on each line
 fn encoding(provider: SigningProvider) -> Vec<Case> {
-    let case = |id, reason, encodings: &[&str]| {
+    let case = |id: &str, reason, encodings: &[&str]| {
         encodings
             .iter()
             .fold(provider.case(id, reason, provider.body), |case, &encoding| {
                 case.header("content-encoding", encoding)
             })
-            .encoded()
     };
     let unknown = "it is unknown what the signature covers";
-    vec![
+    let none = "it is no registered coding, so the signature decides";
+    let encoded = [
         case("gzip", unknown, &["gzip"]),
         case("GZIP", "the names of encodings ignore case", &["GZIP"]),
-        case("br", unknown, &["br"]),
-        case("deflate", unknown, &["deflate"]),
-        case("zstd", unknown, &["zstd"]),
-        case("unknown-encoding", unknown, &["x-lead"]),
         case("encoding-list", "the list contains another encoding", &["identity, gzip"]),
-        case("encoding-list-of-identity", "a list is not exactly `identity`", &["identity, identity"]),
-        case("empty-encoding", "it is not identity", &[""]),
-        case("non-ascii-encoding", "it is not identity", &["gz\u{ef}p"]),
+        case("encoding-list-without-spaces", "the list contains another encoding", &["utf-8,\tgzip\t,none"]),
         case("second-encoding", "all values of the header count", &["identity", "gzip"]),
         case("first-encoding", "all values of the header count", &["gzip", "identity"]),
         case("gzip-unsigned", "the encoding is checked first", &["gzip"])
             .headers(vec![("content-encoding", b"gzip".to_vec())]),
-    ]
+    ];
+    // IANA's registry of content codings, without `identity`.
+    let registered = [
+        "aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip",
+        "x-compress", "x-gzip", "zstd",
+    ];
+    let registered = registered.map(|coding| case(&format!("coding-{coding}"), unknown, &[coding]));
+    let unencoded = [
+        case("unknown-encoding", none, &["x-lead"]),
+        case("charset-as-encoding", none, &["UTF-8"]),
+        case("no-encoding", none, &["none"]),
+        case("almost-an-encoding", none, &["gzip2"]),
+        case("encoding-list-of-identity", none, &["identity, identity"]),
+        case("encoding-list-of-nothing", none, &[" , "]),
+        case("empty-encoding", none, &[""]),
+        case("non-ascii-encoding", none, &["gz\u{ef}p"]),
+        case("charset-as-encoding-forged", none, &["UTF-8"])
+            .headers(vec![
+                ("content-encoding", b"UTF-8".to_vec()),
+                (provider.header, provider.sign("a guess", provider.body.as_bytes()).into()),
+            ])
+            .unauthentic(SignatureMismatch),
+    ];
+    let encoded = encoded.into_iter().chain(registered).map(Case::encoded);
+    encoded.chain(unencoded).collect()
 }
 
 #[rustfmt::skip] // one case on each line

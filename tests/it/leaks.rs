@@ -611,7 +611,7 @@ async fn requests() {
     let mut duplicate = signed(&secret, BODY);
     duplicate.extend(signed(&previous, BODY));
     let mut encoded = signed(&secret, BODY);
-    encoded.push(("content-encoding", SURNAME.into()));
+    encoded.push(("content-encoding", format!("gzip, {SURNAME}")));
     let requests = [
         (vec![], BODY),
         (vec![("x-graphoid-signature", SECRET.into())], BODY),

@@ -109,9 +109,7 @@ fn by_hand<P: Provider>(
     authenticate: Authenticate<P>,
 ) -> Result<(), Rejection> {
     let body = request.body.unwrap();
-    if request.values("content-encoding").next().is_some() {
-        return Err(Rejection::unsupported_encoding::<P>());
-    }
+    Rejection::check_encoding::<P>(request.values("content-encoding"))?;
     if body.len() > LIMIT {
         return Err(Rejection::body_too_large::<P>());
     }
