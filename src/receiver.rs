@@ -389,7 +389,7 @@ impl<P: Provider> PendingDelivery<'_, P> {
     /// # Errors
     ///
     /// [`SignatureMismatch`](VerifyError::SignatureMismatch) if no secret signs the body with the
-    /// signature.
+    /// signature, or [`EmptyBody`](VerifyError::EmptyBody) if the body is empty as well.
     pub fn finish(self, body: impl Into<Bytes>) -> Result<Delivery<P>, VerifyError> {
         let body = body.into();
         let length = body.len();
@@ -400,7 +400,11 @@ impl<P: Provider> PendingDelivery<'_, P> {
     fn verify(self, body: Bytes) -> Result<Delivery<P>, VerifyError> {
         let matched = match self.checked {
             Checked::Signature(verifier, signature) => {
-                Some(verifier.verify_parsed(&signature, &body)?)
+                let result = verifier.verify_parsed(&signature, &body);
+                Some(result.map_err(|error| match error {
+                    VerifyError::SignatureMismatch if body.is_empty() => VerifyError::EmptyBody,
+                    error => error,
+                })?)
             }
             Checked::Token(index) => Some(index),
             Checked::None => None,

@@ -25,6 +25,13 @@ pub enum VerifyError {
         "the signature does not match; is it the right secret, and is the body unchanged since it was received?"
     )]
     SignatureMismatch,
+    /// The body is empty, and the signature is that of another body.
+    ///
+    /// No documented body is empty, so the likely cause is middleware that took the body before.
+    #[error(
+        "the body is empty, and the signature is of another body; did middleware or a proxy take the body?"
+    )]
+    EmptyBody,
     /// The request has no token where the receiver expects one.
     #[error("the token is missing")]
     MissingToken,

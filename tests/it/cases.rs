@@ -457,6 +457,7 @@ fn signature(provider: SigningProvider) -> Vec<Case> {
         case("signed-twice", "the body is signed, not its signature", provider.sign(provider.secret, digits(provider.secret, body).as_bytes())),
         case("changed-body", "the signature covers every byte", provider.sign(provider.secret, body)).body(&provider.body.replacen(':', ": ", 1)),
         case("changed-case", "the signature covers every byte", provider.sign(provider.secret, body)).body(&provider.body.replacen("data", "Data", 1)),
+        case("body-taken", "the log names the likely cause", provider.sign(provider.secret, body)).body("").unauthentic(EmptyBody),
         case("not-json-forged", "nothing is parsed before it is authentic", provider.sign("a guess", b"{")).body("{"),
         case("deep-forged", "nothing is parsed before it is authentic", provider.sign("a guess", body)).body(&"[".repeat(60_000)),
     ];
