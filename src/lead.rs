@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The person or company that an event is about, with the same fields for every provider.
 ///
 /// There is a lead only if an e-mail address, a name, a company, a job title, a phone number or a
-/// website is known. An empty text counts as unknown. A lead serializes with all eleven keys, and with
+/// website is known. A blank text counts as unknown, and surrounding white space is removed; the payload
+/// keeps both as they were sent. A lead serializes with all eleven keys, and with
 /// null for unknown values.
 ///
 /// ```
@@ -66,7 +67,7 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// Clears texts that were sent empty and joins the full name if only its parts were sent.
+    /// Trims the contact data, clears blank texts, and joins the full name if only its parts were sent.
     ///
     /// Returns `None` if no value is left that identifies the person or company.
     pub(crate) fn tidy(mut self) -> Option<Self> {
@@ -82,14 +83,17 @@ impl Lead {
         ];
         let mut is_known = false;
         for text in who {
-            clear_if_empty(text);
+            text.take_if(|text| is_blank(text));
+            if let Some(text) = text {
+                trim(text);
+            }
             is_known |= text.is_some();
         }
         if !is_known {
             return None;
         }
-        clear_if_empty(&mut self.id);
-        clear_if_empty(&mut self.rating);
+        self.id.take_if(|id| is_blank(id));
+        self.rating.take_if(|rating| is_blank(rating));
         if let (None, Some(first), Some(last)) =
             (&self.full_name, &self.first_name, &self.last_name)
         {
@@ -99,8 +103,14 @@ impl Lead {
     }
 }
 
-fn clear_if_empty(text: &mut Option<String>) {
-    text.take_if(|text| text.trim().is_empty());
+/// Returns whether a text says nothing.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+fn trim(text: &mut String) {
+    text.truncate(text.trim_end().len());
+    text.drain(..text.len().saturating_sub(text.trim_start().len()));
 }
 
 /// Serializes a whole number without a fraction: 87, not 87.0.

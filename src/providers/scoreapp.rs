@@ -56,13 +56,13 @@
 //! - Assumed: attempts are 10, 100, 1,000 and 10,000 s apart and carry the same bytes, as in the
 //!   package that ScoreApp appears to send with.
 
-use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::auth::signature::SignatureFormat;
-use crate::lead::Lead;
+use crate::lead::{Lead, is_blank};
 use crate::provider::{EnvelopeKeys, Layout, Provider, SignedProvider};
 use crate::providers::ScoreApp;
 use crate::providers::contact;
@@ -264,21 +264,19 @@ impl QuizSubmission {
         let form = contact::lead_of(
             self.lead_form_questions
                 .iter()
-                .filter_map(|asked| Some((asked.question.as_deref()?, asked))),
+                .filter_map(|asked| Some((asked.question.as_deref()?.into(), asked))),
             |asked| {
-                asked
-                    .answers
-                    .iter()
-                    .find_map(|answer| answer.answer.as_deref().map(Cow::Borrowed))
+                let mut answers = asked.answers.iter().map(|answer| answer.answer.as_deref());
+                answers.find_map(known)
             },
         );
         let score = self.total_score.as_ref();
         Lead {
             id: Some(self.id.clone()),
-            email: self.email.clone().or(form.email),
-            first_name: self.first_name.clone().or(form.first_name),
-            last_name: self.last_name.clone().or(form.last_name),
-            phone: self.phone.clone().or(form.phone),
+            email: known(self.email.as_deref()).or(form.email),
+            first_name: known(self.first_name.as_deref()).or(form.first_name),
+            last_name: known(self.last_name.as_deref()).or(form.last_name),
+            phone: known(self.phone.as_deref()).or(form.phone),
             score: score.and_then(|score| score.percent),
             rating: score.and_then(|score| score.tier.clone()),
             ..form
@@ -313,6 +311,11 @@ impl QuizSubmission {
             )
         })
     }
+}
+
+/// Returns a text that is not blank.
+fn known(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !is_blank(text)).map(String::from)
 }
 
 fn is_titled(title: Option<&str>, wanted: &str) -> bool {

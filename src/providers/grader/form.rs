@@ -1,6 +1,6 @@
 //! The fields of a submitted form.
 
-use alloc::{borrow::Cow, collections::BTreeSet, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeSet, format, string::String, vec::Vec};
 use core::{fmt, slice};
 
 use serde::{
@@ -114,18 +114,39 @@ impl FormData {
 
     /// Returns all contact data in the form.
     pub(super) fn lead(&self) -> Lead {
-        contact::lead_of(self.iter(), text)
+        contact::lead_of(self.parts(), text)
     }
 
     fn text_of(&self, wanted: Contact) -> Option<String> {
-        contact::text_of(wanted, self.iter(), text)
+        contact::text_of(wanted, self.parts(), text)
+    }
+
+    /// Returns the fields, with the parts of those that are objects.
+    ///
+    /// Fluent Forms sends `{"names": {"first_name": …}}`, and Jotform `{"q5_phoneNumber": {"full": …}}`.
+    fn parts(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, RawJson>)> {
+        self.iter().flat_map(|(name, value)| {
+            let is_object = value.as_str().starts_with('{');
+            let parts = is_object.then(|| value.json::<Self>().ok()).flatten();
+            let whole = parts.is_none().then(|| (name.into(), Cow::Borrowed(value)));
+            let parts = parts.into_iter().flat_map(|parts| parts.0);
+            let parts = parts.map(move |(part, value)| {
+                let name = match &*part {
+                    "full" | "value" => name.into(),
+                    part => format!("{name} {part}").into(),
+                };
+                (name, Cow::Owned(value))
+            });
+            whole.into_iter().chain(parts)
+        })
     }
 }
 
 /// Returns the text of a value, if the value is a text or a number.
-fn text(value: &RawJson) -> Option<Cow<'_, str>> {
+fn text(value: Cow<'_, RawJson>) -> Option<String> {
     let is_boolean = matches!(value.as_str(), "true" | "false");
-    value.scalar().filter(|_| !is_boolean)
+    let text = value.scalar().filter(|_| !is_boolean)?;
+    Some(text.into_owned())
 }
 
 /// Keeps the first of the fields with the same name.

@@ -106,6 +106,188 @@ fn the_lead_form_of_scoreapp_is_searched_in_any_spelling() {
 }
 
 #[test]
+fn a_blank_value_does_not_hide_another() {
+    let asked = |question: &str, answers: &[&str]| {
+        let answers: Vec<_> = answers
+            .iter()
+            .map(|answer| json!({"answer": answer}))
+            .collect();
+        json!({"question": question, "answers": answers})
+    };
+    for blank in ["", " ", "\t\u{a0}\n"] {
+        let lead = scoreapp(&json!({
+            "email": blank, "first_name": blank, "last_name": blank, "phone": blank,
+            "lead_form_questions": [
+                asked("Email", &[blank, "ann.lee@example.com"]),
+                asked("First name", &["Ann"]),
+                asked("Last name", &[blank]),
+                asked("Surname", &["Lee"]),
+                asked("Phone", &[blank]),
+                asked("Mobile", &[blank, "+15550123"]),
+                asked("Company", &[blank, "Acme"]),
+            ],
+        }));
+        let lead = lead.unwrap();
+        assert_eq!(lead.email.as_deref(), Some("ann.lee@example.com"));
+        assert_eq!(lead.full_name.as_deref(), Some("Ann Lee"));
+        assert_eq!(lead.phone.as_deref(), Some("+15550123"));
+        assert_eq!(lead.company.as_deref(), Some("Acme"));
+
+        let lead = grader(&json!({
+            "email": blank, "work_email": "ann.lee@example.com",
+            "name": blank, "first_name": "Ann", "last_name": "Lee",
+        }));
+        let lead = lead.unwrap();
+        assert_eq!(lead.email.as_deref(), Some("ann.lee@example.com"));
+        assert_eq!(lead.full_name.as_deref(), Some("Ann Lee"));
+
+        let body = json!({"data": {"email": "ann.lee@example.com", "full_name": blank,
+            "first_name": "Ann", "last_name": "Lee", "score": 1}});
+        let found: EmailFinder = found(body.to_string());
+        assert_eq!(found.lead().unwrap().full_name.as_deref(), Some("Ann Lee"));
+
+        let phones = json!({"data": [{"e164_format": blank}, {"e164_format": "+15550123"}]});
+        let phones: PhoneFinder = crate::support::found(phones.to_string());
+        assert_eq!(phones.lead().unwrap().phone.as_deref(), Some("+15550123"));
+    }
+}
+
+#[test]
+fn a_lead_has_no_white_space_around_its_texts() {
+    let lead = grader(
+        &json!({"email": "\tann.lee@example.com\r\n", "first_name": " Ann\u{a0}",
+        "last_name": " Lee ", "company": " Acme  Corp "}),
+    );
+    let lead = lead.unwrap();
+    assert_eq!(lead.email.as_deref(), Some("ann.lee@example.com"));
+    assert_eq!(lead.full_name.as_deref(), Some("Ann Lee"));
+    assert_eq!(lead.company.as_deref(), Some("Acme  Corp"));
+
+    let body = r#"{"event_name":"QUIZ_FINISHED","data":{"id":"1","email":" ann.lee@example.com"}}"#;
+    let envelope = read::<ScoreApp>(body).unwrap();
+    assert_eq!(
+        envelope.lead().unwrap().email.as_deref(),
+        Some("ann.lee@example.com")
+    );
+    assert_eq!(
+        envelope.event.quiz().unwrap().email.as_deref(),
+        Some(" ann.lee@example.com")
+    );
+    let won = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1","name":" Acme Corp "}}}"#;
+    let lead = read::<Graphoid>(won).unwrap().lead().unwrap();
+    assert_eq!(lead.company.as_deref(), Some("Acme Corp"));
+}
+
+/// Returns the forms in `docs/form-fields.md`.
+fn documented_forms() -> Vec<(String, Value)> {
+    let page = include_str!("../../../docs/form-fields.md");
+    let forms: Vec<_> = page
+        .split("```json\n")
+        .skip(1)
+        .map(|part| {
+            let (json, _) = part.split_once("```").unwrap();
+            let form: Value = serde_json::from_str(json).unwrap();
+            (json.to_owned(), form)
+        })
+        .collect();
+    assert!(forms.len() >= 10, "{}", forms.len());
+    forms
+}
+
+#[test]
+fn the_default_fields_of_every_documented_form_builder_are_found() {
+    for (json, form) in documented_forms() {
+        let lead = grader(&form).expect(&json);
+        assert_eq!(lead.email.as_deref(), Some("ann.lee@example.com"), "{json}");
+        assert_eq!(lead.full_name.as_deref(), Some("Ann Lee"), "{json}");
+        for (kind, sent, found) in [
+            ("phone", "+15550123", lead.phone),
+            ("company", "Acme", lead.company),
+            ("website", "https://acme.example", lead.website),
+            ("job title", "CEO", lead.job_title),
+        ] {
+            let is_sent = json.contains(&format!("{sent:?}"));
+            assert_eq!(found.is_some(), is_sent, "{kind} in {json}");
+            assert!(found.is_none_or(|found| found == sent), "{kind} in {json}");
+        }
+    }
+}
+
+#[test]
+fn usual_compounds_are_found() {
+    for (kind, names) in [
+        (
+            "email",
+            "your-email yourEmail my_email contact_email email-123 email_1523908522996 \
+            work_email email_work business_email_address primary-email q4_email q4_email4 \
+            q4_emailAddress 0-1/email form_fields[email] your_work_email",
+        ),
+        (
+            "phone",
+            "tel your-tel tel-123 phone_number_mobile mobile_phone_number phone-mobile home_phone \
+            cell cell_phone cellPhoneNumber work-phone phone_work business_phone your_phone contact_number \
+            phone_1523908522996 q5_phoneNumber q5_phonenumber5 0-1/mobilephone mobile_no telephone",
+        ),
+        (
+            "first_name",
+            "your-first-name first_name first namefirst names[first_name] q3_name[first] \
+            firstname_1523908368154 forename",
+        ),
+        (
+            "last_name",
+            "your-last-name last names[last_name] q3_fullName3[last] lastname_1523908368154",
+        ),
+        (
+            "full_name",
+            "your-name contact_name name name_1523908368154 q3_fullName",
+        ),
+        (
+            "company",
+            "your-company company_name organization_name business_name 0-2/name",
+        ),
+        ("job_title", "your-job-title job_position 0-1/jobtitle"),
+        ("website", "url your-url url-456 your-website 0-2/domain"),
+    ] {
+        for name in names.split_whitespace() {
+            let lead = grader(&json!({name: "x"})).expect(name);
+            let lead = serde_json::to_value(&lead).unwrap();
+            assert_eq!(lead[kind], "x", "{name}");
+        }
+    }
+}
+
+#[test]
+fn fields_of_consent_of_a_company_or_of_a_second_person_are_no_contact_data() {
+    for name in "email_consent consent_email email-opt-in phone_consent sms_consent mobile_opt_in \
+        contact_by_phone may_we_email_you email_preferences phone_type phone_country email_verified \
+        acceptance-123 company_email company-phone companyPhoneNumber company_tel organization_email \
+        company_size company_address partner_email partner_phone partner_name spouse_first_name \
+        second_email email_2 email2 phone_2 name_2 name-2 alternate_phone secondary_email \
+        emergency_contact_name emergency_contact_phone emergency_phone referral_name referral_email \
+        referred_by_name friend_email friends_name guest_name guest_email billing_email manager_email \
+        assistant_phone user_name username login_name event_name product_name form_name page_url \
+        page_name file_name middle_name maiden_name nickname display_name 0-2/phone 0-2/email \
+        work_name home_url mobile_website q4_partnerEmail q12_email_2 confirm_email subject message"
+        .split_whitespace()
+    {
+        assert_eq!(grader(&json!({name: "x"})), None, "{name}");
+    }
+    for form in [
+        json!({"partner": {"name": "Bob", "email": "bob@x.y"}}),
+        json!({"company": {"email": "info@x.y", "phone": "+1"}}),
+        json!({"consent": {"email": "yes"}}),
+        json!({"email": true, "phone": false}),
+        json!({"names": {"middle_name": "x"}, "email": {"consent": "yes"}, "phone": []}),
+    ] {
+        assert_eq!(grader(&form), None, "{form}");
+    }
+    let both = grader(
+        &json!({"email_1523908522996": "b@x.y", "contact_email": "c@x.y", "email": "a@x.y"}),
+    );
+    assert_eq!(both.unwrap().email.as_deref(), Some("a@x.y"));
+}
+
+#[test]
 fn a_form_field_that_occurs_twice_has_one_meaning() {
     let form: FormData =
         serde_json::from_str(r#"{"email":"first@example.com","email":"second@example.com"}"#)
