@@ -120,6 +120,21 @@ impl<P: UnsignedProvider> Receiver<P> {
     /// Tomba's dashboard webhook (`save_lead`) can be given static headers (Tomba's webhook
     /// documentation). A token shows who sent the request. It does not protect the body.
     ///
+    /// The token is the header's whole value. If the header is `Authorization: Bearer …`, the token
+    /// includes the scheme:
+    ///
+    /// ```
+    /// use leadhook::{Receiver, Secret, Tomba, VerifyError};
+    ///
+    /// let token = Secret::new("Bearer 3f9c7e21")?;
+    /// let receiver = Receiver::<Tomba>::header_token("Authorization", &token)?;
+    ///
+    /// assert!(receiver.authenticate(["Bearer 3f9c7e21"], "{}").is_ok());
+    /// let without_scheme = receiver.authenticate(["3f9c7e21"], "{}");
+    /// assert_eq!(without_scheme.unwrap_err(), VerifyError::TokenMismatch);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// A [`NameError`] if no header can have this name.

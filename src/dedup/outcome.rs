@@ -67,6 +67,23 @@ impl<T> Outcome<T> {
         }
     }
 
+    /// Responds to a duplicate with `value`, as if the event were handled now.
+    ///
+    /// Without it, the response to a duplicate has no body.
+    ///
+    /// ```
+    /// use leadhook::dedup::Outcome;
+    ///
+    /// let duplicate = Outcome::AlreadyHandled.duplicate_as(r#"{"received":true}"#);
+    /// assert!(matches!(duplicate, Outcome::Handled(r#"{"received":true}"#)));
+    /// ```
+    pub fn duplicate_as(self, value: T) -> Self {
+        match self {
+            Self::AlreadyHandled => Self::Handled(value),
+            other => other,
+        }
+    }
+
     /// Returns how long the provider should wait before it retries, if the event is in progress.
     ///
     /// The responses of axum, actix-web and tower have it as `Retry-After`, in whole seconds, rounded

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `submission.created` | `SubmissionCreated` | [`SubmissionEvent`], assumed |
 //! | `submission.scored` | `SubmissionScored` | [`SubmissionEvent`] |
+//! | `submission.graded` | `SubmissionGraded` | [`SubmissionEvent`], assumed |
 //! | `submission.routed` | `SubmissionRouted` | [`SubmissionEvent`], assumed |
 //! | `submission.updated` | `SubmissionUpdated` | [`SubmissionEvent`], assumed |
 //! | `grader.activated` | `GraderActivated` | [`RawJson`] |
@@ -65,7 +66,7 @@
 //!   as [`GraderEvent::Unknown`].
 //! - Assumed: a retry has the same bytes as the first delivery.
 //! - Grader.io's API reference names an event `submission.graded`, which is not in the list of its
-//!   webhook documentation. It is read as [`GraderEvent::Unknown`].
+//!   webhook documentation and has no documented body. Assumed: it has the same payload, too.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -83,8 +84,10 @@ use crate::read::json::Json;
 use crate::read::raw_json::RawJson;
 
 mod form;
+mod grade;
 
 pub use form::{Fields, FormData};
+pub use grade::Grade;
 
 impl Provider for Grader {
     const NAME: &'static str = "grader";
@@ -110,6 +113,8 @@ crate::events! {
         SubmissionCreated(SubmissionEvent) or Unknown = "submission.created",
         /// A submission was scored.
         SubmissionScored(SubmissionEvent) = "submission.scored",
+        /// A submission was graded. Only Grader.io's API reference names this event.
+        SubmissionGraded(SubmissionEvent) or Unknown = "submission.graded",
         /// A submission was assigned to a person or team.
         SubmissionRouted(SubmissionEvent) or Unknown = "submission.routed",
         /// A submission was changed.
@@ -137,6 +142,7 @@ impl GraderEvent {
         match self {
             Self::SubmissionCreated(data)
             | Self::SubmissionScored(data)
+            | Self::SubmissionGraded(data)
             | Self::SubmissionRouted(data)
             | Self::SubmissionUpdated(data) => Some(data),
             _ => None,
@@ -171,11 +177,8 @@ crate::payload! {
         pub created_at: Option<DateTime<Utc>>,
         /// The score on a scale of 0 to 100, such as `87`.
         pub score: Option<f64>,
-        /// The grade that goes with the score, such as `hot`.
-        ///
-        /// The documented values are `hot` (80 to 100), `warm` (50 to 79), `cold` (20 to 49) and
-        /// `disqualified` (below 20). Other values are possible.
-        pub grade: Option<String>,
+        /// The grade that goes with the score, such as [`Grade::Hot`].
+        pub grade: Option<Grade>,
         /// Where the form was submitted, such as `website_form`.
         pub source: Option<String>,
         /// The fields of the form, such as `email` and `jobTitle`.
@@ -221,7 +224,7 @@ crate::payload! {
     struct Flat {
         submission_id: String,
         score: Option<f64>,
-        grade: Option<String>,
+        grade: Option<Grade>,
         form_data: FormData,
         grader: Option<GraderInfo>,
         routing: Option<Routing>,
@@ -285,7 +288,7 @@ impl SubmissionEvent {
         Lead {
             id: Some(id.clone()),
             score: *score,
-            rating: grade.clone(),
+            rating: grade.clone().map(String::from),
             ..form_data.lead()
         }
         .tidy()

@@ -94,6 +94,10 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
             .unwrap()
             .with_previous(&secret("the previous token")),
     );
+    endpoints.add::<Tomba, SaveLead>(
+        "/tomba/bearer",
+        Receiver::header_token("Authorization", &secret("Bearer 0123456789abcdef")).unwrap(),
+    );
     endpoints.add::<Tomba, LookupResult<EmailVerifier>>(
         "/tomba/email-verifier",
         Receiver::query_token("token", &secret(TOKEN))
@@ -192,7 +196,7 @@ fn digits(secret: &str, body: &[u8]) -> String {
 
 /// Returns a request of Tomba to an endpoint.
 fn tomba(path: &'static str, id: &str, reason: &'static str) -> Case {
-    let is_save_lead = path == "/tomba/save-lead";
+    let is_save_lead = ["/tomba/save-lead", "/tomba/bearer"].contains(&path);
     Case {
         id: format!("{path}/{id}"),
         reason,
@@ -609,7 +613,13 @@ fn header_token() -> Vec<Case> {
     };
     let good = TOKEN.as_bytes();
     let wrong = |id, reason, value: &[u8]| case(id, reason, &[value]).unauthentic(TokenMismatch);
+    let bearer = |id, reason, value: &str| tomba("/tomba/bearer", id, reason).header("authorization", value);
     vec![
+        bearer("good", "the token includes the scheme", "Bearer 0123456789abcdef"),
+        bearer("without-scheme", "the token includes the scheme", "0123456789abcdef").unauthentic(TokenMismatch),
+        bearer("other-scheme", "the bytes of the token are compared", "bearer 0123456789abcdef").unauthentic(TokenMismatch),
+        bearer("two-spaces", "the bytes of the token are compared", "Bearer  0123456789abcdef").unauthentic(TokenMismatch),
+        tomba("/tomba/bearer", "missing", "the request has no token").unauthentic(MissingToken),
         case("good", "the token is right", &[good]),
         case("previous", "the previous secret is valid during a rotation", &[b"the previous token"]),
         case("missing", "the request has no token", &[]).unauthentic(MissingToken),

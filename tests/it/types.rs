@@ -7,7 +7,7 @@ use leadhook::{
     Layout, Lead, MalformedSignature, NameError, PendingDelivery, Provider, RawJson, ReadError,
     Receiver, Rejection, RejectionKind, ScoreApp, Secret, SecretError, SecretErrorKind,
     SecretIndex, Signature, SignatureFormat, Signer, Tomba, Verifier, VerifyError,
-    grader::{FormData, SubmissionEvent},
+    grader::{FormData, Grade, SubmissionEvent},
     tomba::{
         AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupError, PhoneFinder,
         PhoneValidator, SaveLead,
@@ -50,6 +50,7 @@ fn all_public_types_can_be_sent_and_shared() {
     assert_send_sync::<Lead>();
     assert_send_sync::<RawJson>();
     assert_send_sync::<FormData>();
+    assert_send_sync::<Grade>();
     assert_send_sync::<SubmissionEvent>();
     assert_send_sync::<(SaveLead, EmailVerifier, EmailFinder, AuthorFinder)>();
     assert_send_sync::<(DomainSearch, PhoneFinder, PhoneValidator, LookupError)>();

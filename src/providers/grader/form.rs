@@ -19,7 +19,10 @@ use crate::read::raw_json::RawJson;
 /// The fields of a submitted form, in the order in which they were sent.
 ///
 /// The owner of the form chooses the names, and the values can be any JSON. The methods for contact
-/// data know the usual names in any spelling, so `jobTitle`, `job_title` and `Job Title` are the same.
+/// data know the usual names in any spelling, so `jobTitle`, `job_title` and `Job Title` are the same, and
+/// the names that form builders choose, such as `your-email` of Contact Form 7. `docs/form-fields.md` in
+/// the repository lists them. The methods return a text as it was sent, and skip blank fields.
+///
 /// If several fields have the same name, only the first one is kept.
 ///
 /// ```

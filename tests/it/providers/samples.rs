@@ -6,7 +6,7 @@ use crate::oracle;
 use crate::support::{Sample, found, read, read_as, sample, samples};
 use leadhook::{
     Delivery, Envelope, Event, Grader, Graphoid, Lead, ScoreApp,
-    grader::GraderEvent,
+    grader::{Grade, GraderEvent},
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
     tomba::{
@@ -187,7 +187,7 @@ fn the_oracle_finds_a_lost_value() {
 fn every_documented_event_is_a_variant_of_its_own() {
     let submission = r#"{"submission":{"id":"sub_1","form_data":{"email":"a@b.c"}}}"#;
     let raw = r#"{"any":[1]}"#;
-    assert_eq!(GraderEvent::NAMES.len(), 10);
+    assert_eq!(GraderEvent::NAMES.len(), 11);
     for name in GraderEvent::NAMES {
         let is_submission = name.starts_with("submission.");
         let data = if is_submission { submission } else { raw };
@@ -283,6 +283,62 @@ fn the_envelope_is_read_whole() {
 }
 
 #[test]
+fn a_grade_is_a_documented_one_or_kept_as_sent() {
+    for (sent, grade) in [
+        ("hot", Grade::Hot),
+        ("warm", Grade::Warm),
+        ("cold", Grade::Cold),
+        ("disqualified", Grade::Disqualified),
+        ("Hot", Grade::Other("Hot".into())),
+        (" hot", Grade::Other(" hot".into())),
+        ("", Grade::Other(String::new())),
+        ("h\u{f6}t", Grade::Other("h\u{f6}t".into())),
+    ] {
+        // The second pass reads the second body, because its score is a text.
+        for score in [json!(87), json!("87")] {
+            let data = json!({"submission_id": "sub_1", "score": score, "grade": sent,
+                "form_data": {"email": "a@b.c"}});
+            let body = json!({"event": "submission.graded", "data": data}).to_string();
+            let envelope = read::<Grader>(body).unwrap();
+            let GraderEvent::SubmissionGraded(graded) = &envelope.event else {
+                panic!("{envelope:?}");
+            };
+            assert_eq!(graded.submission.grade.as_ref(), Some(&grade));
+            assert_eq!(grade.as_str(), sent);
+            let rating = envelope.lead().unwrap().rating;
+            assert_eq!(
+                rating.as_deref(),
+                Some(sent).filter(|sent| !sent.is_empty())
+            );
+            let written = serde_json::to_string(&envelope).unwrap();
+            assert_eq!(read::<Grader>(written).unwrap(), envelope);
+        }
+    }
+    for (sent, grade) in [
+        (json!(7), Some(Grade::Other("7".into()))),
+        (json!(null), None),
+        (json!(["hot"]), None),
+    ] {
+        let data = json!({"submission_id": "sub_1", "grade": sent});
+        let body = json!({"event": "submission.scored", "data": data}).to_string();
+        let envelope = read::<Grader>(body).unwrap();
+        assert_eq!(envelope.event.submission().unwrap().submission.grade, grade);
+    }
+}
+
+/// Nobody documents the body of `submission.graded`.
+#[test]
+fn a_graded_submission_of_another_shape_is_an_unknown_event() {
+    let body = r#"{"event":"submission.graded","data":{"graderId":"g","category":"hot"}}"#;
+    let envelope = read::<Grader>(body).unwrap();
+    let GraderEvent::Unknown { name, data, .. } = envelope.event else {
+        panic!();
+    };
+    assert_eq!(name, "submission.graded");
+    assert_eq!(data.as_str(), r#"{"graderId":"g","category":"hot"}"#);
+}
+
+#[test]
 fn both_shapes_of_grader_are_one_type() {
     let [nested, flat] = ["nested", "test_flat"].map(|shape| {
         let body = sample(&format!("grader/submission_scored_{shape}"));
@@ -294,7 +350,7 @@ fn both_shapes_of_grader_are_one_type() {
     for scored in [&nested, &flat] {
         assert_eq!(scored.submission.id, "sub_xyz789");
         assert_eq!(scored.submission.score, Some(87.0));
-        assert_eq!(scored.submission.grade.as_deref(), Some("hot"));
+        assert_eq!(scored.submission.grade, Some(Grade::Hot));
         let grader = scored.grader.as_ref().unwrap();
         assert_eq!(grader.name.as_deref(), Some("Enterprise Lead Grader"));
         assert_eq!(

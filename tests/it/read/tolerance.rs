@@ -4,7 +4,7 @@
 use crate::support::{found, read, read_as, sample};
 use leadhook::{
     Grader, Graphoid, ReadError, ScoreApp,
-    grader::{FormData, GraderEvent, SubmissionEvent},
+    grader::{FormData, Grade, GraderEvent, SubmissionEvent},
     graphoid::{GraphoidEvent, SalesLead},
     scoreapp::{QuizSubmission, ScoreAppEvent},
     tomba::{
@@ -204,9 +204,8 @@ fn unknown_fields_labels_and_events_are_not_errors() {
     assert_eq!(
         scored(&json!({"submission_id": 1, "grade": "lukewarm"}))
             .submission
-            .grade
-            .as_deref(),
-        Some("lukewarm")
+            .grade,
+        Some(Grade::Other("lukewarm".into()))
     );
 
     // The data is kept byte for byte, whatever it is and wherever it is in the body.
