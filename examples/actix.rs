@@ -4,7 +4,7 @@
 //! GRAPHOID_WEBHOOK_SECRET=whsec_5d41402abc4b cargo run --example actix --features actix,dedup
 //! ```
 
-use std::{error::Error, fmt, io, io::Write};
+use std::{error::Error, fmt, io, io::Write, time::Duration};
 
 use actix_web::{
     App, HttpResponse, HttpServer, ResponseError,
@@ -71,5 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }))
             .route("/webhooks/graphoid", web::post().to(receive))
     };
-    Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)
+    // Load balancers reuse a connection that was idle for 60 s; actix-web's default is 5 s.
+    let server = HttpServer::new(app).keep_alive(Duration::from_secs(75));
+    Ok(server.bind("127.0.0.1:8080")?.run().await?)
 }

@@ -12,7 +12,10 @@
 //!     App::new().service(inbox.actix("/webhooks/scoreapp", "scoreapp", receiver.clone()))
 //! });
 //! // A client that sends half a request can't delay the end of the server for longer than this.
-//! server.shutdown_timeout(10).bind("127.0.0.1:8080")?.run().await?;
+//! let server = server.shutdown_timeout(10);
+//! // Load balancers reuse a connection that was idle for 60 s.
+//! let server = server.keep_alive(std::time::Duration::from_secs(75));
+//! server.bind("127.0.0.1:8080")?.run().await?;
 //! # Ok(())
 //! # }
 //! ```

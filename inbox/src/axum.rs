@@ -50,7 +50,10 @@ use tokio::{
 use crate::{backend::Backend, inbox::Inbox, log::log, workers::Health};
 
 /// A connection that has not sent a request's head within this time is closed.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+///
+/// It is the limit for idle connections, too. Load balancers close theirs after 60 s, and it must be they
+/// who do, because a request on its way would be lost.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// After the system had no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -116,9 +119,10 @@ pub fn ready<S: Clone + Send + Sync + 'static>(health: Health) -> MethodRouter<S
 /// Serves an application until `stop` completes, and then finishes the requests in flight for at most
 /// `limit`.
 ///
-/// It is `axum::serve` with two differences. Clients that send half a request, or don't read the
-/// response, can't keep it from returning: their connections are cut after `limit`. And a connection
-/// that does not send the head of a request within 30 s is closed.
+/// It is `axum::serve` with three differences. Clients that send half a request, or don't read the
+/// response, can't keep it from returning: their connections are cut after `limit`. A connection that does
+/// not send the head of a request within 75 s is closed. And a client that shuts down its sending
+/// direction after a request gets its response.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -129,6 +133,7 @@ pub async fn serve(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        .half_close(true)
         .header_read_timeout(HEADER_TIMEOUT);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

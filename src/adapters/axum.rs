@@ -110,6 +110,10 @@
 //! The extractors set no timer. Give your server a time limit for requests, such as tower-http's
 //! `TimeoutLayer` around the router. It covers the bodies of accepted and rejected requests.
 //!
+//! `axum::serve` drops the handler of a client that shuts down its sending direction after the request,
+//! and has no limit for idle connections. If providers connect without a proxy in between, use a server
+//! with these settings, as [the guide](crate::guide::hyper#axum-with-these-settings) shows.
+//!
 //! # Several accounts
 //!
 //! To serve several accounts of one provider, nest one router per account, each with its own receiver:

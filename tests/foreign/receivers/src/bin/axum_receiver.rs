@@ -72,6 +72,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .http_builder()
         .http1()
         .timer(TokioTimer::new())
+        .half_close(true)
         .header_read_timeout(IDLE_WITHIN);
     let app = app(settings, &work).layer(middleware::from_fn(end_connection));
     let app = app.into_make_service_with_connect_info::<RequestCount>();

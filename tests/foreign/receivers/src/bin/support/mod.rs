@@ -23,8 +23,9 @@ use tokio::{
 /// The part of a deadline that is left for the store when the work has ended.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long a connection may send no request or read no response.
-pub(crate) const IDLE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a connection may send no request or read no response. Load balancers close a connection
+/// after 60 s, and it must be they who do, because a request on its way would be lost.
+pub(crate) const IDLE_WITHIN: Duration = Duration::from_secs(75);
 
 /// The number of requests after which a connection is closed, so that a client that sends requests and
 /// reads no responses can't keep the receiver busy.
