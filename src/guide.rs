@@ -2,6 +2,8 @@
 
 #[doc = include_str!("../docs/guide/actions.md")]
 pub mod actions {}
+#[doc = include_str!("../docs/guide/failures.md")]
+pub mod failures {}
 #[doc = include_str!("../docs/guide/responses.md")]
 pub mod responses {}
 #[doc = include_str!("../docs/guide/accounts.md")]

@@ -16,7 +16,7 @@ from harness import DRAINED, Closed, Connection, Process, Receiver, head, signat
 # What the receivers promise, in seconds; the margin is for a loaded machine.
 RESPONSE = {"/webhooks/graphoid": 8, "/webhooks/scoreapp": 8, "/webhooks/grader": 4}
 BODY_LIMIT = 8
-UNREAD = 30
+UNREAD = 75
 SHUTDOWN = 15
 MARGIN = 4
 
