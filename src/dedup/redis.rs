@@ -78,8 +78,19 @@ pub struct RedisStore {
 impl RedisStore {
     /// Connects to a server by its URL, such as `redis://127.0.0.1:6379`.
     ///
-    /// Must be called within a Tokio runtime. For `rediss://` also depend on the crate `redis`, and turn
-    /// on its feature for TLS.
+    /// Must be called within a Tokio runtime.
+    ///
+    /// For TLS, which is `rediss://`, turn on a TLS library of the crate `redis` and its cryptography.
+    /// Without the second line, rustls panics at the first connection. The server's certificate is
+    /// verified by the certificates of the system, or those in the file that `SSL_CERT_FILE` names.
+    ///
+    /// ```toml
+    /// redis = { version = "1", default-features = false, features = ["tokio-rustls-comp"] }
+    /// rustls = { version = "0.23", default-features = false, features = ["ring", "tls12"] }
+    /// ```
+    ///
+    /// If another dependency turns on a second provider of cryptography, such as `aws-lc-rs`, choose one
+    /// at the start of `main`: `rustls::crypto::ring::default_provider().install_default()`.
     ///
     /// # Errors
     ///
