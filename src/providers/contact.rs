@@ -73,6 +73,9 @@ fn slot(lead: &mut Lead, contact: Contact) -> &mut Option<String> {
 /// Words that may stand before any usual name, such as `your-email` of Contact Form 7.
 const ADDRESSES: [&str; 4] = ["your", "my", "contact", "formfields"];
 
+/// Words that may stand after any usual name, such as `Your Name (required)`.
+const MARKS: [&str; 2] = ["required", "optional"];
+
 /// Words that may stand before or after the name of an e-mail address or phone number, such as
 /// `phone_number_mobile`. With another kind of contact data, they can mean something else: a business
 /// name is no person's name.
@@ -107,9 +110,10 @@ fn find(name: &str) -> Option<(u8, Contact)> {
             let fits = !has_place || matches!(contact, Email | Phone);
             return fits.then_some((usual.saturating_add(rank), contact));
         }
-        let mut addresses = ADDRESSES.iter();
+        let addressed = ADDRESSES.iter().find_map(|word| name.strip_prefix(word));
+        let marked = || MARKS.iter().find_map(|word| name.strip_suffix(word));
         let mut places = PLACES.iter();
-        name = if let Some(rest) = addresses.find_map(|word| name.strip_prefix(word)) {
+        name = if let Some(rest) = addressed.or_else(marked) {
             rest
         } else {
             has_place = true;
@@ -123,7 +127,7 @@ fn find(name: &str) -> Option<(u8, Contact)> {
 /// Removes the number that a form builder added to a name, and returns the rank of such a name.
 ///
 /// Contact Form 7 writes `tel-123`, Ninja Forms `email_1741104001000`, and Jotform `q4_email` or
-/// `q3_fullName3`. A number of one or two digits stays, because `email_2` can be a second person's.
+/// `q3_fullName3`. A number of one digit stays, because `email_2` can be a second person's.
 fn without_number(name: &str) -> (Cow<'_, str>, u8) {
     let is_digit = |character: char| character.is_ascii_digit();
     if let Some((number, name)) = name.strip_prefix('q').and_then(|name| name.split_once('_'))
@@ -133,7 +137,7 @@ fn without_number(name: &str) -> (Cow<'_, str>, u8) {
         return (name.replacen(number, "", 1).into(), 0);
     }
     let rest = name.trim_end_matches(is_digit);
-    let has_long_number = name.len().saturating_sub(rest.len()) >= 3;
+    let has_long_number = name.len().saturating_sub(rest.len()) >= 2;
     match rest.strip_suffix(['-', '_']) {
         Some(rest) if has_long_number => (rest.into(), 100),
         _ => (name.into(), 0),
@@ -159,11 +163,14 @@ fn usual(name: &str) -> Option<(u8, Contact)> {
         "last" | "namelast" | "nameslastname" | "namelastname" | "fullnamelast" => (4, LastName),
         "fullname" => (0, FullName),
         "name" => (1, FullName),
+        "firstandlastname" | "firstlastname" => (2, FullName),
         "company" => (0, Company),
         "companyname" => (1, Company),
         "organization" => (2, Company),
         "organisation" => (3, Company),
-        "organizationname" | "organisationname" | "businessname" => (4, Company),
+        "organizationname" | "organisationname" | "companyorganization" | "businessname" => {
+            (4, Company)
+        }
         "jobtitle" => (0, JobTitle),
         "position" => (1, JobTitle),
         "role" => (2, JobTitle),

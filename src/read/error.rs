@@ -16,7 +16,10 @@ pub enum ReadError {
         index: usize,
     },
     /// The body is not JSON. It may be incomplete, followed by other data, or in another format.
-    #[error("the body is not JSON at line {line}, column {column}")]
+    #[error(
+        "the body is not JSON at line {line}, column {column}{}",
+        if (*line, *column) == (1, 0) { "; it is empty" } else { "" }
+    )]
     NotJson {
         /// The line of the first error.
         line: usize,

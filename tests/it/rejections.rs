@@ -339,3 +339,25 @@ fn trying_a_receiver_and_converting_an_error_logs_nothing() {
     });
     assert_eq!(events, []);
 }
+
+/// Middleware that reads the body leaves an empty one behind.
+#[test]
+fn an_empty_body_is_named_in_the_reason() {
+    let receiver = Receiver::<Graphoid>::new(&secret("a secret for tests"));
+    let (_, signature) = signed::<Graphoid>(&secret("a secret for tests"), BODY);
+    let taken = receiver.authenticate([&signature], "").unwrap_err();
+    assert_eq!(taken, VerifyError::EmptyBody);
+    assert!(
+        taken.to_string().starts_with("the body is empty"),
+        "{taken}"
+    );
+
+    let signed_empty = Delivery::<Graphoid>::from_storage("");
+    let unreadable = signed_empty.read().unwrap_err();
+    assert_eq!(
+        unreadable.to_string(),
+        "the body is not JSON at line 1, column 0; it is empty"
+    );
+    let blank = Delivery::<Graphoid>::from_storage(" ").read().unwrap_err();
+    assert!(!blank.to_string().contains("empty"), "{blank}");
+}

@@ -220,13 +220,13 @@ fn usual_compounds_are_found() {
             "email",
             "your-email yourEmail my_email contact_email email-123 email_1523908522996 \
             work_email email_work business_email_address primary-email q4_email q4_email4 \
-            q4_emailAddress 0-1/email form_fields[email] your_work_email",
+            q4_emailAddress 0-1/email email-42 Your_E-mail_(required) e-mail(optional)* form_fields[email] your_work_email",
         ),
         (
             "phone",
             "tel your-tel tel-123 phone_number_mobile mobile_phone_number phone-mobile home_phone \
             cell cell_phone cellPhoneNumber work-phone phone_work business_phone your_phone contact_number \
-            phone_1523908522996 q5_phoneNumber q5_phonenumber5 0-1/mobilephone mobile_no telephone",
+            phone_1523908522996 q5_phoneNumber q5_phonenumber5 0-1/mobilephone mobile_no telephone phone(optional) your-mobile tel-7890",
         ),
         (
             "first_name",
