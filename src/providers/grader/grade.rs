@@ -3,7 +3,10 @@
 use alloc::string::String;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Visitor},
+};
 
 use crate::read::error::ShapeError;
 use crate::read::field::Field;
@@ -29,8 +32,7 @@ use crate::read::json::Json;
 /// assert_eq!(team(&Grade::from("lukewarm")), "newsletter");
 /// assert_eq!(Grade::from("lukewarm").as_str(), "lukewarm");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Grade {
     /// `hot`: a score of 80 to 100.
@@ -77,12 +79,6 @@ impl From<&str> for Grade {
     }
 }
 
-impl From<String> for Grade {
-    fn from(grade: String) -> Self {
-        grade.as_str().into()
-    }
-}
-
 impl From<Grade> for String {
     fn from(grade: Grade) -> Self {
         match grade {
@@ -94,6 +90,37 @@ impl From<Grade> for String {
 
 impl Field for Grade {
     fn read(json: Json<'_>) -> Result<Option<Self>, ShapeError> {
-        Ok(String::read(json)?.map(Self::from))
+        match json.scalar() {
+            Some(grade) => Ok(Some(Self::from(&*grade))),
+            None if json.is_null() => Ok(None),
+            None => Err(json.unexpected()),
+        }
+    }
+}
+
+impl Serialize for Grade {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Grade {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct GradeVisitor;
+
+        impl Visitor<'_> for GradeVisitor {
+            type Value = Grade;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a grade")
+            }
+
+            fn visit_str<E: Error>(self, grade: &str) -> Result<Grade, E> {
+                Ok(grade.into())
+            }
+        }
+
+        // A grade is compared, and kept only if it is not a documented one.
+        deserializer.deserialize_str(GradeVisitor)
     }
 }
