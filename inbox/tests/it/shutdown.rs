@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -123,6 +123,31 @@ async fn a_request_in_flight_is_finished() {
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
     assert!(server.wait().success());
     assert_eq!(database.count("TRUE").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_ends_its_direction_gets_its_response() {
+    let database = database::sqlite().await;
+    let server = Server::start(&database);
+    for number in 0..20 {
+        let request = signed(&event(number, "", 0));
+        let mut head = format!(
+            "POST {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n",
+            request.uri(),
+            request.body().len(),
+        );
+        for (name, value) in request.headers() {
+            head += &format!("{name}: {}\r\n", String::from_utf8(value).unwrap());
+        }
+        let mut stream = connect(&server);
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        stream.write_all(request.body()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    }
+    assert_eq!(database.count("TRUE").await, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
