@@ -71,6 +71,9 @@
 //! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
 //! for requests with a middleware. `examples/actix.rs` has one.
 //!
+//! actix-web closes a connection that is idle for 5 s, unless you set `HttpServer::keep_alive`. Load
+//! balancers reuse theirs for up to 60 s and respond with 502 if it is closed meanwhile, so set 75 s.
+//!
 //! # Several accounts
 //!
 //! To serve several accounts of one provider, add one scope per account, each with its own receiver:
