@@ -64,6 +64,10 @@ enum Credential {
     HeaderToken(Box<str>, Box<TokenVerifier>),
     QueryToken(Box<str>, Box<TokenVerifier>),
     None,
+    /// The header and the verifier of an account that does not exist.
+    UnknownSigner(&'static str, Box<Verifier>),
+    UnknownToken,
+    Unavailable,
 }
 
 /// Where a request carries its signature or token.
@@ -74,7 +78,7 @@ pub enum CredentialSource<'a> {
     Header(&'a str),
     /// In the query parameter with this name.
     Query(&'a str),
-    /// Nowhere, because every request is accepted.
+    /// Nowhere, because every request is accepted or every request is rejected.
     None,
 }
 
@@ -111,6 +115,31 @@ impl<P: SignedProvider> Receiver<P> {
     pub fn new(secret: &Secret) -> Self {
         let verifier = Box::new(Verifier::new(P::FORMAT, secret));
         Self::with_credential(Credential::Signature(P::HEADER, verifier))
+    }
+
+    /// Creates the receiver of an account that does not exist, which rejects every request.
+    ///
+    /// Use it if you look accounts up for each request and find none. The client can't find out which
+    /// accounts exist, because the responses are the same as those for an account whose secret does not
+    /// match, after the same work: the signature is parsed, and the body is read and hashed. The
+    /// reason is [`UnknownAccount`](VerifyError::UnknownAccount).
+    ///
+    /// The guide's page `accounts` has a program that uses it.
+    ///
+    /// ```
+    /// use leadhook::{Grader, Receiver, VerifyError};
+    ///
+    /// let receiver = Receiver::<Grader>::unknown();
+    /// let rejected = receiver.authenticate(["00".repeat(32)], "{}").unwrap_err();
+    /// assert_eq!((rejected, rejected.status()), (VerifyError::UnknownAccount, 401));
+    /// let rejected = receiver.authenticate(["abc"], "{}").unwrap_err();
+    /// assert!(matches!(rejected, VerifyError::MalformedSignature(_)));
+    /// ```
+    #[must_use]
+    pub fn unknown() -> Self {
+        // Its result is not looked at, so nothing depends on its key.
+        let verifier = Box::new(Verifier::of_nobody(P::FORMAT));
+        Self::with_credential(Credential::UnknownSigner(P::HEADER, verifier))
     }
 }
 
@@ -168,6 +197,15 @@ impl<P: UnsignedProvider> Receiver<P> {
         )))
     }
 
+    /// Creates the receiver of an account that does not exist, which rejects every request.
+    ///
+    /// It is [`unknown`](Self::unknown) for a provider that does not sign. The response is the same as for
+    /// a token that does not match.
+    #[must_use]
+    pub fn unknown_token() -> Self {
+        Self::with_credential(Credential::UnknownToken)
+    }
+
     /// Creates a receiver that accepts every request, from anyone.
     ///
     /// Use it only in a network in which nobody but the provider can reach the endpoint. A provider
@@ -189,13 +227,31 @@ impl<P: Provider> Receiver<P> {
         }
     }
 
+    /// Creates the receiver of an account that could not be looked up, which rejects every request with
+    /// 503.
+    ///
+    /// Use it if you look accounts up for each request and the lookup fails or takes too long. The provider
+    /// retries the delivery. Log the lookup's error, because the rejection does not contain it.
+    ///
+    /// ```
+    /// use leadhook::{Receiver, Tomba, VerifyError};
+    ///
+    /// let receiver = Receiver::<Tomba>::unavailable();
+    /// let rejected = receiver.authenticate(["a token"], "{}").unwrap_err();
+    /// assert_eq!((rejected, rejected.status()), (VerifyError::AccountUnavailable, 503));
+    /// ```
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::with_credential(Credential::Unavailable)
+    }
+
     /// Accepts a previous secret or token, too.
     ///
     /// To rotate a secret without loss, start with the new secret and the old one as previous, change
     /// the secret at the provider, and remove the old one when
     /// [`Delivery::matched_secret`] has been the current secret for as long as the provider retries.
     ///
-    /// An [unauthenticated](Self::unauthenticated) receiver accepts every request anyway.
+    /// It changes nothing for a receiver that accepts or rejects every request.
     #[must_use]
     pub fn with_previous(mut self, secret: &Secret) -> Self {
         match &mut Arc::make_mut(&mut self.settings).credential {
@@ -203,7 +259,10 @@ impl<P: Provider> Receiver<P> {
             Credential::HeaderToken(_, tokens) | Credential::QueryToken(_, tokens) => {
                 tokens.add_previous(secret);
             }
-            Credential::None => {}
+            Credential::None
+            | Credential::UnknownSigner(..)
+            | Credential::UnknownToken
+            | Credential::Unavailable => {}
         }
         self
     }
@@ -228,10 +287,14 @@ impl<P: Provider> Receiver<P> {
     #[must_use]
     pub fn credential_source(&self) -> CredentialSource<'_> {
         match &self.settings.credential {
-            Credential::Signature(header, _) => CredentialSource::Header(header),
+            Credential::Signature(header, _) | Credential::UnknownSigner(header, _) => {
+                CredentialSource::Header(header)
+            }
             Credential::HeaderToken(header, _) => CredentialSource::Header(header),
             Credential::QueryToken(parameter, _) => CredentialSource::Query(parameter),
-            Credential::None => CredentialSource::None,
+            Credential::None | Credential::UnknownToken | Credential::Unavailable => {
+                CredentialSource::None
+            }
         }
     }
 
@@ -245,7 +308,8 @@ impl<P: Provider> Receiver<P> {
     ///
     /// # Errors
     ///
-    /// A [`VerifyError`] if the request is not authentic. Respond with 401.
+    /// A [`VerifyError`] if the request is not authentic. Respond with its
+    /// [status](VerifyError::status).
     pub fn authenticate(
         &self,
         values: impl IntoIterator<Item = impl AsRef<[u8]>>,
@@ -303,7 +367,8 @@ impl<P: Provider> Receiver<P> {
     ///
     /// # Errors
     ///
-    /// A [`VerifyError`] if the request can't be authentic, whatever its body is. Respond with 401.
+    /// A [`VerifyError`] if the request can't be authentic, whatever its body is. Respond with its
+    /// [status](VerifyError::status).
     pub fn begin(
         &self,
         values: impl IntoIterator<Item = impl AsRef<[u8]>>,
@@ -323,6 +388,12 @@ impl<P: Provider> Receiver<P> {
                 let value = single(values, Error::MissingSignature, Error::DuplicateSignature)?;
                 Checked::Signature(verifier, verifier.parse(value.as_ref())?)
             }
+            Credential::UnknownSigner(_, verifier) => {
+                let value = single(values, Error::MissingSignature, Error::DuplicateSignature)?;
+                Checked::UnknownSigner(verifier, verifier.parse(value.as_ref())?)
+            }
+            Credential::UnknownToken => return Err(Error::UnknownAccount),
+            Credential::Unavailable => return Err(Error::AccountUnavailable),
             Credential::HeaderToken(_, tokens) | Credential::QueryToken(_, tokens) => {
                 let value = single(values, Error::MissingToken, Error::DuplicateToken)?;
                 Checked::Token(tokens.verify(value.as_ref())?)
@@ -392,6 +463,7 @@ pub struct PendingDelivery<'a, P> {
 
 enum Checked<'a> {
     Signature(&'a Verifier, Signature),
+    UnknownSigner(&'a Verifier, Signature),
     Token(SecretIndex),
     None,
 }
@@ -404,7 +476,8 @@ impl<P: Provider> PendingDelivery<'_, P> {
     /// # Errors
     ///
     /// [`SignatureMismatch`](VerifyError::SignatureMismatch) if no secret signs the body with the
-    /// signature, or [`EmptyBody`](VerifyError::EmptyBody) if the body is empty as well.
+    /// signature, [`EmptyBody`](VerifyError::EmptyBody) if the body is empty as well, and
+    /// [`UnknownAccount`](VerifyError::UnknownAccount) if there is no account.
     pub fn finish(self, body: impl Into<Bytes>) -> Result<Delivery<P>, VerifyError> {
         let body = body.into();
         let length = body.len();
@@ -420,6 +493,11 @@ impl<P: Provider> PendingDelivery<'_, P> {
                     VerifyError::SignatureMismatch if body.is_empty() => VerifyError::EmptyBody,
                     error => error,
                 })?)
+            }
+            Checked::UnknownSigner(verifier, signature) => {
+                // The same work as for a known account, whatever its result is.
+                let _ = verifier.verify_parsed(&signature, &body);
+                return Err(VerifyError::UnknownAccount);
             }
             Checked::Token(index) => Some(index),
             Checked::None => None,

@@ -47,6 +47,8 @@ pub struct Rejection {
 #[non_exhaustive]
 pub enum RejectionKind {
     /// The request is not authentic. The status is 401.
+    ///
+    /// It is 503 if the account could not be [looked up](VerifyError::AccountUnavailable).
     #[error(transparent)]
     Verify(#[from] VerifyError),
     /// The body has a `Content-Encoding`, such as `gzip`. The status is 415.

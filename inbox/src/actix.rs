@@ -19,6 +19,32 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! If accounts come and go while the application runs, look the receiver up in a handler of your own, and
+//! accept the delivery. leadhook's guide has a
+//! [lookup](https://docs.rs/leadhook/latest/leadhook/guide/accounts/).
+//!
+//! ```
+//! use actix_web::{HttpRequest, HttpResponse, web};
+//! use leadhook::{Grader, Receiver, Rejection, actix};
+//! use leadhook_inbox::{Inbox, Sqlite};
+//!
+//! async fn grader(
+//!     inbox: web::Data<Inbox<Sqlite>>,
+//!     request: HttpRequest,
+//!     account: web::Path<String>,
+//!     payload: web::Payload,
+//! ) -> Result<HttpResponse, Rejection> {
+//!     let receiver: Receiver<Grader> = receiver(&account).await;
+//!     let delivery = actix::authenticate(&request, payload, &receiver).await?;
+//!     Ok(match inbox.accept("grader", &delivery).await {
+//!         Ok(_) => HttpResponse::Ok().finish(),
+//!         Err(_) => HttpResponse::ServiceUnavailable().finish(), // logged by `accept`
+//!     })
+//! }
+//! # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
+//! # web::post().to(grader);
+//! ```
 
 use std::sync::Arc;
 

@@ -25,6 +25,36 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! If accounts come and go while the application runs, look the receiver up in a handler of your own, and
+//! accept the delivery. leadhook's guide has a
+//! [lookup](https://docs.rs/leadhook/latest/leadhook/guide/accounts/).
+//!
+//! ```
+//! use axum::{
+//!     extract::{FromRequest, Path, Request, State},
+//!     http::StatusCode,
+//! };
+//! use leadhook::{Delivery, Grader, Receiver, Rejection};
+//! use leadhook_inbox::{Inbox, Sqlite};
+//!
+//! async fn grader(
+//!     State(inbox): State<Inbox<Sqlite>>,
+//!     Path(account): Path<String>,
+//!     request: Request,
+//! ) -> Result<StatusCode, Rejection> {
+//!     let receiver = receiver(&account).await;
+//!     let delivery = Delivery::<Grader>::from_request(request, &receiver).await?;
+//!     Ok(match inbox.accept("grader", &delivery).await {
+//!         Ok(_) => StatusCode::OK,
+//!         Err(_) => StatusCode::SERVICE_UNAVAILABLE, // logged by `accept`
+//!     })
+//! }
+//! # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
+//! # fn app(inbox: Inbox<Sqlite>) -> axum::Router {
+//! #     axum::Router::new().route("/{account}", axum::routing::post(grader)).with_state(inbox)
+//! # }
+//! ```
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 

@@ -102,6 +102,9 @@
 //! # Ok::<(), SecretError>(())
 //! ```
 //!
+//! If accounts come and go while the application runs, look the receiver up in the handler and call
+//! [`authenticate`].
+//!
 //! # Bodies that can't be read
 //!
 //! A handler that takes the delivery decides itself what to do with a body that can't be read:
@@ -225,7 +228,7 @@ impl<P: Provider> FromRequest for Delivery<P> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let payload = payload.take();
-        Box::pin(authenticate(request, payload))
+        Box::pin(extract(request, payload))
     }
 }
 
@@ -236,7 +239,7 @@ impl<P: Provider, E: Event<Provider = P> + 'static> FromRequest for Webhook<P, E
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let payload = payload.take();
-        Box::pin(async { Self::read(authenticate(request, payload).await?) })
+        Box::pin(async { Self::read(extract(request, payload).await?) })
     }
 }
 
@@ -246,12 +249,59 @@ impl<P: Provider, E: Event<Provider = P> + 'static> FromRequest for Webhook<P, E
 /// own limit.
 const DRAINED: usize = 3 * 1024 * 1024;
 
-async fn authenticate<P: Provider>(
+/// Authenticates a request with a receiver that was looked up for it.
+///
+/// It takes the same steps as the extractors, which use the receiver in the application's data. To look
+/// accounts up for each request, call it in a handler that takes the request and its `web::Payload`. If
+/// there is no such account, pass [`Receiver::unknown`], and if the lookup failed,
+/// [`Receiver::unavailable`]. [`Webhook::read`] reads the event.
+///
+/// ```
+/// use actix_web::{HttpRequest, HttpResponse, web};
+/// use leadhook::{Grader, Receiver, Rejection, Webhook, actix};
+///
+/// async fn grader(
+///     request: HttpRequest,
+///     account: web::Path<String>,
+///     payload: web::Payload,
+/// ) -> Result<HttpResponse, Rejection> {
+///     let receiver = receiver(&account).await;
+///     let delivery = actix::authenticate(&request, payload, &receiver).await?;
+///     let webhook = Webhook::<Grader>::read(delivery)?;
+///     println!("{account}: {}", webhook.envelope.name());
+///     Ok(HttpResponse::Ok().finish())
+/// }
+/// # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
+///
+/// web::resource("/webhooks/grader/{account}").route(web::post().to(grader));
+/// ```
+///
+/// # Errors
+///
+/// The rejection of a request that is not authentic. It is logged, and it is a response.
+pub async fn authenticate<P: Provider>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    receiver: &Receiver<P>,
+) -> Result<Delivery<P>, Rejection> {
+    authenticate_or_drain(request, payload.into_inner(), Some(receiver)).await
+}
+
+async fn extract<P: Provider>(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Delivery<P>, Rejection> {
+    let receiver = request.app_data::<web::Data<Receiver<P>>>();
+    authenticate_or_drain(&request, payload, receiver.map(web::Data::get_ref)).await
+}
+
+async fn authenticate_or_drain<P: Provider>(
+    request: &HttpRequest,
+    payload: Payload,
+    receiver: Option<&Receiver<P>>,
+) -> Result<Delivery<P>, Rejection> {
     let payload = Shared(Rc::new(RefCell::new(payload)));
-    let result = receive(&request, &payload).await;
+    let result = receive(request, &payload, receiver).await;
     if result.is_err() && request.version() < Version::HTTP_2 {
         // A streaming proxy gives up its connection if the response comes before the body's end.
         payload.drain().await;
@@ -262,9 +312,9 @@ async fn authenticate<P: Provider>(
 async fn receive<P: Provider>(
     request: &HttpRequest,
     payload: &Shared,
+    receiver: Option<&Receiver<P>>,
 ) -> Result<Delivery<P>, Rejection> {
-    let receiver = request
-        .app_data::<web::Data<Receiver<P>>>()
+    let receiver = receiver
         .ok_or(RejectionKind::MissingReceiver { provider: P::NAME })
         .map_err(Rejection::logged::<P>)?;
     let headers = |name: &str| request.headers().get_all(name);

@@ -137,6 +137,24 @@
 //! # Ok::<(), SecretError>(())
 //! ```
 //!
+//! If accounts come and go while the application runs, look the receiver up in the handler, and call the
+//! extractor with it. If there is no such account, pass [`Receiver::unknown`], and if the lookup failed,
+//! [`Receiver::unavailable`]:
+//!
+//! ```
+//! use axum::extract::{FromRequest, Path, Request};
+//! use leadhook::{Grader, Receiver, Rejection, Webhook};
+//!
+//! async fn grader(Path(account): Path<String>, request: Request) -> Result<(), Rejection> {
+//!     let receiver = receiver(&account).await;
+//!     let webhook = Webhook::<Grader>::from_request(request, &receiver).await?;
+//!     println!("{account}: {}", webhook.envelope.name());
+//!     Ok(())
+//! }
+//! # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
+//! # let _: axum::Router = axum::Router::new().route("/{account}", axum::routing::post(grader));
+//! ```
+//!
 //! # Bodies that can't be read
 //!
 //! A handler that takes the delivery decides itself what to do with a body that can't be read:

@@ -16,6 +16,37 @@
 //! The layer sets no timer. Put a time limit around it, such as tower's `TimeoutLayer`. It covers the
 //! bodies of accepted and rejected requests.
 //!
+//! # Several accounts
+//!
+//! Give each account its own layer. If accounts come and go while the application runs, create the layer
+//! for each request, which costs little. If there is no such account, pass [`Receiver::unknown`], and if
+//! the lookup failed, [`Receiver::unavailable`]:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use leadhook::{Grader, Receiver, tower::AuthenticateLayer};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! type Body = Full<Bytes>;
+//!
+//! async fn route(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+//!     let account = request.uri().path().trim_start_matches("/webhooks/grader/");
+//!     let layer = AuthenticateLayer::new(receiver(account).await);
+//!     layer.layer(service_fn(grader)).oneshot(request).await
+//! }
+//! # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
+//! # async fn grader(_: Request<Body>) -> Result<Response<Body>, Infallible> { Ok(Response::default()) }
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # assert_eq!(route(Request::new(Body::from("{}"))).await?.status(), 401);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Responses
 //!
 //! A [`Rejection`] converts into an `http::Response`. With the `dedup` feature, so does an `Outcome`

@@ -51,7 +51,12 @@ pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
 }
 
 impl<P: Provider, E: Event<Provider = P>> Webhook<P, E> {
-    pub(super) fn read(delivery: Delivery<P>) -> Result<Self, Rejection> {
+    /// Reads the event of a delivery, and logs as the extractors do.
+    ///
+    /// # Errors
+    ///
+    /// The rejection of a delivery that can't be read.
+    pub fn read(delivery: Delivery<P>) -> Result<Self, Rejection> {
         match delivery.read_as() {
             Ok(envelope) => {
                 trace(&delivery, &envelope);

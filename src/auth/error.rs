@@ -41,13 +41,27 @@ pub enum VerifyError {
     /// The token is not a token that the receiver accepts.
     #[error("the token does not match")]
     TokenMismatch,
+    /// There is no account for this request, as [`Receiver::unknown`](crate::Receiver::unknown) says.
+    ///
+    /// The client can't tell it from a signature or token that does not match.
+    #[error("the account is unknown")]
+    UnknownAccount,
+    /// The account could not be looked up, as [`Receiver::unavailable`](crate::Receiver::unavailable)
+    /// says. The status is 503.
+    #[error("the account could not be looked up")]
+    AccountUnavailable,
 }
 
 impl VerifyError {
-    /// Returns the HTTP status of the response, which is always 401.
+    /// Returns the HTTP status of the response.
+    ///
+    /// It is 503 if the account could not be looked up, so that the provider retries, and 401 otherwise.
     #[must_use]
     pub fn status(&self) -> u16 {
-        401
+        match self {
+            Self::AccountUnavailable => 503,
+            _ => 401,
+        }
     }
 }
 

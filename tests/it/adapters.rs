@@ -4,6 +4,8 @@
 #[macro_use]
 mod http;
 
+#[cfg(all(feature = "actix", feature = "axum", feature = "tower"))]
+mod accounts;
 #[cfg(feature = "actix")]
 mod actix;
 #[cfg(feature = "axum")]

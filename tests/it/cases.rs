@@ -113,7 +113,14 @@ pub(crate) fn endpoints(endpoints: &mut impl Endpoints) {
         Receiver::query_token("token", &secret("\u{fffd}\u{fffd}+a")).unwrap(),
     );
     endpoints.add::<Tomba, TombaEvent>("/tomba/open", Receiver::unauthenticated());
+    endpoints.add::<Graphoid, GraphoidEvent>(UNKNOWN, Receiver::unknown());
+    endpoints.add::<Graphoid, GraphoidEvent>(UNAVAILABLE, Receiver::unavailable());
+    endpoints.add::<Tomba, TombaEvent>("/tomba/unknown", Receiver::unknown_token());
+    endpoints.add::<Tomba, TombaEvent>("/tomba/unavailable", Receiver::unavailable());
 }
+
+const UNKNOWN: &str = "/accounts/unknown";
+const UNAVAILABLE: &str = "/accounts/unavailable";
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -303,6 +310,8 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(header_token());
     cases.extend(query_token());
     cases.extend(unauthenticated());
+    cases.extend(unknown_account());
+    cases.extend(unavailable_account());
     cases
 }
 
@@ -703,5 +712,59 @@ fn unauthenticated() -> Vec<Case> {
         case("signed", "the receiver accepts every request", VERIFIED).header("scoreapp-signature", "0"),
         case("gzip", "a body with an encoding can't be read", VERIFIED).header("content-encoding", "gzip").encoded(),
         case("empty-body", "an empty body is not JSON", "").unreadable(ReadError::NotJson { line: 1, column: 0 }),
+    ]
+}
+
+/// Each case has the status of the same request to an account whose secret does not match.
+fn unknown_account() -> Vec<Case> {
+    let unknown = |case: Case| case.to(UNKNOWN).unauthentic(UnknownAccount);
+    let case = |id, reason| GRAPHOID.case(id, reason, GRAPHOID.body);
+    let mut cases: Vec<_> = presence(GRAPHOID)
+        .into_iter()
+        .chain(grammar(GRAPHOID))
+        .map(|case| match case.expected {
+            // The header is looked at in the same way, and the body isn't read.
+            Expected::Rejected(..) => case.to(UNKNOWN),
+            Expected::Accepted(_) => unknown(case),
+        })
+        .collect();
+    let over = GRAPHOID.case(
+        "over-the-limit",
+        "the limit comes first",
+        vec![b' '; LIMIT + 1],
+    );
+    cases.extend([
+        unknown(case("good", "nobody can sign for an unknown account")),
+        unknown(case("not-json", "the body is not read before it is verified").body("{")),
+        case("gzip", "the encoding comes first")
+            .header("content-encoding", "gzip")
+            .to(UNKNOWN)
+            .encoded(),
+        over.to(UNKNOWN)
+            .rejected(413, Kind::BodyTooLarge)
+            .only(Where::Http),
+    ]);
+    let tomba = |id| tomba("/tomba/unknown", id, "no token is right").unauthentic(UnknownAccount);
+    cases.push(tomba("without-token"));
+    cases.push(tomba("with-token").query("token=0123456789abcdef"));
+    cases
+}
+
+fn unavailable_account() -> Vec<Case> {
+    let unavailable = |case: Case| case.rejected(503, Kind::Verify(AccountUnavailable));
+    let graphoid = |id, body: &[u8]| {
+        let case = GRAPHOID.case(id, "the provider must retry", body);
+        unavailable(case.to(UNAVAILABLE))
+    };
+    let over = vec![b' '; LIMIT + 1];
+    vec![
+        graphoid("good", GRAPHOID.body.as_bytes()),
+        graphoid("unsigned", b"{}").headers(vec![]),
+        graphoid("over-the-limit", &over),
+        unavailable(tomba(
+            "/tomba/unavailable",
+            "any",
+            "the provider must retry",
+        )),
     ]
 }

@@ -1,8 +1,15 @@
 //! The ready routes for axum and actix-web.
 
-use actix_web::{App, http::StatusCode as ActixStatus, test};
+use std::time::Duration;
+
+use actix_web::{App, HttpRequest, HttpResponse, http::StatusCode as ActixStatus, test, web};
+use axum::{
+    Router,
+    extract::{FromRequest, Path, Request},
+    routing::post,
+};
 use leadhook::{
-    Delivery, Graphoid, Receiver, Secret,
+    Delivery, Graphoid, Receiver, Rejection, Secret, actix,
     samples::{self, SampleRequest},
 };
 use leadhook_inbox::{Inbox, Sqlite};
@@ -74,4 +81,75 @@ async fn actix_responds_the_same() {
         respond(request().sign(&secret)).await,
         ActixStatus::SERVICE_UNAVAILABLE
     );
+}
+
+/// The receiver is looked up for each request, as in the documentation, and the row has its scope.
+#[actix_web::test]
+async fn a_delivery_is_accepted_for_an_account_that_was_looked_up() {
+    async fn lookup(account: &str) -> Receiver<Graphoid> {
+        match account {
+            "north" => Receiver::new(&Secret::new("a secret").unwrap()).with_scope(account),
+            "broken" => Receiver::unavailable(),
+            _ => Receiver::unknown(),
+        }
+    }
+    let inbox = Inbox::<Sqlite>::temporary().await.unwrap();
+    let stored = inbox.clone();
+    let handler = async move |Path(account): Path<String>, request: Request| {
+        let receiver = lookup(&account).await;
+        let delivery = Delivery::<Graphoid>::from_request(request, &receiver).await?;
+        Ok::<_, Rejection>(match stored.accept(SOURCE, &delivery).await {
+            Ok(_) => StatusCode::OK,
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        })
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router: Router = Router::new().route("/{account}", post(handler));
+    let never = std::future::pending();
+    tokio::spawn(leadhook_inbox::axum::serve(
+        listener,
+        router,
+        never,
+        Duration::ZERO,
+    ));
+
+    async fn handle(
+        inbox: web::Data<Inbox<Sqlite>>,
+        request: HttpRequest,
+        account: web::Path<String>,
+        payload: web::Payload,
+    ) -> Result<HttpResponse, Rejection> {
+        let receiver: Receiver<Graphoid> = lookup(&account).await;
+        let delivery = actix::authenticate(&request, payload, &receiver).await?;
+        Ok(match inbox.accept(SOURCE, &delivery).await {
+            Ok(_) => HttpResponse::Ok().finish(),
+            Err(_) => HttpResponse::ServiceUnavailable().finish(),
+        })
+    }
+    let app = App::new()
+        .app_data(web::Data::new(inbox.clone()))
+        .route("/{account}", web::post().to(handle));
+    let app = test::init_service(app).await;
+
+    let secret = Secret::new("a secret").unwrap();
+    for (path, status) in [("/north", 200), ("/south", 401), ("/broken", 503)] {
+        let sample = samples::graphoid::LEAD_WON
+            .request()
+            .with_path(path)
+            .sign(&secret);
+        let mut request = Client::new().post(format!("http://{address}{path}"));
+        for (name, value) in sample.headers() {
+            request = request.header(name, value);
+        }
+        let response = request.body(sample.body().to_vec()).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let request = test::TestRequest::from(sample).to_request();
+        let response = test::call_service(&app, request).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+    }
+    let delivery = Delivery::<Graphoid>::from_storage(samples::graphoid::LEAD_WON.body());
+    let select = leadhook_inbox::Select::key(delivery.with_scope("north").key());
+    let rows = inbox.rows(&select, 2).await.unwrap();
+    assert_eq!((rows.len(), rows[0].duplicates), (1, 1));
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_web::{
-    App, Error, FromRequest, HttpResponse, HttpServer,
+    App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::PayloadError,
@@ -24,7 +24,7 @@ use actix_web::{
 };
 use leadhook::{
     Delivery, Event, Graphoid, Provider, Receiver, Rejection, RejectionKind, ScoreApp, VerifyError,
-    Webhook, graphoid::GraphoidEvent,
+    Webhook, actix::authenticate, graphoid::GraphoidEvent,
 };
 
 use crate::{
@@ -35,12 +35,18 @@ use crate::{
 over_http!(serve);
 
 fn serve(address: mpsc::Sender<SocketAddr>) {
+    serve_app(address, |config| {
+        crate::cases::endpoints(&mut Routes(config))
+    });
+}
+
+fn serve_app(address: mpsc::Sender<SocketAddr>, configure: fn(&mut ServiceConfig)) {
     actix_web::rt::System::new().block_on(async {
-        let app = || {
+        let app = move || {
             App::new()
                 .wrap(from_fn(tell))
                 .app_data(web::PayloadConfig::new(crate::cases::LIMIT))
-                .configure(|config| crate::cases::endpoints(&mut Routes(config)))
+                .configure(configure)
         };
         let server = HttpServer::new(app).workers(2).bind("127.0.0.1:0").unwrap();
         address.send(server.addrs()[0]).unwrap();
@@ -86,6 +92,45 @@ async fn tell(
             .insert(HeaderName::from_static("x-kind"), value);
     }
     Ok(response)
+}
+
+/// The same table with receivers that are looked up for each request.
+mod by_request {
+    use super::*;
+
+    over_http!(serve:
+        every_case_has_the_result_of_the_table
+        the_header_is_looked_at_before_the_body_is_sent
+        the_limit_is_inclusive
+        a_connection_outlives_a_rejected_request
+    );
+
+    fn serve(address: mpsc::Sender<SocketAddr>) {
+        serve_app(address, |config| {
+            crate::cases::endpoints(&mut Routes(config))
+        });
+    }
+
+    struct Routes<'a>(&'a mut ServiceConfig);
+
+    impl crate::cases::Endpoints for Routes<'_> {
+        fn add<P: Provider, E: Event<Provider = P> + Send + 'static>(
+            &mut self,
+            path: &'static str,
+            receiver: Receiver<P>,
+        ) {
+            let handler = move |request: HttpRequest, payload: web::Payload| {
+                let receiver = receiver.clone();
+                async move {
+                    tokio::task::yield_now().await; // the lookup
+                    let delivery = authenticate(&request, payload, &receiver).await?;
+                    let webhook = Webhook::<P, E>::read(delivery)?;
+                    Ok::<_, Rejection>(handle(webhook).await)
+                }
+            };
+            self.0.route(path, web::post().to(handler));
+        }
+    }
 }
 
 fn graphoid() -> web::Data<Receiver<Graphoid>> {

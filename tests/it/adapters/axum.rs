@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::mpsc};
 use axum::{
     Router,
     body::{Bytes, to_bytes},
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, FromRequest, Request},
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
@@ -25,8 +25,11 @@ over_http!(serve);
 async fn serve(address: mpsc::Sender<SocketAddr>) {
     let mut routes = Routes(Router::new());
     crate::cases::endpoints(&mut routes);
-    let app = routes
-        .0
+    serve_app(address, routes.0).await;
+}
+
+async fn serve_app(address: mpsc::Sender<SocketAddr>, app: Router) {
+    let app = app
         .layer(DefaultBodyLimit::max(crate::cases::LIMIT))
         .layer(middleware::map_response(tell));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -62,6 +65,42 @@ async fn tell(response: Response) -> Response {
     match rejection.map(|rejection| format!("{:?}", rejection.kind())) {
         Some(kind) => ([("x-kind", kind)], response).into_response(),
         None => response,
+    }
+}
+
+/// The same table with receivers that are looked up for each request.
+mod by_request {
+    use super::*;
+
+    over_http!(serve:
+        every_case_has_the_result_of_the_table
+        the_header_is_looked_at_before_the_body_is_sent
+        the_limit_is_inclusive
+        a_connection_outlives_a_rejected_request
+    );
+
+    #[tokio::main(worker_threads = 2)]
+    async fn serve(address: mpsc::Sender<SocketAddr>) {
+        let mut routes = Routes(Router::new());
+        crate::cases::endpoints(&mut routes);
+        serve_app(address, routes.0).await;
+    }
+
+    struct Routes(Router);
+
+    impl crate::cases::Endpoints for Routes {
+        fn add<P: Provider, E: Event<Provider = P> + Send + 'static>(
+            &mut self,
+            path: &'static str,
+            receiver: Receiver<P>,
+        ) {
+            let handler = async move |request: Request| {
+                tokio::task::yield_now().await; // the lookup
+                let webhook = Webhook::<P, E>::from_request(request, &receiver).await?;
+                Ok::<_, Rejection>(handle(webhook).await)
+            };
+            self.0 = std::mem::take(&mut self.0).route(path, post(handler));
+        }
     }
 }
 
