@@ -20,5 +20,7 @@ pub mod metrics {}
 pub mod hyper {}
 #[doc = include_str!("../docs/guide/lambda.md")]
 pub mod lambda {}
+#[doc = include_str!("../docs/guide/provider.md")]
+pub mod provider {}
 #[doc = include_str!("../docs/guide/plain.md")]
 pub mod plain {}

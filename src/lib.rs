@@ -117,6 +117,7 @@ pub use provider::{
     DedupBy, EnvelopeKeys, Event, Layout, Provider, SignedProvider, UnsignedProvider,
 };
 pub use providers::{Grader, Graphoid, ScoreApp, Tomba, grader, graphoid, scoreapp, tomba};
+pub use read::contract::ContractError;
 pub use read::envelope::Envelope;
 pub use read::error::{ReadError, ShapeError};
 pub use read::field::Field;

@@ -154,8 +154,9 @@ pub trait UnsignedProvider: Provider {}
 
 /// An event that can be read from a provider's deliveries.
 ///
-/// An event that is serialized and read again must be equal. [`Provider`] has an example.
-/// [`events!`](crate::events) implements this trait for an enum that it declares.
+/// An event that is serialized and read again must be equal, and
+/// [`Envelope::check_contract`](crate::Envelope::check_contract) checks that in a test. [`Provider`] has
+/// an example. [`events!`](crate::events) implements this trait for an enum that it declares.
 pub trait Event: Sized + Serialize {
     /// The provider that sends the event.
     type Provider: Provider;

@@ -8,6 +8,7 @@ use crate::read::error::ReadError;
 use crate::read::pass::Pass;
 use crate::read::unread::Unread;
 
+pub(crate) mod contract;
 pub(crate) mod envelope;
 pub(crate) mod error;
 mod fast;

@@ -2,12 +2,13 @@
 
 use chrono::TimeDelta;
 use leadhook::{
-    CredentialSource, EnvelopeKeys, Event, Json, Layout, Lead, MalformedSignature, Provider,
-    RawJson, ReadError, Receiver, SecretIndex, ShapeError, SignatureFormat, SignedProvider,
-    UnsignedProvider, VerifyError,
+    ContractError, CredentialSource, Envelope, EnvelopeKeys, Event, Json, Layout, Lead,
+    MalformedSignature, Provider, RawJson, ReadError, Receiver, SecretIndex, ShapeError,
+    SignatureFormat, SignedProvider, UnsignedProvider, VerifyError,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error};
 
+use self::Fault as F;
 use crate::support::{secret, signed};
 
 /// `{"type": "order.paid", "at": "2026-…", "payload": {"total": 5}}`, signed as GitHub does.
@@ -33,11 +34,20 @@ struct Order {
     total: u32,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, PartialEq)]
 enum ShopEvent {
     Paid(Order),
-    Unknown(#[serde(skip)] String, RawJson),
+    Unknown(String, RawJson),
+}
+
+/// Writes the data alone. A derive with `untagged` and `skip` would write the raw JSON in a list.
+impl Serialize for ShopEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Paid(order) => order.serialize(serializer),
+            Self::Unknown(_, data) => data.serialize(serializer),
+        }
+    }
 }
 
 impl Event for ShopEvent {
@@ -286,4 +296,124 @@ fn an_own_derive_is_read_strictly() {
             );
         }
     }
+}
+
+#[test]
+fn an_own_event_keeps_its_contract() {
+    for body in [
+        r#"{"type":"order.paid","no":17,"payload":{"total":5}}"#,
+        r#"{"payload":{"total":5},"type":"order.paid"}"#,
+        r#"{"type":"order.lost","payload":{"total":"?"}}"#,
+        r#"{"type":"order.lost"}"#,
+    ] {
+        Envelope::<ShopEvent>::check_contract(body).unwrap();
+    }
+    let contact = r#"{"mail":"ann.lee@example.com","age":41}"#;
+    Envelope::<Contact>::check_contract(contact).unwrap();
+    assert!(matches!(
+        Envelope::<ShopEvent>::check_contract(r#"{"type":"order.paid","payload":{}}"#),
+        Err(ContractError::Unreadable(ReadError::UnexpectedShape { .. }))
+    ));
+    let not_utf_8 = Envelope::<ShopEvent>::check_contract(b"\xff");
+    assert_eq!(
+        not_utf_8.unwrap_err().to_string(),
+        "the body can't be read: the body is not UTF-8 at byte 0"
+    );
+}
+
+/// How the event under test breaks the contract.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    FastReadDiffers,
+    NameDiffers,
+    NotSerializable,
+    WrittenUnreadable,
+    WrittenDiffers,
+}
+
+/// An event that breaks the contract in the way that its total says.
+#[derive(PartialEq)]
+struct Faulty {
+    fault: Fault,
+    reads: u32,
+}
+
+impl Faulty {
+    fn new(total: u32, reads: u32) -> Self {
+        let faults = [
+            F::None,
+            F::FastReadDiffers,
+            F::NameDiffers,
+            F::NotSerializable,
+            F::WrittenUnreadable,
+            F::WrittenDiffers,
+        ];
+        let fault = faults[total as usize];
+        Self { fault, reads }
+    }
+}
+
+impl Serialize for Faulty {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let total = match self.fault {
+            F::NotSerializable => return Err(S::Error::custom("no")),
+            F::WrittenUnreadable => return serializer.serialize_str("no"),
+            F::WrittenDiffers => 0,
+            fault => fault as u32,
+        };
+        Order { total }.serialize(serializer)
+    }
+}
+
+impl Event for Faulty {
+    type Provider = Shop;
+    const NAMES: &'static [&'static str] = &["order.paid"];
+
+    fn read(_: &str, data: Json<'_>) -> Result<Self, ShapeError> {
+        Ok(Self::new(data.read::<Order>()?.total, 0))
+    }
+
+    fn read_fast<'de, D: Deserializer<'de>>(_: &str, data: D) -> Result<Self, D::Error> {
+        let event = Self::new(Order::deserialize(data)?.total, 0);
+        let reads = u32::from(event.fault == F::FastReadDiffers);
+        Ok(Self { reads, ..event })
+    }
+
+    fn name(&self) -> &str {
+        if self.fault == F::NameDiffers {
+            "order"
+        } else {
+            "order.paid"
+        }
+    }
+}
+
+#[test]
+fn an_event_that_breaks_its_contract_is_found() {
+    let check = |fault: Fault| {
+        let total = fault as u32;
+        let body = format!(r#"{{"type":"order.paid","payload":{{"total":{total}}}}}"#);
+        Envelope::<Faulty>::check_contract(body).err()
+    };
+    assert_eq!(check(F::None), None);
+    assert_eq!(
+        check(F::FastReadDiffers),
+        Some(ContractError::FastReadDiffers)
+    );
+    assert_eq!(check(F::NameDiffers), Some(ContractError::NameDiffers));
+    assert_eq!(
+        check(F::NotSerializable),
+        Some(ContractError::NotSerializable)
+    );
+    assert!(matches!(
+        check(F::WrittenUnreadable),
+        Some(ContractError::WrittenUnreadable(
+            ReadError::UnexpectedShape { .. }
+        ))
+    ));
+    assert_eq!(
+        check(F::WrittenDiffers),
+        Some(ContractError::WrittenDiffers)
+    );
 }

@@ -36,7 +36,7 @@ over_http!(serve);
 
 fn serve(address: mpsc::Sender<SocketAddr>) {
     serve_app(address, |config| {
-        crate::cases::endpoints(&mut Routes(config))
+        crate::cases::endpoints(&mut Routes(config));
     });
 }
 
@@ -107,7 +107,7 @@ mod by_request {
 
     fn serve(address: mpsc::Sender<SocketAddr>) {
         serve_app(address, |config| {
-            crate::cases::endpoints(&mut Routes(config))
+            crate::cases::endpoints(&mut Routes(config));
         });
     }
 

@@ -40,6 +40,11 @@ fn keeps_everything<E: Event + Debug + PartialEq>(Sample { path, body }: &Sample
 
     let again = serde_json::to_string(&envelope).unwrap();
     assert_eq!(read_as::<E>(again).unwrap(), envelope, "{path}");
+    assert_eq!(
+        Envelope::<E>::check_contract(body).unwrap(),
+        envelope,
+        "{path}"
+    );
     envelope
 }
 
