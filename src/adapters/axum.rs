@@ -82,6 +82,10 @@
 //! }
 //! ```
 //!
+//! A state has one receiver for each provider. If one provider needs several, as Tomba's look-ups do, give
+//! each route its own state: `post(handler).with_state(receiver)`. [`tomba`](crate::tomba#routes) has the
+//! code.
+//!
 //! A handler can't take an `Option<Webhook<P>>`, because that would let unsigned requests through:
 //!
 //! ```compile_fail,E0277

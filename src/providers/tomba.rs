@@ -43,6 +43,135 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Routes
+//!
+//! Each kind of result has a route of its own, whose receiver is the state of the route alone. Two receivers
+//! for Tomba in one application state would not compile with axum (E0119), and with actix-web the second
+//! would replace the first. The token in a `webhook_url` must be percent-encoded, so let code put it there.
+//!
+#![cfg_attr(
+    feature = "axum",
+    doc = r##"
+With axum:
+
+```
+use axum::{Router, routing::post};
+use leadhook::{
+    Receiver, Secret, Tomba, Webhook,
+    tomba::{EmailFinder, EmailVerifier, LookupResult, SaveLead},
+};
+
+async fn saved(webhook: Webhook<Tomba, SaveLead>) {
+    println!("{:?}", webhook.envelope.lead());
+}
+
+async fn verified(webhook: Webhook<Tomba, LookupResult<EmailVerifier>>) {
+    println!("{:?}", webhook.envelope.event);
+}
+
+async fn found(webhook: Webhook<Tomba, LookupResult<EmailFinder>>) {
+    println!("{:?}", webhook.envelope.event);
+}
+
+fn app(token: &Secret) -> Result<Router, leadhook::NameError> {
+    let saved_leads = Receiver::<Tomba>::header_token("x-webhook-token", token)?;
+    let lookup = |name| Ok(Receiver::<Tomba>::query_token("token", token)?.with_scope(name));
+    Ok(Router::new()
+        .route("/tomba/save-lead", post(saved).with_state(saved_leads))
+        .route("/tomba/email-verifier", post(verified).with_state(lookup("email-verifier")?))
+        .route("/tomba/email-finder", post(found).with_state(lookup("email-finder")?)))
+}
+
+/// Returns the `webhook_url` for a call of Tomba's API.
+fn webhook_url(lookup: &str, token: &str) -> Result<reqwest::Url, Box<dyn std::error::Error>> {
+    let url = format!("https://example.com/tomba/{lookup}");
+    Ok(reqwest::Url::parse_with_params(&url, [("token", token)])?)
+}
+# use axum::{body::Body, http::Request};
+# use tower::ServiceExt;
+# tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+# let token = "a+b&c=%20 ü";
+# let app = app(&Secret::new(token)?)?;
+# for (uri, status) in [
+#     (webhook_url("email-verifier", token)?.to_string(), 200),
+#     (webhook_url("email-finder", token)?.to_string(), 200),
+#     (webhook_url("email-finder", "a b&c=%20 ü")?.to_string(), 401),
+#     ("/tomba/save-lead?token=a%2Bb".to_owned(), 401),
+# ] {
+#     let request = Request::post(&uri).body(Body::from(r#"{"data":null}"#))?;
+#     assert_eq!(app.clone().oneshot(request).await?.status(), status, "{uri}");
+# }
+# let saved = Request::post("/tomba/save-lead").header("x-webhook-token", token.as_bytes());
+# let saved = saved.body(Body::from(r#"{"data":{"email":"ann.lee@example.com"}}"#))?;
+# assert_eq!(app.oneshot(saved).await?.status(), 200);
+# Ok::<(), Box<dyn std::error::Error>>(())
+# })?;
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"##
+)]
+#![cfg_attr(
+    feature = "actix",
+    doc = r##"
+With actix-web:
+
+```
+use actix_web::{HttpResponse, Responder, web};
+use leadhook::{
+    Receiver, Secret, Tomba, Webhook,
+    tomba::{EmailFinder, EmailVerifier, LookupResult, SaveLead},
+};
+
+async fn saved(webhook: Webhook<Tomba, SaveLead>) -> impl Responder {
+    println!("{:?}", webhook.envelope.lead());
+    HttpResponse::Ok()
+}
+
+async fn verified(webhook: Webhook<Tomba, LookupResult<EmailVerifier>>) -> impl Responder {
+    println!("{:?}", webhook.envelope.event);
+    HttpResponse::Ok()
+}
+
+async fn found(webhook: Webhook<Tomba, LookupResult<EmailFinder>>) -> impl Responder {
+    println!("{:?}", webhook.envelope.event);
+    HttpResponse::Ok()
+}
+
+fn resource(path: &str, receiver: Receiver<Tomba>) -> actix_web::Resource {
+    web::resource(path).app_data(web::Data::new(receiver))
+}
+
+/// Call it with `App::configure`.
+fn routes(config: &mut web::ServiceConfig, token: &Secret) -> Result<(), leadhook::NameError> {
+    let saved_leads = Receiver::<Tomba>::header_token("x-webhook-token", token)?;
+    let lookup = |name| Ok(Receiver::<Tomba>::query_token("token", token)?.with_scope(name));
+    let (verifier, finder) = (lookup("email-verifier")?, lookup("email-finder")?);
+    config
+        .service(resource("/tomba/save-lead", saved_leads).route(web::post().to(saved)))
+        .service(resource("/tomba/email-verifier", verifier).route(web::post().to(verified)))
+        .service(resource("/tomba/email-finder", finder).route(web::post().to(found)));
+    Ok(())
+}
+# use actix_web::test::{TestRequest, call_service, init_service};
+# actix_web::rt::System::new().block_on(async {
+# let token = Secret::new("a+b&c")?;
+# let app = actix_web::App::new().configure(|config| routes(config, &token).unwrap());
+# let app = init_service(app).await;
+# for (uri, status) in [
+#     ("/tomba/email-verifier?token=a%2Bb%26c", 200),
+#     ("/tomba/email-finder?token=a%2Bb%26c", 200),
+#     ("/tomba/email-finder?token=a+b&c", 401),
+#     ("/tomba/save-lead?token=a%2Bb%26c", 401),
+# ] {
+#     let request = TestRequest::post().uri(uri).set_payload(r#"{"data":null}"#);
+#     assert_eq!(call_service(&app, request.to_request()).await.status(), status, "{uri}");
+# }
+# Ok::<(), Box<dyn std::error::Error>>(())
+# })?;
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"##
+)]
 //! # Facts
 //!
 //! - Tomba documents no signature. The dashboard's webhook can send static headers of your choice, so
