@@ -186,6 +186,8 @@ web::post().to(scoreapp);
 )]
 
 use alloc::rc::Rc;
+#[cfg(feature = "dedup")]
+use alloc::sync::Arc;
 use core::{
     cell::RefCell,
     future::{Future, poll_fn},
@@ -397,22 +399,23 @@ fn explain(error: &Error) -> RejectionKind {
 /// The future's own response if the event was handled now, and an empty one with the outcome's
 /// [status](Outcome::status) otherwise.
 ///
-/// The response has `Retry-After` if the event is in progress elsewhere.
+/// The response has `Retry-After` if the event is in progress elsewhere, and the `Arc<Outcome<()>>` in its
+/// extensions.
 #[cfg(feature = "dedup")]
 impl<T: Responder> Responder for Outcome<T> {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let mut response = HttpResponse::build(status(self.status()));
-        if let Some(seconds) = steps::retry_after(&self) {
-            response.insert_header((RETRY_AFTER, seconds));
+        let (value, outcome) = self.split();
+        let mut response = match value {
+            Some(value) => value.respond_to(request).map_into_boxed_body(),
+            None => HttpResponse::new(status(outcome.status())),
+        };
+        if let Some(seconds) = steps::retry_after(&outcome) {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        match self {
-            Self::Handled(value) | Self::HandledUnrecorded { value, .. } => {
-                value.respond_to(request).map_into_boxed_body()
-            }
-            _ => response.finish(),
-        }
+        response.extensions_mut().insert(Arc::new(outcome));
+        response
     }
 }
 

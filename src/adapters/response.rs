@@ -1,6 +1,8 @@
 //! Rejections, outcomes and statuses as types of the `http` crate, for axum and tower.
 
 #[cfg(feature = "dedup")]
+use alloc::sync::Arc;
+#[cfg(feature = "dedup")]
 use core::convert::identity;
 
 #[cfg(feature = "dedup")]
@@ -35,7 +37,8 @@ impl<B: Default> From<Rejection> for Response<B> {
 /// The future's own response if the event was handled now, and an empty one with the outcome's
 /// [status](Outcome::status) otherwise.
 ///
-/// The response has `Retry-After` if the event is in progress elsewhere.
+/// The response has `Retry-After` if the event is in progress elsewhere, and the `Arc<Outcome<()>>` in its
+/// extensions.
 #[cfg(feature = "dedup")]
 impl<B: Default> From<Outcome<Self>> for Response<B> {
     fn from(outcome: Outcome<Self>) -> Self {
@@ -49,14 +52,13 @@ pub(super) fn respond<T, B: Default>(
     outcome: Outcome<T>,
     own: impl FnOnce(T) -> Response<B>,
 ) -> Response<B> {
-    let mut response = empty(StatusCode::from(&outcome));
+    let (value, outcome) = outcome.split();
+    let mut response = value.map_or_else(|| empty(StatusCode::from(&outcome)), own);
     if let Some(seconds) = steps::retry_after(&outcome) {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    match outcome {
-        Outcome::Handled(value) | Outcome::HandledUnrecorded { value, .. } => own(value),
-        _ => response,
-    }
+    response.extensions_mut().insert(Arc::new(outcome));
+    response
 }
 
 /// The response of the work's error if the work failed, and an empty 503 if the store failed.
@@ -70,11 +72,13 @@ impl<B: Default, E: Into<Self>> From<OnceError<E>> for Response<B> {
     }
 }
 
-/// An empty response with the status 503.
+/// An empty response with the status 503, and the `Arc<StoreError>` in its extensions.
 #[cfg(feature = "dedup")]
 impl<B: Default> From<StoreError> for Response<B> {
     fn from(error: StoreError) -> Self {
-        empty(StatusCode::from(&error))
+        let mut response = empty(StatusCode::from(&error));
+        response.extensions_mut().insert(Arc::new(error));
+        response
     }
 }
 

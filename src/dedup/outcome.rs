@@ -8,7 +8,8 @@ use super::store::StoreError;
 ///
 /// Respond to the provider with its [`status`](Self::status). The provider retries unless the status
 /// is 2xx. With the features `axum` and `actix`, an outcome is a response if its value is a response.
-/// With `tower`, it converts into an `http::Response`.
+/// With `tower`, it converts into an `http::Response`. Middleware finds an `Arc<Outcome<()>>` in the
+/// response's extensions.
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,6 +82,20 @@ impl<T> Outcome<T> {
         match self {
             Self::AlreadyHandled => Self::Handled(value),
             other => other,
+        }
+    }
+
+    /// Separates the future's value from the rest.
+    #[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
+    pub(crate) fn split(self) -> (Option<T>, Outcome<()>) {
+        match self {
+            Self::Handled(value) => (Some(value), Outcome::Handled(())),
+            Self::AlreadyHandled => (None, Outcome::AlreadyHandled),
+            Self::InProgress { remaining } => (None, Outcome::InProgress { remaining }),
+            Self::LeaseExpired => (None, Outcome::LeaseExpired),
+            Self::HandledUnrecorded { value, error } => {
+                (Some(value), Outcome::HandledUnrecorded { value: (), error })
+            }
         }
     }
 

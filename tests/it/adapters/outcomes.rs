@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::{pending, poll_fn},
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -212,4 +213,41 @@ async fn a_delivery_in_progress_gets_409_until_the_work_is_given_up() {
         by_axum(again().await).await,
         Shown(200, None, String::new())
     );
+}
+
+/// Middleware finds the outcome, as it finds a rejection.
+#[test]
+fn the_outcome_is_in_the_response_s_extensions() {
+    type Outcomes = [fn() -> Outcome<&'static str>; 5];
+    let outcomes: Outcomes = [
+        || Outcome::Handled("done"),
+        || Outcome::AlreadyHandled,
+        || Outcome::InProgress {
+            remaining: Duration::from_secs(41),
+        },
+        || Outcome::LeaseExpired,
+        || Outcome::HandledUnrecorded {
+            value: "done",
+            error: StoreError::Full,
+        },
+    ];
+    let shown = |outcome: &Arc<Outcome<()>>| format!("{outcome:?}").replace("()", "\"done\"");
+    for outcome in outcomes {
+        let expected = format!("{:?}", outcome());
+        let response = outcome().into_response();
+        assert_eq!(shown(response.extensions().get().unwrap()), expected);
+        let request = actix_web::test::TestRequest::default().to_http_request();
+        let response = outcome().respond_to(&request);
+        assert_eq!(shown(response.extensions().get().unwrap()), expected);
+    }
+    let response: Response<String> = OnceError::<Response<String>>::Store(StoreError::Full).into();
+    let error: &Arc<StoreError> = response.extensions().get().unwrap();
+    assert!(matches!(**error, StoreError::Full));
+    let response =
+        actix_web::HttpResponse::from_error(OnceError::<StoreError>::Store(StoreError::Full));
+    let error = response
+        .error()
+        .unwrap()
+        .as_error::<OnceError<StoreError>>();
+    assert!(matches!(error, Some(OnceError::Store(StoreError::Full))));
 }
