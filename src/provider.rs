@@ -157,6 +157,12 @@ pub trait UnsignedProvider: Provider {}
 /// An event that is serialized and read again must be equal, and
 /// [`Envelope::check_contract`](crate::Envelope::check_contract) checks that in a test. [`Provider`] has
 /// an example. [`events!`](crate::events) implements this trait for an enum that it declares.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "for a route of one of Tomba's lookups, read `LookupResult<{Self}>`",
+    note = "for data of your own, use `Delivery::json` or declare an event with `leadhook::events!`"
+)]
 pub trait Event: Sized + Serialize {
     /// The provider that sends the event.
     type Provider: Provider;

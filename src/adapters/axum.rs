@@ -69,35 +69,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A router whose state lacks the receiver does not compile:
-//!
-//! ```compile_fail,E0308
-//! use axum::{Router, routing::post};
-//! use leadhook::{Grader, Receiver, ScoreApp, Webhook};
-//!
-//! async fn scored(_: Webhook<Grader>) {}
-//!
-//! fn app(receiver: Receiver<ScoreApp>) -> Router {
-//!     Router::new().route("/", post(scored)).with_state(receiver)
-//! }
-//! ```
-//!
 //! A state has one receiver for each provider. If one provider needs several, as Tomba's look-ups do, give
 //! each route its own state: `post(handler).with_state(receiver)`. [`tomba`](crate::tomba#routes) has the
 //! code.
-//!
-//! A handler can't take an `Option<Webhook<P>>`, because that would let unsigned requests through:
-//!
-//! ```compile_fail,E0277
-//! use axum::{Router, routing::post};
-//! use leadhook::{Grader, Receiver, Webhook};
-//!
-//! async fn scored(_: Option<Webhook<Grader>>) {}
-//!
-//! fn app(receiver: Receiver<Grader>) -> Router {
-//!     Router::new().route("/", post(scored)).with_state(receiver)
-//! }
-//! ```
 //!
 //! # Limits for bodies
 //!
@@ -183,9 +157,7 @@
 # Deduplication
 
 An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
-the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own. If the
-compiler says that your function is not a `Handler`, put `#[axum::debug_handler]` above it. The
-compiler then names the argument or the response at fault.
+the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own.
 
 ```
 use anyhow::Context;
@@ -239,6 +211,47 @@ async fn scoreapp(
 [`Outcome`]: crate::dedup::Outcome
 "#
 )]
+//!
+//! # Handlers that don't compile
+//!
+//! Put `#[axum::debug_handler]` above the handler, or `#[axum::debug_handler(state = App)]` if your state is
+//! `App`. The compiler then names the argument or the response at fault. It needs axum's feature `macros`.
+//!
+//! | the compiler says | cause and cure |
+//! |---|---|
+//! | ``the trait bound `fn(…) -> … {grader}: Handler<_, _>` is not satisfied`` | Any of the following. Add `debug_handler`. |
+//! | ``mismatched types``, expected `Receiver<Grader>`, found `App` | The state has no receiver for this provider. Implement `FromRef<App>` for it, or derive `FromRef` for a state with such a field. |
+//! | ``the trait bound `Webhook<Grader>: FromRequest<App, _>` is not satisfied`` | The same. |
+//! | ``the trait bound `Webhook<Grader>: FromRequestParts<App>` is not satisfied`` | The `Webhook` reads the body, so it must be the last argument. |
+//! | ``conflicting implementations of trait `FromRef<App>` for type `Receiver<Tomba>` `` | The state has two receivers of one provider. Give each route its own state, as [`tomba`](crate::tomba#routes) does. |
+//! | `` `EmailVerifier` is not an event`` | Read `LookupResult<EmailVerifier>`. |
+//! | ``the trait bound `…: IntoResponse` is not satisfied`` | The work's value or error is not a response. Return `()`, or wrap the error in a type of your own. |
+//!
+//! A router whose state lacks the receiver does not compile:
+//!
+//! ```compile_fail,E0308
+//! use axum::{Router, routing::post};
+//! use leadhook::{Grader, Receiver, ScoreApp, Webhook};
+//!
+//! async fn scored(_: Webhook<Grader>) {}
+//!
+//! fn app(receiver: Receiver<ScoreApp>) -> Router {
+//!     Router::new().route("/", post(scored)).with_state(receiver)
+//! }
+//! ```
+//!
+//! A handler can't take an `Option<Webhook<P>>`, because that would let unsigned requests through:
+//!
+//! ```compile_fail,E0277
+//! use axum::{Router, routing::post};
+//! use leadhook::{Grader, Receiver, Webhook};
+//!
+//! async fn scored(_: Option<Webhook<Grader>>) {}
+//!
+//! fn app(receiver: Receiver<Grader>) -> Router {
+//!     Router::new().route("/", post(scored)).with_state(receiver)
+//! }
+//! ```
 
 use core::convert::identity;
 
@@ -310,7 +323,8 @@ impl IntoResponse for Rejection {
 /// The future's own response if the event was handled now, and an empty one with the outcome's
 /// [status](Outcome::status) otherwise.
 ///
-/// The response has `Retry-After` if the event is in progress elsewhere.
+/// The response has `Retry-After` if the event is in progress elsewhere, and the `Arc<Outcome<()>>` in its
+/// extensions.
 #[cfg(feature = "dedup")]
 impl<T: IntoResponse> IntoResponse for Outcome<T> {
     fn into_response(self) -> Response {
@@ -329,7 +343,7 @@ impl<E: IntoResponse> IntoResponse for OnceError<E> {
     }
 }
 
-/// An empty response with the status 503.
+/// An empty response with the status 503, and the `Arc<StoreError>` in its extensions.
 #[cfg(feature = "dedup")]
 impl IntoResponse for StoreError {
     fn into_response(self) -> Response {

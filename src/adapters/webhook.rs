@@ -43,7 +43,7 @@ let app: Router = Router::new()
 /// be any text. If the body has parts that the event does not contain, their number is logged at level
 /// `DEBUG` with the fields `provider`, `event` and `count`. [`Delivery::unread`] lists the parts.
 #[non_exhaustive]
-pub struct Webhook<P: Provider, E = <P as Provider>::Event> {
+pub struct Webhook<P: Provider, E: Event<Provider = P> = <P as Provider>::Event> {
     /// The proof that the provider sent the request, and its bytes.
     pub delivery: Delivery<P>,
     /// The event with its envelope.
@@ -80,7 +80,7 @@ fn trace<P: Provider, E: Event<Provider = P>>(delivery: &Delivery<P>, envelope: 
 #[cfg(not(feature = "tracing"))]
 fn trace<P, E>(_: &Delivery<P>, _: &Envelope<E>) {}
 
-impl<P: Provider, E: Clone> Clone for Webhook<P, E> {
+impl<P: Provider, E: Event<Provider = P> + Clone> Clone for Webhook<P, E> {
     fn clone(&self) -> Self {
         Self {
             delivery: self.delivery.clone(),
@@ -89,7 +89,7 @@ impl<P: Provider, E: Clone> Clone for Webhook<P, E> {
     }
 }
 
-impl<P: Provider, E: fmt::Debug> fmt::Debug for Webhook<P, E> {
+impl<P: Provider, E: Event<Provider = P> + fmt::Debug> fmt::Debug for Webhook<P, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook")
             .field("delivery", &self.delivery)
