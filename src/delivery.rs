@@ -19,6 +19,20 @@ use crate::read::unread::Unread;
 /// which the caller vouches. A delivery is cheap to clone and can go to a task or a queue. `Debug`
 /// prints the length of the body and nothing of its content.
 ///
+/// ```
+/// use leadhook::{Delivery, Graphoid, Receiver, Secret, Signer};
+///
+/// let secret = Secret::new("whsec_5d41402abc4b")?;
+/// let body = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
+/// let (_, header) = Signer::<Graphoid>::new(&secret).header(body.as_bytes());
+///
+/// let receiver = Receiver::<Graphoid>::new(&secret);
+/// let delivery: Delivery<Graphoid> = receiver.authenticate([header], body)?;
+/// assert_eq!(delivery.read()?.name(), "lead.won");
+/// assert_eq!(delivery.body(), body);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// A delivery can be read as an event of `P` and of no other provider, so this does not compile:
 ///
 /// ```compile_fail,E0271

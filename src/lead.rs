@@ -69,8 +69,27 @@ pub struct Lead {
 impl Lead {
     /// Trims the contact data, clears blank texts, and joins the full name if only its parts were sent.
     ///
-    /// Returns `None` if no value is left that identifies the person or company.
-    pub(crate) fn tidy(mut self) -> Option<Self> {
+    /// Returns `None` if no value is left that identifies the person or company. Use it in
+    /// [`Event::lead`](crate::Event::lead) of an event of your own:
+    ///
+    /// ```
+    /// use leadhook::Lead;
+    ///
+    /// /// Returns the lead of an order, if the shop knows the buyer.
+    /// fn lead(email: &str, first_name: &str, last_name: &str) -> Option<Lead> {
+    ///     let mut lead = Lead::default();
+    ///     lead.email = Some(email.to_owned());
+    ///     lead.first_name = Some(first_name.to_owned());
+    ///     lead.last_name = Some(last_name.to_owned());
+    ///     lead.tidy()
+    /// }
+    ///
+    /// let ann = lead("", "Ann", "Lee").expect("the name is known");
+    /// assert_eq!((ann.email, ann.full_name.as_deref()), (None, Some("Ann Lee")));
+    /// assert_eq!(lead("", " ", ""), None);
+    /// ```
+    #[must_use]
+    pub fn tidy(mut self) -> Option<Self> {
         let who = [
             &mut self.email,
             &mut self.first_name,

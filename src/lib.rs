@@ -56,6 +56,9 @@
 //! With axum or actix-web, a handler takes a `Webhook<Graphoid>` as its argument, and requests that are
 //! not authentic never reach it.
 //!
+//! Import the names that you use, and not `leadhook::*`. The modules `axum`, `actix` and `tower` would hide
+//! the crates of the same names, and `axum::Router` would not be found (E0425, E0433).
+//!
 //! # Features
 //!
 //! | feature | adds |
