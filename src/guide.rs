@@ -12,6 +12,8 @@ pub mod accounts {}
 pub mod rotation {}
 #[doc = include_str!("../docs/guide/stores.md")]
 pub mod stores {}
+#[doc = include_str!("../docs/guide/brokers.md")]
+pub mod brokers {}
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}
 #[doc = include_str!("../docs/guide/metrics.md")]
