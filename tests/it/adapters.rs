@@ -4,7 +4,12 @@
 #[macro_use]
 mod http;
 
-#[cfg(all(feature = "actix", feature = "axum", feature = "tower"))]
+#[cfg(all(
+    feature = "actix",
+    feature = "axum",
+    feature = "dedup",
+    feature = "tower"
+))]
 mod accounts;
 #[cfg(feature = "actix")]
 mod actix;

@@ -3,6 +3,8 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    fs,
+    path::{Path, PathBuf},
     sync::{
         Arc, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,20 +15,23 @@ use std::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use axum::{
     Router,
-    extract::{FromRequest, Path, Request},
+    extract::{self, FromRequest, Request},
     http,
     routing::post,
 };
 use bytes::Bytes;
 use http_body_util::Full;
 use leadhook::{
-    Delivery, Graphoid, Receiver, Rejection, Secret, VerifyError, Webhook, actix,
+    Delivery, Grader, Graphoid, Provider, Receiver, Rejection, Secret, VerifyError, Webhook, actix,
     tower::AuthenticateLayer,
 };
 use tokio::task::JoinSet;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::{cases::GRAPHOID, support::secret};
+use crate::{
+    cases::{GRADER, GRAPHOID},
+    support::secret,
+};
 
 /// The secrets of the accounts, which change while the application runs.
 #[derive(Clone, Default)]
@@ -72,7 +77,7 @@ async fn respond(
     };
 
     let lookup = accounts.clone();
-    let handler = async move |Path(account): Path<String>, request: Request| {
+    let handler = async move |extract::Path(account): extract::Path<String>, request: Request| {
         let receiver = lookup.receiver(&account).await;
         let webhook = Webhook::<Graphoid>::from_request(request, &receiver).await?;
         Ok::<_, Rejection>(scope(&webhook.delivery))
@@ -126,8 +131,101 @@ async fn a_request_has_the_receiver_of_its_account() {
     }
 }
 
-/// Each account's secret is changed while its deliveries arrive. As the guide says, the application learns
-/// the new secret first and forgets the old one when no delivery is signed with it any more.
+/// The guide's program.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "it is a program, and its `main` is not called"
+)]
+#[path = "../../../examples/accounts.rs"]
+mod program;
+
+#[test]
+fn the_guide_shows_the_program_as_it_is() {
+    let guide = include_str!("../../../docs/guide/accounts.md");
+    assert!(guide.contains(include_str!("../../../examples/accounts.rs")));
+}
+
+/// The files in which the program looks the secrets up.
+struct Secrets(PathBuf);
+
+impl Secrets {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// Replaces a file as a whole, as Kubernetes does.
+    fn write(&self, file: &str, secret: &str) {
+        let new = self.0.join("new");
+        fs::write(&new, format!("{secret}\n")).unwrap();
+        fs::rename(new, self.0.join(file)).unwrap();
+    }
+}
+
+async fn post_to_program(app: Router, account: &str, secret: &str) -> u16 {
+    let signature = GRADER.sign(secret, GRADER.body.as_bytes());
+    let request = Request::post(format!("/webhooks/grader/{account}"))
+        .header(GRADER.header, signature)
+        .body(axum::body::Body::from(GRADER.body))
+        .unwrap();
+    app.oneshot(request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn the_program_looks_accounts_up() {
+    let secrets = Secrets::new("looked_up");
+    secrets.write("north", "the north's secret");
+    secrets.write("bad", " ");
+    fs::create_dir(secrets.0.join("broken")).unwrap();
+    fs::write(secrets.0.with_file_name("outside"), "the north's secret").unwrap();
+    let app = program::app(secrets.0.clone());
+    for (account, status) in [
+        ("north", 200),
+        ("south", 401),
+        ("broken", 503),
+        ("bad", 503),
+        ("..%2Foutside", 401),
+        ("north.previous", 401),
+        ("n%C3%B6rd", 401),
+    ] {
+        let secret = "the north's secret";
+        let found = post_to_program(app.clone(), account, secret).await;
+        assert_eq!(found, status, "{account}");
+    }
+    assert_eq!(post_to_program(app.clone(), "north", "a guess").await, 401);
+    // The accounts change while the application runs.
+    secrets.write("south", "the south's secret");
+    assert_eq!(
+        post_to_program(app.clone(), "south", "the south's secret").await,
+        200
+    );
+    fs::remove_file(secrets.0.join("north")).unwrap();
+    assert_eq!(
+        post_to_program(app, "north", "the north's secret").await,
+        401
+    );
+}
+
+/// A lookup that hangs is a 503 while the provider still waits.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_program_does_not_wait_for_a_lookup_that_hangs() {
+    let secrets = Secrets::new("hanging");
+    let pipe = secrets.0.join("north");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let started = Instant::now();
+    let app = program::app(secrets.0.clone());
+    assert_eq!(post_to_program(app, "north", "a secret").await, 503);
+    assert!(started.elapsed() < Grader::RESPOND_WITHIN);
+    // A writer ends the thread that reads from the pipe.
+    fs::write(pipe, "the end").unwrap();
+}
+
+/// The secret is changed while deliveries arrive, in the order that the guide says.
 #[test]
 fn a_secret_that_is_changed_under_load_loses_nothing() {
     async fn handle(
@@ -136,21 +234,12 @@ fn a_secret_that_is_changed_under_load_loses_nothing() {
         account: web::Path<String>,
         payload: web::Payload,
     ) -> Result<HttpResponse, Rejection> {
-        let receiver = accounts.receiver(&account).await;
+        let receiver: Receiver<Graphoid> = accounts.receiver(&account).await;
         let delivery = actix::authenticate(&request, payload, &receiver).await?;
         Webhook::<Graphoid>::read(delivery)?;
         Ok(HttpResponse::Ok().finish())
     }
     let accounts = Accounts::default();
-    let lookup = accounts.clone();
-    let axum_app: Router = Router::new().route(
-        "/{account}",
-        post(async move |Path(account): Path<String>, request: Request| {
-            let receiver = lookup.receiver(&account).await;
-            Webhook::<Graphoid>::from_request(request, &receiver).await?;
-            Ok::<_, Rejection>(())
-        }),
-    );
     let data = web::Data::new(accounts.clone());
     let (sender, actix_address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -158,7 +247,7 @@ fn a_secret_that_is_changed_under_load_loses_nothing() {
             let app = move || {
                 actix_web::App::new()
                     .app_data(data.clone())
-                    .route("/{account}", web::post().to(handle))
+                    .route("/webhooks/graphoid/{account}", web::post().to(handle))
             };
             let server = actix_web::HttpServer::new(app).workers(2);
             let server = server.bind("127.0.0.1:0").unwrap();
@@ -168,6 +257,8 @@ fn a_secret_that_is_changed_under_load_loses_nothing() {
     });
     let actix_address = actix_address.recv().unwrap();
 
+    let secrets = Secrets::new("under_load");
+    let axum_app = program::app(secrets.0.clone());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -177,9 +268,11 @@ fn a_secret_that_is_changed_under_load_loses_nothing() {
         let is_over = Arc::new(AtomicBool::new(false));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         accounts.set("north", &["secret 0"]);
+        secrets.write("north", "secret 0");
         let mut senders = JoinSet::new();
         for sender in 0..16 {
-            let address = [axum_address, actix_address][sender % 2];
+            let (address, provider) =
+                [(axum_address, GRADER), (actix_address, GRAPHOID)][sender % 2];
             let (generation, is_over, client) =
                 (generation.clone(), is_over.clone(), client.clone());
             senders.spawn(async move {
@@ -187,12 +280,15 @@ fn a_secret_that_is_changed_under_load_loses_nothing() {
                 while !is_over.load(Ordering::SeqCst) {
                     let current = generation.load(Ordering::SeqCst);
                     let secret = format!("secret {current}");
-                    let signature = GRAPHOID.sign(&secret, GRAPHOID.body.as_bytes());
+                    // Each is an event of its own.
+                    let body = format!("{}{}", provider.body, " ".repeat(generations.len() % 1000));
                     let request = client
-                        .post(format!("http://{address}/north"))
-                        .header(GRAPHOID.header, signature)
-                        .body(GRAPHOID.body);
-                    assert_eq!(request.send().await.unwrap().status(), 200, "{secret}");
+                        .post(format!("http://{address}/webhooks{}/north", provider.path))
+                        .header(provider.header, provider.sign(&secret, body.as_bytes()))
+                        .body(body);
+                    let status = request.send().await.unwrap().status().as_u16();
+                    // Several senders send the same event.
+                    assert!([200, 409].contains(&status), "{status}: {secret}");
                     generations.push(current);
                 }
                 generations.dedup();
@@ -200,8 +296,10 @@ fn a_secret_that_is_changed_under_load_loses_nothing() {
             });
         }
         for next in 1..=10 {
-            let secrets = [format!("secret {next}"), format!("secret {}", next - 1)];
-            accounts.set("north", &secrets.each_ref().map(String::as_str));
+            let (new, old) = (format!("secret {next}"), format!("secret {}", next - 1));
+            accounts.set("north", &[&new, &old]);
+            secrets.write("north.previous", &old);
+            secrets.write("north", &new);
             generation.store(next, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
