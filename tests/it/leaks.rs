@@ -26,10 +26,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use leadhook::{
-    Delivery, EnvelopeKeys, Event, Grader, Graphoid, Json, Layout, MalformedSignature, Object,
-    Provider, ReadError, Receiver, Rejection, RejectionKind, ScoreApp, Secret, SecretError,
-    SecretErrorKind, ShapeError, Signature, SignatureFormat, SignedProvider, Signer, Tomba,
-    Verifier, VerifyError, Webhook,
+    ContractError, Delivery, Envelope, EnvelopeKeys, Event, Grader, Graphoid, Json, Layout,
+    MalformedSignature, Object, Provider, ReadError, Receiver, Rejection, RejectionKind, ScoreApp,
+    Secret, SecretError, SecretErrorKind, ShapeError, Signature, SignatureFormat, SignedProvider,
+    Signer, Tomba, Verifier, VerifyError, Webhook,
     dedup::{
         ClaimStatus, Dedup, Key, MemoryStore, OnceError, Outcome, RedisStore, Store, StoreError,
     },
@@ -346,6 +346,10 @@ fn errors_of_requests(table: &mut Table, header: &str) {
     table.error(&receiver.begin([""; 0]).unwrap_err());
     table.error(&receiver.begin([header, header]).unwrap_err());
     table.error(&receiver.authenticate([header], BODY).unwrap_err());
+    for none in [Receiver::<Graphoid>::unknown(), Receiver::unavailable()] {
+        table.value(&none);
+        table.error(&none.authenticate([header], BODY).unwrap_err());
+    }
 }
 
 /// One error of each kind. `read_errors_quote_nothing_from_the_body` breaks every sample in every place.
@@ -363,6 +367,9 @@ fn errors_of_bodies(table: &mut Table) {
     ] {
         let delivery = Delivery::<Graphoid>::from_storage(body.to_owned());
         let error: ReadError = delivery.read().unwrap_err();
+        let contract = Envelope::<GraphoidEvent>::check_contract(delivery.body());
+        let contract: ContractError = contract.unwrap_err();
+        table.error(&contract);
         table.error(&error);
         let rejection = Rejection::unreadable(&delivery, error);
         let kind: &RejectionKind = rejection.kind();
