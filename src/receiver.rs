@@ -122,7 +122,8 @@ impl<P: SignedProvider> Receiver<P> {
     /// Use it if you look accounts up for each request and find none. The client can't find out which
     /// accounts exist, because the responses are the same as those for an account whose secret does not
     /// match, after the same work: the signature is parsed, and the body is read and hashed. The
-    /// reason is [`UnknownAccount`](VerifyError::UnknownAccount).
+    /// reason is [`UnknownAccount`](VerifyError::UnknownAccount). An account with a previous secret
+    /// hashes the body once more, and your lookup may take its own time.
     ///
     /// The guide's page `accounts` has a program that uses it.
     ///

@@ -87,6 +87,7 @@ async fn actix_responds_the_same() {
 #[actix_web::test]
 async fn a_delivery_is_accepted_for_an_account_that_was_looked_up() {
     async fn lookup(account: &str) -> Receiver<Graphoid> {
+        tokio::task::yield_now().await;
         match account {
             "north" => Receiver::new(&Secret::new("a secret").unwrap()).with_scope(account),
             "broken" => Receiver::unavailable(),
