@@ -5,7 +5,7 @@ use crate::read::envelope::Envelope;
 use crate::read::error::ReadError;
 use crate::read::json::Json;
 use crate::read::pass::Pass;
-use crate::read::{fast, own, second};
+use crate::read::{fast, second, slices};
 
 /// The way in which an event type breaks the contract of [`Event`], as
 /// [`Envelope::check_contract`] found it.
@@ -57,7 +57,7 @@ impl<E: Event + PartialEq> Envelope<E> {
     ///
     /// A [`ContractError`] that says what differs.
     pub fn check_contract(body: impl AsRef<[u8]>) -> Result<Self, ContractError> {
-        let text = own::utf8(body.as_ref()).map_err(ContractError::Unreadable)?;
+        let text = slices::utf8(body.as_ref()).map_err(ContractError::Unreadable)?;
         let pass = Pass::new(text);
         let read = second::read::<E>(text, &pass);
         if let Some(fast) = fast::read(text)
