@@ -1,19 +1,6 @@
-//! The contract of the example `inspect`, on which scripts build: its arguments, output and exit status.
-//! `cargo test` builds the examples before it runs this test.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used
-)]
+//! The contract of `leadhook inspect`, on which scripts build: its arguments, output and exit status.
 
-use std::{
-    env,
-    io::Write,
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
+use std::process::Output;
 
 use leadhook::{
     Grader, Graphoid, Provider, ScoreApp, Secret, SignedProvider, Signer,
@@ -21,53 +8,17 @@ use leadhook::{
 };
 use serde_json::{Value, json};
 
-const SECRET: &str = "whsec_5d41402abc4b";
+use crate::{SECRET, assert_fails, command, run};
 
-fn command() -> Command {
-    let test = env::current_exe().unwrap();
-    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let path: PathBuf = [profile.as_os_str(), "examples".as_ref(), "inspect".as_ref()]
-        .iter()
-        .collect();
-    assert!(
-        path.exists(),
-        "inspect is not built: run `cargo test --all-features` without `--test`"
-    );
-    Command::new(path)
-}
-
-/// Runs `inspect`, with the body on its standard input.
+/// Runs `leadhook inspect`, with the body on its standard input.
 fn inspect(arguments: &[&str], body: &[u8]) -> Output {
-    let mut child = command()
-        .env("SECRET", SECRET)
-        .env("EMPTY", "")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // `inspect` does not read its standard input if its arguments are wrong.
-    let _ = child.stdin.take().unwrap().write_all(body);
-    child.wait_with_output().unwrap()
+    run(command("inspect").args(arguments), body)
 }
 
 fn report(output: &Output) -> Value {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Asserts that `inspect` fails with a status, no output, and one line on standard error.
-fn assert_fails(output: &Output, status: i32, reason: &str) {
-    let errors = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(status), "{errors}");
-    assert!(output.stdout.is_empty());
-    assert_eq!(errors.lines().count(), 1, "{errors}");
-    assert!(
-        errors.contains(reason),
-        "{errors:?} doesn't contain {reason:?}"
-    );
 }
 
 fn inspect_signed<P: SignedProvider>(body: &[u8]) -> Output {
@@ -246,11 +197,11 @@ fn a_look_up_that_found_nothing_or_failed_is_a_result() {
 #[test]
 fn refuses_wrong_usage() {
     let zeros = "0".repeat(64);
-    let cases: [(&[&str], &str); 9] = [
-        (&[], "PROVIDER and FILE"),
+    let cases: [(&[&str], &str); 10] = [
+        (&[], "<PROVIDER> <FILE>"),
         (
             &["grader", "--secret-env", "SECRET", "--signature", &zeros],
-            "PROVIDER and FILE",
+            "<FILE>",
         ),
         (
             &[
@@ -261,7 +212,7 @@ fn refuses_wrong_usage() {
                 &zeros,
                 "-",
             ],
-            "unknown provider",
+            "invalid value 'github'",
         ),
         (&["grader", "--signature", &zeros, "-"], "--secret-env"),
         (&["grader", "--secret-env", "SECRET", "-"], "--signature"),
@@ -300,6 +251,17 @@ fn refuses_wrong_usage() {
         ),
         (
             &[
+                "gradr",
+                "--secret-env",
+                "SECRET",
+                "--signature",
+                &zeros,
+                "-",
+            ],
+            "a similar value exists: 'grader'",
+        ),
+        (
+            &[
                 "grader",
                 "--secret-env",
                 "SECRET",
@@ -311,6 +273,61 @@ fn refuses_wrong_usage() {
         ),
     ];
     for (arguments, reason) in cases {
-        assert_fails(&inspect(arguments, b""), 64, reason);
+        assert_fails(&inspect(arguments, b"{}"), 64, reason);
     }
+}
+
+#[test]
+fn reads_a_raw_request() {
+    let body = samples::grader::SUBMISSION_SCORED.body();
+    let secret = Secret::new(SECRET).unwrap();
+    let (name, signature) = Signer::<Grader>::new(&secret).header(body.as_bytes());
+    let arguments = ["grader", "--secret-env", "SECRET", "-"];
+    let length = body.len();
+    let request = format!(
+        "POST /x HTTP/1.1\r\nHost: x\r\n{name}: {signature}\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    assert_eq!(
+        report(&inspect(&arguments, request.as_bytes()))["event"],
+        "submission.scored"
+    );
+    let request = format!(
+        "POST /x HTTP/1.1\nX-Grader-Signature: {signature}\nTransfer-Encoding: chunked\n\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+    );
+    assert_eq!(
+        report(&inspect(&arguments, request.as_bytes()))["event"],
+        "submission.scored"
+    );
+    let unsigned = format!("POST /x HTTP/1.1\r\nHost: x\r\n\r\n{body}");
+    assert_fails(
+        &inspect(&arguments, unsigned.as_bytes()),
+        1,
+        "header is missing",
+    );
+}
+
+#[test]
+fn bad_files_are_one_line() {
+    let zeros = "0".repeat(64);
+    let inspect_file = |file: &str, body: &[u8]| {
+        inspect(
+            &[
+                "grader",
+                "--secret-env",
+                "SECRET",
+                "--signature",
+                &zeros,
+                file,
+            ],
+            body,
+        )
+    };
+    let directory = env!("CARGO_MANIFEST_DIR");
+    assert_fails(
+        &inspect_file(directory, b""),
+        64,
+        "directory without a saved delivery",
+    );
+    assert_fails(&inspect_file("-", b""), 64, "the body is empty");
+    assert_fails(&inspect_file("/dev/zero", b""), 64, "larger than 16 MiB");
 }

@@ -1,0 +1,102 @@
+//! Everything one does by hand between "the provider sent something" and "my handler works".
+
+mod failure;
+mod input;
+mod inspect;
+mod json;
+mod net;
+mod provider;
+mod send;
+mod terminal;
+mod why;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+use crate::failure::Failure;
+
+/// Inspect, explain, send, receive and attack lead webhooks
+#[derive(Debug, Parser)]
+#[command(name = "leadhook", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Inspect(inspect::Arguments),
+    Why(why::Arguments),
+    Send(send::Arguments),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example: leadhook completions bash > ~/.local/share/bash-completion/completions/leadhook"
+    )]
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "Example: leadhook man | man -l -")]
+    Man,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            return match error.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::from(74),
+            };
+        }
+        Err(error) => Err(Failure::Usage(one_line(&error.render().to_string()))),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            // A server or a file's name could contain line ends.
+            let line = failure.to_string().replace(char::is_control, " ");
+            let _ = writeln!(io::stderr(), "leadhook: {line}");
+            failure.status().into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Inspect(arguments) => arguments.run(),
+        Command::Why(arguments) => arguments.run(),
+        Command::Send(arguments) => arguments.run(),
+        Command::Completions { shell } => {
+            // clap writes completions to any writer and panics if that fails.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "leadhook", &mut script);
+            io::stdout().write_all(&script)?;
+            Ok(0)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+            Ok(0)
+        }
+    }
+}
+
+/// Joins the lines of clap's error, without the usage after it.
+fn one_line(error: &str) -> String {
+    let lines = error.lines().map(str::trim);
+    let lines: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let text = lines.join(" ");
+    text.strip_prefix("error: ").unwrap_or(&text).into()
+}
