@@ -4,9 +4,13 @@ mod failure;
 mod input;
 mod inspect;
 mod json;
+mod keys;
+mod listen;
 mod net;
 mod provider;
+mod redact;
 mod send;
+mod shape;
 mod terminal;
 mod why;
 
@@ -32,6 +36,8 @@ enum Command {
     Inspect(inspect::Arguments),
     Why(why::Arguments),
     Send(send::Arguments),
+    Listen(listen::Arguments),
+    Shape(shape::Arguments),
     /// Print the completions of a shell
     #[command(
         after_help = "Example: leadhook completions bash > ~/.local/share/bash-completion/completions/leadhook"
@@ -76,6 +82,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Inspect(arguments) => arguments.run(),
         Command::Why(arguments) => arguments.run(),
         Command::Send(arguments) => arguments.run(),
+        Command::Listen(arguments) => arguments.run(),
+        Command::Shape(arguments) => arguments.run(),
         Command::Completions { shell } => {
             // clap writes completions to any writer and panics if that fails.
             let mut script = Vec::new();

@@ -93,6 +93,16 @@ impl Target {
         self
     }
 
+    /// Adds a query as it is.
+    pub(crate) fn with_query(mut self, query: Option<&str>) -> Self {
+        if let Some(query) = query {
+            self.path
+                .push(if self.path.contains('?') { '&' } else { '?' });
+            self.path.push_str(query);
+        }
+        self
+    }
+
     pub(crate) fn unreachable(&self, error: io::Error) -> Failure {
         let error = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => io::Error::other("no response in time"),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use hyper::body::Bytes;
 use leadhook::{
-    Event, Grader, Graphoid, Lead, Provider, Receiver, RejectionKind, ScoreApp, Secret,
+    Delivery, Event, Grader, Graphoid, Lead, Provider, Receiver, RejectionKind, ScoreApp, Secret,
     SignedProvider, Signer, Tomba, Unread,
     grader::GraderEvent,
     graphoid::GraphoidEvent,
@@ -152,6 +152,33 @@ impl Kind {
                 tomba::<tomba::LookupResult<tomba::PhoneValidator>>(secret, values, body)
             }
         }
+    }
+}
+
+/// What a typed event does not hold of a body.
+pub(crate) struct Reading {
+    pub(crate) provider: &'static str,
+    pub(crate) event: String,
+    pub(crate) unread: Vec<String>,
+}
+
+impl Reading {
+    /// Reads a body as an event of the first provider that knows it.
+    pub(crate) fn of(body: &[u8]) -> Option<Self> {
+        fn read<E: Event>(body: &[u8]) -> Option<Reading> {
+            let delivery = Delivery::<E::Provider>::from_storage(body.to_vec());
+            let envelope = delivery.read_as::<E>().ok()?;
+            let unread = delivery.unread::<E>().ok()?;
+            envelope.event.is_known().then(|| Reading {
+                provider: E::Provider::NAME,
+                event: envelope.name().into(),
+                unread: unread.paths().to_vec(),
+            })
+        }
+        read::<GraderEvent>(body)
+            .or_else(|| read::<GraphoidEvent>(body))
+            .or_else(|| read::<ScoreAppEvent>(body))
+            .or_else(|| read::<tomba::TombaEvent>(body))
     }
 }
 

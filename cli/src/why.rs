@@ -13,6 +13,8 @@ use std::{
     path::PathBuf,
 };
 
+pub(crate) use token::percent_decode;
+
 use leadhook::SecretErrorKind;
 use serde::Serialize;
 

@@ -87,7 +87,7 @@ fn unquoted(text: &[u8]) -> &[u8] {
 }
 
 /// Decodes percent-encoding, and `+` as a space if it is a form's.
-pub(super) fn percent_decode(text: &[u8], is_form: bool) -> Vec<u8> {
+pub(crate) fn percent_decode(text: &[u8], is_form: bool) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {

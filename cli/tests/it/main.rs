@@ -8,7 +8,9 @@
 )]
 
 mod inspect;
+mod listen;
 mod send;
+mod shape;
 mod why;
 
 use std::{
