@@ -1,5 +1,6 @@
 //! Everything one does by hand between "the provider sent something" and "my handler works".
 
+mod check;
 mod failure;
 mod input;
 mod inspect;
@@ -37,6 +38,7 @@ enum Command {
     Why(why::Arguments),
     Send(send::Arguments),
     Listen(listen::Arguments),
+    Check(check::Arguments),
     Shape(shape::Arguments),
     /// Print the completions of a shell
     #[command(
@@ -83,6 +85,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Why(arguments) => arguments.run(),
         Command::Send(arguments) => arguments.run(),
         Command::Listen(arguments) => arguments.run(),
+        Command::Check(arguments) => arguments.run(),
         Command::Shape(arguments) => arguments.run(),
         Command::Completions { shell } => {
             // clap writes completions to any writer and panics if that fails.

@@ -259,8 +259,9 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
 impl Connection {
     pub(crate) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            self.socket
-                .set_write_timeout(Some(remaining(self.deadline)?))?;
+            // A server that responds early may stop reading.
+            let limit = remaining(self.deadline)?.min(Duration::from_secs(5));
+            self.socket.set_write_timeout(Some(limit))?;
             match self.stream.write(bytes) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),

@@ -7,6 +7,7 @@
     clippy::unwrap_used
 )]
 
+mod check;
 mod inspect;
 mod listen;
 mod send;
