@@ -299,7 +299,8 @@ impl Writer {
     fn escapes(&self, character: char) -> bool {
         match self.style.escapes {
             Escapes::None => false,
-            Escapes::Lower | Escapes::Upper => !character.is_ascii(),
+            // Python and .NET escape U+007F, too.
+            Escapes::Lower | Escapes::Upper => !matches!(character, ' '..='~'),
             Escapes::Html => matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'),
         }
     }

@@ -162,6 +162,6 @@ impl Characters {
         self.slash |= text.contains(&0x2F);
         self.escapable |= text
             .iter()
-            .any(|&code| !(0x20..=0x7F).contains(&code) || is_html(code));
+            .any(|&code| !(0x20..0x7F).contains(&code) || is_html(code));
     }
 }

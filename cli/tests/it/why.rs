@@ -358,6 +358,7 @@ fn the_json_was_written_again() {
     // Only one of two integers was a float, and surrogates survive.
     respelled(r#"{"a":97,"b":3}"#, r#"{"a":97.0,"b":3}"#);
     respelled(r#"{"a": "\ud800 \ud83d\ude00"}"#, r#"{"a":"\ud800 😀"}"#);
+    respelled("{\"a\":\"\u{7f}\"}", r#"{"a":"\u007f"}"#);
     respelled(r#"{"a":"<&>"}"#, r#"{"a":"\u003c\u0026\u003e"}"#);
     // The receiver sorted the keys, so the signed order is lost.
     assert_body("unknown", r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#);
