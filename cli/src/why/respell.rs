@@ -6,7 +6,7 @@ use super::Finding;
 use crate::json::{self, Escapes, Node, Numbers, Style};
 
 /// The bytes that are written at most for one search, which keeps it under two seconds.
-const BUDGET: usize = 48 * 1024 * 1024;
+const BUDGET: usize = 32 * 1024 * 1024;
 
 /// The layouts of JSON libraries, with their names.
 const LAYOUTS: [(&str, &str, &str, Option<&str>); 6] = [
@@ -46,11 +46,13 @@ impl<F: Fn(&[u8]) -> bool> Search<'_, F> {
     fn find(&self, nodes: &[(&Node, &str)]) -> Option<String> {
         let (node, _) = *nodes.first()?;
         let characters = Characters::of(node);
-        let escapes: &[Escapes] = if characters.escapable {
-            &[Escapes::None, Escapes::Lower, Escapes::Upper, Escapes::Html]
-        } else {
-            &[Escapes::None]
-        };
+        let mut escapes = vec![Escapes::None];
+        if characters.unicode {
+            escapes.extend([Escapes::Lower, Escapes::Upper]);
+        }
+        if characters.html {
+            escapes.push(Escapes::Html);
+        }
         let slashes: &[bool] = if characters.slash {
             &[false, true]
         } else {
@@ -60,7 +62,7 @@ impl<F: Fn(&[u8]) -> bool> Search<'_, F> {
             for (node, order) in nodes {
                 for &(layout, comma, colon, indent) in &LAYOUTS {
                     for &escape_slash in slashes {
-                        for &escapes in escapes {
+                        for &escapes in &escapes {
                             let style = Style {
                                 comma,
                                 colon,
@@ -133,7 +135,9 @@ fn describe(layout: &str, order: &str, style: Style) -> String {
 #[derive(Default)]
 struct Characters {
     slash: bool,
-    escapable: bool,
+    /// Control characters have digits, too, in either case.
+    unicode: bool,
+    html: bool,
 }
 
 impl Characters {
@@ -158,10 +162,10 @@ impl Characters {
     }
 
     fn add_text(&mut self, text: &[u32]) {
-        let is_html = |code: u32| [0x3C, 0x3E, 0x26].contains(&code);
         self.slash |= text.contains(&0x2F);
-        self.escapable |= text
+        self.unicode |= text.iter().any(|code| !(0x20..0x7F).contains(code));
+        self.html |= text
             .iter()
-            .any(|&code| !(0x20..0x7F).contains(&code) || is_html(code));
+            .any(|code| [0x3C, 0x3E, 0x26, 0x2028, 0x2029].contains(code));
     }
 }
