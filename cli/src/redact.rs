@@ -124,8 +124,7 @@ mod tests {
     /// Calls a function for each body in which one key or text is a canary.
     fn with_each_value(node: &Node, canary: &str, check: &mut dyn FnMut(Node)) {
         match node {
-            Node::Literal(_) => check(Node::Text(json::text(canary))),
-            Node::Text(_) => check(Node::Text(json::text(canary))),
+            Node::Literal(_) | Node::Text(_) => check(Node::Text(json::text(canary))),
             Node::List(items) => {
                 for (index, item) in items.iter().enumerate() {
                     with_each_value(item, canary, &mut |changed| {

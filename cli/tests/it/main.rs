@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod help;
 mod inspect;
 mod listen;
 mod send;
