@@ -34,7 +34,14 @@ fn respond(response: &'static str) -> (String, thread::JoinHandle<String>) {
             let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let wanted = head.split("content-length: ").nth(1).unwrap();
-                if body.len() >= wanted.split("\r\n").next().unwrap().parse().unwrap() {
+                if body.len()
+                    >= wanted
+                        .split("\r\n")
+                        .next()
+                        .unwrap()
+                        .parse::<usize>()
+                        .unwrap()
+                {
                     break;
                 }
             }
