@@ -89,6 +89,9 @@ const PLACES: [&str; 8] = [
 /// name must be known, so that `email_consent` or `partner_phone` is never taken for the person's data.
 /// `docs/form-fields.md` has the names that the usual form builders choose.
 fn find(name: &str) -> Option<(u8, Contact)> {
+    if let Some(found) = usual(name) {
+        return Some(found);
+    }
     // HubSpot names the type of the object before the field: 0-1 is the contact, 0-2 its company.
     match name.strip_prefix("0-2/") {
         Some("name") => return Some((1, Company)),

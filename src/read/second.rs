@@ -5,7 +5,7 @@ use alloc::borrow::Cow;
 use crate::provider::{EnvelopeKeys, Event, Layout, Part, Provider};
 use crate::read::envelope::Envelope;
 use crate::read::error::{ReadError, ShapeError};
-use crate::read::field::{Field, Text};
+use crate::read::field::Field;
 use crate::read::json::Json;
 use crate::read::pass::Pass;
 use crate::read::slices;
@@ -133,8 +133,11 @@ fn label(json: Json<'_>) -> Result<Option<Cow<'_, str>>, ShapeError> {
 
 /// Returns a text without lone surrogates, because different names and ids could be equal without them.
 fn strict_text(json: Json<'_>) -> Option<Cow<'_, str>> {
-    let Text(text) = serde_json::from_str(json.as_str()).ok()?;
-    Some(text)
+    match json.text()? {
+        // Without escapes, there is no surrogate.
+        Cow::Borrowed(text) => Some(Cow::Borrowed(text)),
+        Cow::Owned(_) => serde_json::from_str(json.as_str()).ok().map(Cow::Owned),
+    }
 }
 
 /// Returns the event's name if it is documented. Any other name may be personal data.
