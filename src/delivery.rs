@@ -132,7 +132,7 @@ impl<P: Provider> Delivery<P> {
     }
 
     /// Reads the event as a type other than the provider's default, such as Tomba's
-    /// [`EmailVerifier`](crate::tomba::EmailVerifier).
+    /// [`LookupResult`](crate::tomba::LookupResult).
     ///
     /// # Errors
     ///
@@ -145,7 +145,8 @@ impl<P: Provider> Delivery<P> {
     ///
     /// These are undocumented keys, values in an unexpected form, and all but the first of several
     /// members with the same key. For example, a field that the provider has renamed is in the list. The
-    /// list is empty for every documented body. Each call reads the body once more.
+    /// list is empty for every documented body. Null, `""`, `{}` and `[]` are not listed, because nothing in
+    /// them could be read. Each call reads the body once more.
     ///
     /// The paths contain keys of the body, which may be personal data.
     ///

@@ -221,8 +221,8 @@ async fn scoreapp(
 //! |---|---|
 //! | ``the trait bound `fn(…) -> … {grader}: Handler<_, _>` is not satisfied`` | Any of the following. Add `debug_handler`. |
 //! | ``mismatched types``, expected `Receiver<Grader>`, found `App` | The state has no receiver for this provider. Implement `FromRef<App>` for it, or derive `FromRef` for a state with such a field. |
-//! | ``the trait bound `Webhook<Grader>: FromRequest<App, _>` is not satisfied`` | The same. |
-//! | ``the trait bound `Webhook<Grader>: FromRequestParts<App>` is not satisfied`` | The `Webhook` reads the body, so it must be the last argument. |
+//! | ``the trait bound `Webhook<Grader, GraderEvent>: FromRequest<App, _>` is not satisfied`` | The same. |
+//! | ``the trait bound `Webhook<Grader, GraderEvent>: FromRequestParts<App>` is not satisfied`` | The `Webhook` reads the body, so it must be the last argument. |
 //! | ``conflicting implementations of trait `FromRef<App>` for type `Receiver<Tomba>` `` | The state has two receivers of one provider. Give each route its own state, as [`tomba`](crate::tomba#routes) does. |
 //! | `` `EmailVerifier` is not an event`` | Read `LookupResult<EmailVerifier>`. |
 //! | ``the trait bound `…: IntoResponse` is not satisfied`` | The work's value or error is not a response. Return `()`, or wrap the error in a type of your own. |

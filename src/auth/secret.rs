@@ -51,7 +51,7 @@ use zeroize::Zeroizing;
 ///
 /// Some configuration crates read a number from a variable of digits, which is not a secret then. With
 /// `figment`, put such a value in double quotes within the variable: `SCOREAPP_SECRET='"12345"'` in a shell.
-/// Or read the variable with [`from_env`](Self::from_env), which never does that.
+/// Or read the variable with `Secret::from_env`, which never does that.
 ///
 /// A secret can be neither displayed nor compared, so these two functions do not compile:
 ///

@@ -45,9 +45,9 @@
 //!
 //! # Routes
 //!
-//! Each kind of result has a route of its own, whose receiver is the state of the route alone. Two receivers
-//! for Tomba in one application state would not compile with axum (E0119), and with actix-web the second
-//! would replace the first. The token in a `webhook_url` must be percent-encoded, so let code put it there.
+//! Give each kind of result a route of its own, with its own receiver as the state of that route. Two
+//! receivers for Tomba in one application state would not compile with axum (E0119), and with actix-web the
+//! second would replace the first. The token in a `webhook_url` must be percent-encoded, so let code put it there.
 //!
 #![cfg_attr(
     feature = "axum",

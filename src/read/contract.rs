@@ -55,7 +55,7 @@ impl<E: Event + PartialEq> Envelope<E> {
     ///
     /// # Errors
     ///
-    /// A [`ContractError`] that says what differs.
+    /// A [`ContractError`] that says which part of the contract is broken.
     pub fn check_contract(body: impl AsRef<[u8]>) -> Result<Self, ContractError> {
         let text = slices::utf8(body.as_ref()).map_err(ContractError::Unreadable)?;
         let pass = Pass::new(text);
