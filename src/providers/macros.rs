@@ -2,10 +2,10 @@
 
 /// Declares a payload type, written as a struct with public fields.
 ///
-/// The type is read by the whole rule of the crate: the type of a field says whether the field is required
-/// ([`Member`](crate::Member)) and in which forms its value is accepted ([`Field`](crate::Field)), unknown
-/// keys are ignored, and [`Delivery::unread`](crate::Delivery::unread) lists what is not read. A field's
-/// key is its name, unless `#[key = "…"]` gives another.
+/// The type is read as tolerantly as the payloads of this crate. The type of a field says whether the field
+/// is required ([`Member`](crate::Member)) and in which forms its value is accepted
+/// ([`Field`](crate::Field)). Unknown keys are ignored, and [`Delivery::unread`](crate::Delivery::unread) lists what is not read. A field's
+/// key is its name, unless `#[key = "…"]` after the documentation gives another. Each field ends with a comma.
 ///
 /// The struct is `#[non_exhaustive]` and implements `Clone`, `Debug`, `PartialEq`, `Serialize`,
 /// `Deserialize` and `Field`. `Deserialize` accepts the documented form only, from an object in JSON.
@@ -67,6 +67,8 @@ macro_rules! payload {
             $($(#[doc = $doc])* $field_vis $field: $type,)*
         }
 
+        $($crate::payload!(@check $field $($key)?);)*
+
         #[automatically_derived]
         impl $crate::Payload for $name {
             fn read(object: $crate::Object<'_>) -> Result<Self, $crate::ShapeError> {
@@ -125,15 +127,25 @@ macro_rules! payload {
 
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
+
+    (@check $field:ident) => {
+        const _: () = assert!(
+            !matches!(stringify!($field).as_bytes(), [b'r', b'#', ..]),
+            "the key of a raw identifier must be given with `#[key = \"…\"]`",
+        );
+    };
+    (@check $field:ident $key:literal) => {};
 }
 
 /// Declares an event enum with each known event, its name on the wire, and `Unknown`.
 ///
 /// The data of each event is a type that [`payload!`](crate::payload) declares, or
 /// [`RawJson`](crate::RawJson). `or Unknown` after a variant says that the provider documents the event's
-/// name but not its body: data of another shape then makes it an unknown event instead of an error. The
-/// last line, which may be missing, says whom an event is about. [`payload!`](crate::payload) has an
-/// example.
+/// name but not its body: data of another shape then makes it an unknown event instead of an error. Each variant
+/// ends with a comma. [`payload!`](crate::payload) has an example.
+///
+/// A line behind the enum, such as `lead(event) = event.order()?.lead();`, says whom an event is about. Its
+/// expression is an `Option<Lead>`.
 ///
 /// The enum is `#[non_exhaustive]` and implements [`Event`](crate::Event), `Clone`, `Debug`, `PartialEq`
 /// and `Serialize`.
@@ -163,6 +175,11 @@ macro_rules! events {
                 data: $crate::RawJson,
             },
         }
+
+        $(const _: () = assert!(
+            <$data as $crate::Member>::IS_REQUIRED,
+            "the data of an event must be a payload or raw JSON",
+        );)*
 
         impl $crate::Event for $enum {
             type Provider = $provider;

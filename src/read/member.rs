@@ -14,6 +14,9 @@ use crate::read::raw_json::RawJson;
 /// A [`Field`] `T` is required, an `Option<T>` may be missing, and a `Vec<T>` is empty if it is missing.
 /// A [`RawJson`] holds any value.
 pub trait Member: Sized {
+    /// Whether an object without the member can't be read.
+    const IS_REQUIRED: bool = true;
+
     /// Returns the value of a member that is missing, or `None` if the member is required.
     #[must_use]
     fn missing() -> Option<Self> {
@@ -68,6 +71,8 @@ impl<T: Field> Member for T {
 
 /// An optional member. In the second pass, a value in an unexpected form is left out.
 impl<T: Field> Member for Option<T> {
+    const IS_REQUIRED: bool = false;
+
     fn missing() -> Option<Self> {
         Some(None)
     }
@@ -100,6 +105,8 @@ impl<T: Field> Member for Option<T> {
 /// In the second pass, a text is a list of one element, an element in an unexpected form is left out, and
 /// so is a list that would take too much memory.
 impl<T: Field> Member for Vec<T> {
+    const IS_REQUIRED: bool = false;
+
     fn missing() -> Option<Self> {
         Some(Self::new())
     }

@@ -128,7 +128,7 @@ impl<'a> Object<'a> {
     pub fn read<M: Member>(self, slot: &mut Option<M>, value: Json<'_>) -> Result<(), ShapeError> {
         if slot.is_none() {
             *slot = Some(M::read(value)?);
-        } else if M::missing().is_some() {
+        } else if !M::IS_REQUIRED {
             value.ignore();
         } else {
             return Err(self.0.unexpected());

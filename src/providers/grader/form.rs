@@ -184,6 +184,8 @@ fn duplicates(fields: &[(String, RawJson)]) -> BTreeSet<usize> {
 }
 
 impl Member for FormData {
+    const IS_REQUIRED: bool = false;
+
     fn missing() -> Option<Self> {
         Some(Self::default())
     }
