@@ -17,7 +17,8 @@ pub trait Member: Sized {
     /// Whether an object without the member can't be read.
     const IS_REQUIRED: bool = true;
 
-    /// Returns the value of a member that is missing, or `None` if the member is required.
+    /// Returns the value of a member that is missing, and `None` exactly if it
+    /// [is required](Self::IS_REQUIRED).
     #[must_use]
     fn missing() -> Option<Self> {
         None

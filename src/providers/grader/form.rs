@@ -155,16 +155,21 @@ fn text(value: Cow<'_, RawJson>) -> Option<String> {
 /// Keeps the first of the fields with the same name.
 impl FromIterator<(String, RawJson)> for FormData {
     fn from_iter<I: IntoIterator<Item = (String, RawJson)>>(fields: I) -> Self {
-        let mut fields: Vec<_> = fields.into_iter().collect();
+        let fields: Vec<_> = fields.into_iter().collect();
         let duplicates = duplicates(&fields);
-        let mut numbers = 0..;
-        fields.retain(|_| {
-            numbers
-                .next()
-                .is_some_and(|number| !duplicates.contains(&number))
-        });
-        Self(fields)
+        without(fields, &duplicates)
     }
+}
+
+/// Removes the fields with these numbers.
+fn without(mut fields: Vec<(String, RawJson)>, removed: &BTreeSet<usize>) -> FormData {
+    let mut numbers = 0..;
+    fields.retain(|_| {
+        numbers
+            .next()
+            .is_some_and(|number| !removed.contains(&number))
+    });
+    FormData(fields)
 }
 
 /// Returns the numbers of the names that were there before.
@@ -208,7 +213,7 @@ impl Member for FormData {
                     .filter(is_duplicate)
                     .for_each(|(_, (_, value))| value.ignore());
             }
-            Ok(fields.into_iter().collect())
+            Ok(without(fields, &duplicates))
         });
         Ok(form.unwrap_or_default())
     }
