@@ -1,48 +1,76 @@
 //! Errors of opening, checking and operating an inbox.
 
-use std::fmt;
+use std::{fmt, io, sync::Arc, time::Duration};
 
 /// The error of an inbox's operation.
 ///
-/// Neither the message nor `Debug` has anything of a body. Don't log the `Debug` of the source, which is sqlx's error:
-/// PostgreSQL quotes the whole row there if it violates a constraint.
-#[derive(thiserror::Error)]
+/// Neither the message nor `Debug` contains anything of a body. Don't log the `Debug` of the source, which is
+/// sqlx's error: PostgreSQL quotes the whole row there if it violates a constraint.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The database failed, or could not be reached.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] Arc<sqlx::Error>),
     /// The database did not respond in time.
     #[error("the database did not respond in time")]
     Timeout,
-    /// The URL is not one of PostgreSQL.
-    #[error("the URL is not one of PostgreSQL, which has the form postgres://user@host/database")]
+    /// The connection would not be encrypted.
+    #[error(
+        "the connection to PostgreSQL can't be encrypted: {0}; to connect to another machine in clear text, add \
+         sslmode=disable to the URL"
+    )]
+    Tls(#[source] Arc<sqlx::Error>),
+    /// All of PostgreSQL's connections are in use.
+    #[error(
+        "PostgreSQL accepts no more connections: {0}; each process with an inbox needs four, and those of its \
+         handlers' transactions"
+    )]
+    TooManyConnections(#[source] Arc<sqlx::Error>),
+    /// A pooler gives each transaction another connection.
+    #[error(
+        "a prepared statement is missing or exists already: {0}; if the inbox connects through PgBouncer or \
+         another pooler in transaction mode, say behind_a_pooler()"
+    )]
+    Pooler(#[source] Arc<sqlx::Error>),
+    /// The URL is not a PostgreSQL URL.
+    #[error("not a PostgreSQL URL; expected postgres://user@host/database")]
     Url,
+    /// The URL names several hosts.
+    #[error("the URL names several hosts, which sqlx does not support; name one that leads to the primary")]
+    SeveralHosts,
     /// The path of SQLite's file is a URL, empty, or `:memory:`.
     #[error(
-        "open() takes the path of a file, such as inbox.db, and no URL; a database in memory is not durable, \
-         so in tests use Inbox::temporary()"
+        "not the path of a file; expected a path such as inbox.db, because a database in memory is not durable; \
+         in tests, use Inbox::temporary()"
     )]
     Path,
     /// SQLite's file can't be opened for writing.
     #[error(
         "the file can't be opened: {0}; it must be a SQLite database that this process may write to, in a \
-         directory where it may create the -wal and -shm files beside it"
+         directory where it may create the -wal and -shm files"
     )]
-    File(#[source] sqlx::Error),
+    File(#[source] Arc<sqlx::Error>),
     /// The inbox's table can't be written to.
     #[error(
-        "the inbox can't be written to: {0}; use a pool that is not read-only, the primary server, and a role \
-         that may SELECT, INSERT, UPDATE and DELETE"
+        "the inbox can't be written to: {0}; use a pool that is not read-only, and a file that this process may \
+         write to"
     )]
-    ReadOnly(#[source] sqlx::Error),
+    ReadOnly(#[source] Arc<sqlx::Error>),
+    /// The role may not do what the inbox has to do.
+    #[error("the role lacks rights ({missing}); grant them")]
+    MissingRights {
+        /// The tables and what is missing.
+        missing: String,
+    },
+    /// Another session holds the lock of migrations.
+    #[error("another session is migrating the inbox and has not finished; end it, or try again later")]
+    MigrationLocked,
     /// The inbox's tables are missing.
     #[error("the database has no inbox; call migrate(), or run the SQL of migrations()")]
     NotMigrated,
     /// The inbox's tables are older than this library.
-    #[error(
-        "the inbox has schema version {found}, and this library needs {needed}; call migrate()"
-    )]
+    #[error("the inbox has schema version {found}, and this library needs {needed}; call migrate()")]
     SchemaTooOld {
         /// The schema's version.
         found: i64,
@@ -50,9 +78,7 @@ pub enum Error {
         needed: i64,
     },
     /// The inbox's tables belong to a newer version of this library, and this one can't use them.
-    #[error(
-        "the inbox has schema version {found}, and this library knows {known}; upgrade leadhook-inbox"
-    )]
+    #[error("the inbox has schema version {found}, and this library knows {known}; upgrade leadhook-inbox")]
     SchemaTooNew {
         /// The schema's version.
         found: i64,
@@ -61,8 +87,8 @@ pub enum Error {
     },
     /// SQLite has the WAL-reset bug, which can corrupt the file.
     #[error(
-        "SQLite {version} can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug); \
-         use 3.51.3 or newer"
+        "SQLite {version} can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug); use 3.51.3 or \
+         newer"
     )]
     SqliteTooOld {
         /// SQLite's version.
@@ -71,28 +97,31 @@ pub enum Error {
     /// The database would report a commit that is not on the disk yet.
     #[error("a delivery would not be on the disk when it is acknowledged: {0}")]
     NotDurable(&'static str),
-    /// The pool's transactions are isolated so strictly that concurrent ones fail.
-    #[error(
-        "transactions of this pool are {level}, so that deliveries and workers would fail each other; give the \
-         inbox a pool whose default_transaction_isolation is read committed, and set a stricter level in the \
-         transactions of your handlers"
-    )]
-    Isolation {
-        /// PostgreSQL's `default_transaction_isolation`.
-        level: String,
-    },
     /// A body was erased from the table, and not from SQLite's write-ahead log.
     #[error(
         "the body is erased from the table, but not from SQLite's write-ahead log, because another connection \
-         is reading; erase it again when it has finished"
+         is reading; erase it again when that connection has finished"
     )]
     StillInLog,
     /// The [`Cipher`](crate::Cipher) failed.
     #[error(transparent)]
     Cipher(#[from] crate::cipher::CipherError),
+    /// A setting has no meaning.
+    #[error("{setting} is {value}; {expected}")]
+    Setting {
+        /// The method that set it.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// The values that have a meaning.
+        expected: &'static str,
+    },
     /// Two handlers were given for one source.
     #[error("the source {0:?} has two handlers; give it one")]
     TwoHandlers(String),
+    /// One name was given to sources of two providers.
+    #[error("the source {0:?} is one of two providers; give each its own name")]
+    TwoProviders(String),
     /// No handler was given.
     #[error("the workers have no handler; give them one with on()")]
     NoHandler,
@@ -101,20 +130,39 @@ pub enum Error {
         "keys are kept for {keys:?}, but the provider of {source_name:?} may send an event again for {window:?}; \
          keep them for at least as long"
     )]
-    KeepTooShort {
+    RetentionTooShort {
         /// The source.
         source_name: String,
         /// How long keys would be kept.
-        keys: std::time::Duration,
+        keys: Duration,
         /// How long the provider retries.
-        window: std::time::Duration,
+        window: Duration,
     },
-    /// The heartbeat's thread could not be started.
-    #[error("the heartbeat's thread could not be started: {0}")]
-    Thread(std::io::Error),
-    /// The operating system has no randomness, from which leases get their tokens.
+    /// The inbox's thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] Arc<io::Error>),
+    /// The operating system has no randomness, from which attempts get their tokens.
     #[error("the operating system's randomness failed: {0}")]
-    Randomness(std::io::Error),
+    Randomness(#[source] Arc<io::Error>),
+    /// A hook of the application's pool panicked.
+    #[error("a hook of the pool panicked")]
+    Panicked,
+    /// The inbox was closed.
+    #[error("the inbox is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code());
+        let of_code = match code.as_deref() {
+            Some("26000" | "42P05") => Self::Pooler,
+            Some("53300") => Self::TooManyConnections,
+            _ if matches!(error, sqlx::Error::Tls(_)) => Self::Tls,
+            _ => Self::Database,
+        };
+        of_code(Arc::new(error))
+    }
 }
 
 /// Writes the message.

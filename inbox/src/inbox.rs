@@ -1,246 +1,335 @@
 //! The inbox: a table of deliveries in a database.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    future::Future,
-    ops::{Deref, DerefMut},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use sqlx::{Pool, SqlStr, Transaction, pool::PoolConnection};
-use tokio::{
-    sync::{Notify, Semaphore, SemaphorePermit},
-    time,
-};
+use leadhook::{Provider, dedup::Key};
+use sqlx::Pool;
 
 use crate::{
-    backend::{Backend, Statement},
-    batch::Batch,
-    cipher::{BodyContext, Cipher, CipherError},
+    cipher::{Bodies, Cipher},
+    database::{Backend, Database, Limits, millis, schema},
     error::Error,
-    testing::TemporaryFile,
+    operate::{
+        self,
+        batches::Batches,
+        filter::Filter,
+        prune::{self, Pruned, Retention},
+        rows::{Page, StoredRow},
+        stats::{self, SourceStats},
+    },
+    source::{Intake, Registry, Source},
+    work::Workers,
 };
-
-/// How long a statement of workers and operators may take.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A table of verified deliveries in SQLite or PostgreSQL.
 ///
-/// [`accept`](Self::accept) stores a delivery, [`workers`](Self::workers) handle what is stored, and the other
-/// methods are for operators. It is cheap to clone.
+/// [`source`](Self::source) names where deliveries come from and accepts them, [`workers`](Self::workers) handle
+/// what is stored, and the other methods are for operators. It is cheap to clone.
+///
+/// The inbox has connections of its own, which the hooks of the pool prepare. They live on a thread of the
+/// inbox, so neither a busy application nor one that cancels requests disturbs them. The pool itself serves the
+/// transactions of handlers.
 pub struct Inbox<B: Backend> {
-    shared: Arc<Shared<B>>,
-    cipher: Option<Arc<dyn Cipher>>,
-    file: Option<Arc<TemporaryFile>>,
-}
-
-struct Shared<B: Backend> {
-    pool: Pool<B>,
-    turns: Semaphore,
-    batch: Batch,
-    /// Milliseconds by which the virtual clock of tests is ahead of the database's.
-    offset: AtomicI64,
-    accepted: Notify,
-    handled: Mutex<BTreeSet<String>>,
+    intake: Intake<B>,
+    limits: Limits,
+    registry: Arc<Registry>,
 }
 
 impl<B: Backend> Inbox<B> {
-    /// Creates an inbox on a pool of yours, whose database may have other tables, too.
+    /// Creates an inbox beside the tables of an application, on a pool of any size.
     ///
-    /// It changes nothing: call [`migrate`](Self::migrate) when you deploy and [`check`](Self::check) at start.
+    /// It changes nothing: call [`migrate`](Self::migrate) when you deploy. On PostgreSQL, up to four connections
+    /// are opened beside those of the pool.
     #[must_use]
     pub fn with_pool(pool: Pool<B>) -> Self {
+        Self::new(pool, Limits::default(), Bodies::default())
+    }
+
+    fn new(pool: Pool<B>, limits: Limits, bodies: Bodies) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                pool,
-                // At SQLite's lock those who wait would poll. In a queue each gets its turn.
-                turns: Semaphore::new(if B::ONE_WRITER {
-                    1
-                } else {
-                    Semaphore::MAX_PERMITS
-                }),
-                batch: Batch::default(),
-                offset: AtomicI64::new(0),
-                accepted: Notify::new(),
-                handled: Mutex::default(),
-            }),
-            cipher: None,
-            file: None,
+            intake: Intake {
+                database: Database::new(pool, limits),
+                queue: Arc::default(),
+                bodies,
+            },
+            limits,
+            registry: Arc::default(),
         }
     }
 
     /// Encrypts bodies from now on. Rows that are in the clear stay readable.
+    ///
+    /// Call it before the inbox is cloned or used.
     #[must_use]
-    pub fn with_cipher(self, cipher: impl Cipher) -> Self {
-        Self {
-            cipher: Some(Arc::new(cipher)),
-            ..self
-        }
+    pub fn with_cipher(mut self, cipher: impl Cipher) -> Self {
+        self.intake.bodies = Bodies::encrypted(cipher);
+        self
     }
 
-    /// Removes a file when the last clone of this inbox is dropped.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn with_file(self, file: TemporaryFile) -> Self {
-        Self {
-            file: Some(Arc::new(file)),
-            ..self
-        }
+    fn with_limits(self, limits: Limits) -> Self {
+        let pool = self.pool().clone();
+        Self::new(pool, limits, self.intake.bodies)
     }
 
-    /// Returns the connection pool.
+    /// Returns a source of deliveries from provider `P`.
+    ///
+    /// The name is stored with each row and is part of its key, so don't change it while rows of it are kept. In
+    /// one process, a name stands for one provider.
+    #[must_use]
+    pub fn source<P: Provider>(&self, name: &str) -> Source<P, B> {
+        self.registry.source(self.intake.clone(), name)
+    }
+
+    /// Returns workers for this inbox, to be given handlers and settings and then started.
+    pub fn workers(&self) -> Workers<B> {
+        Workers::new(self.database().clone(), self.intake.bodies.clone())
+    }
+
+    /// Returns the pool, which serves the transactions of handlers.
     #[must_use]
     pub fn pool(&self) -> &Pool<B> {
-        &self.shared.pool
+        self.database().pool()
     }
 
-    /// Closes the connections, those of a pool of yours too.
+    /// Closes all connections, including those of a pool you passed in.
     pub async fn close(&self) {
-        self.shared.pool.close().await;
+        self.database().close().await;
     }
 
-    pub(crate) fn cipher(&self) -> Option<&Arc<dyn Cipher>> {
-        self.cipher.as_ref()
+    /// Returns the SQL of each version of the schema, oldest first, for your own migration tool.
+    ///
+    /// Run each once and in order, in a transaction. A later version adds to an earlier one, so the processes of a
+    /// rolling deployment can run on either.
+    #[must_use]
+    pub fn migrations() -> &'static [&'static str] {
+        B::MIGRATIONS
     }
 
-    /// Decrypts a body as it is stored.
-    pub(crate) fn open_body(
-        &self,
-        key_name: Option<&str>,
-        context: BodyContext<'_>,
-        body: Vec<u8>,
-    ) -> Result<Vec<u8>, CipherError> {
-        match (key_name, self.cipher()) {
-            (None, _) => Ok(body),
-            (Some(key_name), Some(cipher)) => cipher.decrypt(key_name, context, body),
-            (Some(_), None) => Err(CipherError),
-        }
+    /// Creates the inbox's tables or brings them to the latest version. Several processes may do it at the same
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails, its commits would not be durable, or another session has held the lock of
+    /// migrations for 8 s. Nothing is changed then.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        schema::migrate(self.database()).await
     }
 
-    /// Wakes the workers of this process, or the next that wait.
-    pub(crate) fn wake(&self) {
-        self.shared.accepted.notify_one();
+    /// Checks that the tables are there in a version that this library can use, that they can be written to, and
+    /// that the database's commits are durable.
+    ///
+    /// # Errors
+    ///
+    /// If not, or the database fails. The error says what is wrong and what to do about it.
+    pub async fn check(&self) -> Result<(), Error> {
+        schema::check(self.database()).await
     }
 
-    pub(crate) async fn woken(&self) {
-        self.shared.accepted.notified().await;
+    /// Returns the figures of each source that has waiting or dead rows.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn stats(&self) -> Result<Vec<SourceStats>, Error> {
+        let is_handled = |source: &str| self.registry.is_handled(source);
+        stats::stats(self.database(), is_handled).await
     }
 
-    /// Remembers that workers of this process handle a source, for [`stats`](Self::stats).
-    pub(crate) fn add_handled(&self, source: &str) {
-        let mut handled = self
-            .shared
-            .handled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        handled.insert(source.into());
+    /// Lists a page of rows, in the order of their keys.
+    ///
+    /// ```
+    /// # use leadhook_inbox::{Filter, Inbox, Page, State};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let inbox = Inbox::temporary().await?;
+    /// let mut page = Page::first(100);
+    /// loop {
+    ///     let rows = inbox.rows(&Filter::state(State::Dead), page).await?;
+    ///     for row in &rows {
+    ///         println!("{} {} {:?}", row.key, row.source, row.error);
+    ///     }
+    ///     let Some(last) = rows.last() else { break };
+    ///     page = Page::after(last.key, 100);
+    /// }
+    /// # Ok::<(), leadhook_inbox::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn rows(&self, filter: &Filter, page: Page) -> Result<Vec<StoredRow>, Error> {
+        operate::rows::rows(self.database(), filter, page).await
     }
 
-    pub(crate) fn is_handled(&self, source: &str) -> bool {
-        let handled = self
-            .shared
-            .handled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        handled.contains(source)
+    /// Returns the body of a row, decrypted, which holds personal data. None if it was pruned or erased, or there
+    /// is no such row.
+    ///
+    /// # Errors
+    ///
+    /// If the database or the cipher fails.
+    pub async fn body(&self, key: Key) -> Result<Option<Vec<u8>>, Error> {
+        operate::rows::body(self.database(), &self.intake.bodies, key).await
     }
 
-    pub(crate) fn offset(&self) -> i64 {
-        self.shared.offset.load(Ordering::Relaxed)
+    /// Makes settled rows due at once, as if they had just been accepted.
+    ///
+    /// It works in batches: see [`Batches`]. Rows that wait already and rows without a body are passed over.
+    pub fn replay(&self, filter: &Filter) -> Batches<B> {
+        Batches::replay(self.database().clone(), filter.clone())
     }
 
-    pub(crate) fn advance_clock(&self, millis: i64) {
-        self.shared.offset.fetch_add(millis, Ordering::Relaxed);
+    /// Erases bodies and keeps the keys, so that duplicates stay duplicates. Rows that wait are dead afterwards.
+    ///
+    /// It works in batches: see [`Batches`]. Nothing of the bodies is left in SQLite's files. PostgreSQL
+    /// overwrites them some time after the next `VACUUM`. Backups are not touched.
+    pub fn erase(&self, filter: &Filter) -> Batches<B> {
+        Batches::erase(self.database().clone(), filter.clone())
     }
 
-    pub(crate) fn statement(&self, sql: &str) -> Statement {
-        Statement::new::<B>(sql, self.offset())
+    /// Removes the bodies and then the rows of events that were handled long ago, in small batches.
+    ///
+    /// Running workers do it once an hour. Other processes may do so at the same time.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails. What was pruned by then stays pruned.
+    pub async fn prune(&self, retention: Retention) -> Result<Pruned, Error> {
+        prune::all(self.database(), retention).await
     }
 
-    /// A connection for a statement of this library, in turn.
-    pub(crate) async fn acquire(&self) -> sqlx::Result<Turn<'_, B>> {
-        let turn = self.shared.turns.acquire().await;
-        Ok(Turn {
-            connection: self.shared.pool.acquire().await?,
-            _turn: turn.map_err(|_| sqlx::Error::PoolClosed)?,
-        })
+    /// Advances this inbox's clock, and that of its clones. For tests, of pruning for example.
+    pub fn advance(&self, time: Duration) {
+        self.database().advance_clock(millis(time));
     }
 
-    pub(crate) fn batch(&self) -> &Batch {
-        &self.shared.batch
+    fn database(&self) -> &Database<B> {
+        &self.intake.database
     }
+}
 
-    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, B>> {
-        self.shared
-            .pool
-            .begin_with(SqlStr::from_static(B::BEGIN))
+#[cfg(feature = "sqlite")]
+impl Inbox<sqlx::Sqlite> {
+    /// Opens an inbox in a file of its own, and creates or migrates it first if need be.
+    ///
+    /// A new file is readable by its owner only. It is written in WAL mode with `synchronous = FULL`, and what is
+    /// deleted in it is overwritten. It must not be on a network drive.
+    ///
+    /// # Errors
+    ///
+    /// If the path is a URL or `:memory:`, the file or its directory can't be written, SQLite is older than
+    /// 3.51.3, or the file's schema is newer than this library.
+    pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Self, Error> {
+        let options = crate::database::sqlite::options(path.as_ref())?;
+        let pool = sqlx::sqlite::SqlitePoolOptions::new()
+            .max_connections(HANDLER_CONNECTIONS)
+            .test_before_acquire(false) // no connection to a file breaks by itself
+            .connect_with(options)
             .await
+            .map_err(|error| Error::File(error.into()))?;
+        let inbox = Self::with_pool(pool);
+        inbox.migrate().await?;
+        inbox.check().await?;
+        Ok(inbox)
     }
 
-    /// Runs a statement on any connection.
-    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<B::Row>, Error> {
-        within(STATEMENT_LIMIT, async {
-            B::fetch(&mut *self.acquire().await?, statement).await
-        })
-        .await
-    }
-
-    /// Runs a statement on any connection and counts the rows that it changed.
-    pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, Error> {
-        within(STATEMENT_LIMIT, async {
-            B::execute(&mut *self.acquire().await?, statement).await
-        })
-        .await
-    }
-}
-
-/// A connection, and the right to use it.
-pub(crate) struct Turn<'a, B: Backend> {
-    // Returned first.
-    connection: PoolConnection<B>,
-    _turn: SemaphorePermit<'a>,
-}
-
-impl<B: Backend> Deref for Turn<'_, B> {
-    type Target = B::Connection;
-
-    fn deref(&self) -> &B::Connection {
-        &self.connection
+    /// Opens an empty inbox for a test, in a file that is removed with the inbox.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be created.
+    pub async fn temporary() -> Result<Self, Error> {
+        let file = crate::database::file::TemporaryFile::new()?;
+        let inbox = Self::open(file.path()).await?;
+        inbox.database().keep_until_dropped(file);
+        Ok(inbox)
     }
 }
 
-impl<B: Backend> DerefMut for Turn<'_, B> {
-    fn deref_mut(&mut self) -> &mut B::Connection {
-        &mut self.connection
+#[cfg(feature = "_postgres")]
+impl Inbox<sqlx::Postgres> {
+    /// Connects to `postgres://user@host/database` and creates or migrates the inbox's tables first if need be.
+    ///
+    /// The connection to another machine is encrypted, or it fails. Add `sslmode=disable` to the URL to connect in
+    /// clear text, and `sslmode=verify-full` to check the server's certificate.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is not a PostgreSQL URL, the server can't be reached or reports `fsync = off`, a right is
+    /// missing, or the schema is newer than this library.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let inbox = Self::at(url)?;
+        inbox.migrate().await?;
+        inbox.check().await?;
+        Ok(inbox)
+    }
+
+    /// Creates an inbox at a URL and does not connect yet, so that settings can be stated before.
+    ///
+    /// Call [`migrate`](Self::migrate) when you deploy; the workers' start checks the schema. It must be called
+    /// within a tokio runtime.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), leadhook_inbox::Error> {
+    /// use leadhook_inbox::{Inbox, Postgres};
+    ///
+    /// let inbox = Inbox::<Postgres>::at("postgres://app@pooler.example.com:6543/app")?.behind_a_pooler();
+    /// inbox.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the URL is not a PostgreSQL URL, or names several hosts.
+    pub fn at(url: &str) -> Result<Self, Error> {
+        let options = crate::database::postgres::options(url)?;
+        let options = crate::database::postgres::encrypted(options);
+        let pool = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(HANDLER_CONNECTIONS)
+            .connect_lazy_with(options);
+        Ok(Self::with_pool(pool))
+    }
+
+    /// States that a pooler in transaction mode is in front of the server, such as PgBouncer, Supabase's port 6543
+    /// or Neon's `-pooler` hosts. Then the inbox prepares no named statements.
+    ///
+    /// It holds for the inbox's own connections. For the transactions of handlers, give the inbox a pool whose
+    /// options have `statement_cache_capacity(0)`, and use unprepared queries.
+    ///
+    /// Call it before the inbox is cloned or used.
+    #[must_use]
+    pub fn behind_a_pooler(self) -> Self {
+        let limits = Limits {
+            pooler: true,
+            ..self.limits
+        };
+        self.with_limits(limits)
+    }
+
+    /// States that the server's commits are durable although it reports `fsync = off`, as Neon's are, which keeps
+    /// the log on other machines.
+    ///
+    /// Call it before the inbox is cloned or used.
+    #[must_use]
+    pub fn trust_fsync_off(self) -> Self {
+        let limits = Limits {
+            trust_fsync_off: true,
+            ..self.limits
+        };
+        self.with_limits(limits)
     }
 }
 
-/// Waits for the database no longer than this.
-pub(crate) async fn within<T, E: Into<Error>>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, Error> {
-    match time::timeout(limit, work).await {
-        Ok(result) => result.map_err(Into::into),
-        Err(_) => Err(Error::Timeout),
-    }
-}
-
-/// Milliseconds, as the database counts.
-pub(crate) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
-}
+/// Of a pool that the inbox makes itself, for the transactions of handlers.
+const HANDLER_CONNECTIONS: u32 = 4;
 
 impl<B: Backend> Clone for Inbox<B> {
     fn clone(&self) -> Self {
         Self {
-            shared: self.shared.clone(),
-            cipher: self.cipher.clone(),
-            file: self.file.clone(),
+            intake: self.intake.clone(),
+            limits: self.limits,
+            registry: self.registry.clone(),
         }
     }
 }
@@ -249,7 +338,7 @@ impl<B: Backend> fmt::Debug for Inbox<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox")
             .field("database", &B::NAME)
-            .field("encrypted", &self.cipher().is_some())
+            .field("encrypted", &self.intake.bodies.are_encrypted())
             .finish_non_exhaustive()
     }
 }

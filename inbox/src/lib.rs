@@ -61,59 +61,53 @@
 // These hold for the library and not for its examples. The rest is in the workspace's `Cargo.toml`.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
-mod accept;
-
-#[cfg(feature = "actix")]
-pub mod actix;
-#[cfg(feature = "axum")]
-pub mod axum;
-mod backend;
-mod backoff;
-mod batch;
 mod cipher;
-mod claim;
+mod database;
 mod error;
-mod failure;
-mod handler;
-mod heartbeat;
-mod held;
+mod health;
 mod inbox;
-mod job;
+mod intake;
 mod log;
-mod poller;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod prune;
-mod rows;
-mod schema;
-#[cfg(feature = "sqlite")]
-mod sqlite;
-mod stats;
+mod operate;
+mod random;
+mod source;
 mod testing;
-mod workers;
+mod work;
 
-pub use accept::Accepted;
-pub use backend::Backend;
-pub use backoff::Backoff;
 pub use cipher::{BodyContext, Cipher, CipherError};
+pub use database::{Backend, transaction::Transaction};
 pub use error::Error;
-pub use failure::Failure;
+pub use health::{Health, Problem};
 pub use inbox::Inbox;
-pub use job::{Done, Job};
+#[cfg(feature = "actix")]
+pub use intake::actix;
+#[cfg(feature = "axum")]
+pub use intake::axum;
+pub use intake::Accepted;
 #[doc(no_inline)]
 pub use leadhook::dedup::{Key, KeyError};
-pub use prune::{Keep, Pruned};
-pub use rows::{Reason, Select, State, StoredRow};
+pub use operate::{
+    batches::Batches,
+    filter::Filter,
+    prune::{Pruned, Retention},
+    rows::{Page, Reason, State, StoredRow},
+    stats::SourceStats,
+};
+pub use source::Source;
 pub use sqlx;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "_postgres")]
 #[doc(no_inline)]
 pub use sqlx::Postgres;
 #[cfg(feature = "sqlite")]
 #[doc(no_inline)]
 pub use sqlx::Sqlite;
-pub use stats::SourceStats;
 pub use testing::Report;
-pub use workers::{Health, RunningWorkers, Workers};
+pub use work::{
+    RunningWorkers, Workers,
+    backoff::Backoff,
+    failure::{Failure, OrFail},
+    job::{Done, Job},
+};
 
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]

@@ -1,50 +1,27 @@
 //! Tests of handlers, without sleeping.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::time::{Duration, Instant};
+
+use tokio::{runtime::Handle, sync::mpsc, time};
 
 use crate::{
-    backend::Backend,
-    claim::Kind,
+    database::{Backend, schema},
     error::Error,
-    inbox::{Inbox, millis},
-    poller::{handle, lease},
-    workers::Workers,
+    work::{
+        Workers,
+        control::{ending, say},
+        handler::{Handler, Outcome, Tools},
+        process::{Claimed, Ended, Process, Suspect, Wanted},
+        slots::Slots,
+    },
 };
-
-#[cfg(feature = "sqlite")]
-impl Inbox<sqlx::Sqlite> {
-    /// Opens an empty inbox for a test, in a file that is removed with the inbox.
-    ///
-    /// # Errors
-    ///
-    /// If the file can't be created.
-    pub async fn temporary() -> Result<Self, Error> {
-        let name = format!("leadhook-inbox-{}.db", lease()?);
-        let file = TemporaryFile(std::env::temp_dir().join(name));
-        let inbox = Self::open(&file.0).await?;
-        Ok(inbox.with_file(file))
-    }
-}
-
-/// A file of SQLite's and those beside it, to be removed.
-pub(crate) struct TemporaryFile(PathBuf);
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            let _ = fs::remove_file(path);
-        }
-    }
-}
 
 /// The result of [`Workers::run_until_idle`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// How often a handler ran.
-    pub tries: u64,
+    /// How many attempts there were.
+    pub attempts: u64,
     /// By how much the virtual clock was advanced.
     pub waited: Duration,
 }
@@ -52,57 +29,97 @@ pub struct Report {
 impl<B: Backend> Workers<B> {
     /// Runs the handlers, one after another, until no row of theirs waits any more. For tests.
     ///
-    /// The inbox's clock jumps to the time at which the next row is due, so that retries take no time. Clocks
-    /// of other inboxes, of tokio and of the machine stay as they are.
+    /// The inbox's clock jumps to the time at which the next row is due, so that retries take no time. Clocks of
+    /// other inboxes, of tokio and of the machine stay as they are. Limits of sources do not count, and all other
+    /// processes are taken for gone.
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start).
     pub async fn run_until_idle(self) -> Result<Report, Error> {
         self.validate()?;
-        let Self {
-            inbox,
-            handlers,
-            settings,
-        } = self;
-        let sources: Vec<_> = handlers
-            .iter()
-            .map(|handler| handler.source.clone())
-            .collect();
-        let handlers = Arc::from(handlers);
-        let mut report = Report::default();
-        loop {
-            let dead_after = settings.dead_after_abandoned;
-            inbox.recover(&sources, Vec::new(), dead_after).await?;
-            let mut claimed = Vec::new();
-            for kind in [Kind::Suspect, Kind::Normal] {
-                let lease = lease()?;
-                claimed.extend(
-                    inbox
-                        .claim(kind, &sources, &lease, settings.lease, 1)
-                        .await?,
-                );
-            }
-            if claimed.is_empty() {
-                let Some(due_in) = inbox.next_due(&sources).await? else {
-                    return Ok(report);
-                };
-                let millis = due_in.max(1);
-                inbox.advance_clock(millis);
-                report.waited += Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-            }
-            for claimed in claimed {
-                report.tries += 1;
-                let claim = claimed.claim.clone();
-                handle(&handlers, claimed, &claim, &settings).await;
+        schema::check(&self.database).await?;
+        let runtime = Handle::current();
+        let database = self.database.clone();
+        let report = database.thread().spawn(run(self, runtime))?;
+        report.await
+    }
+}
+
+async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report, Error> {
+    let Workers {
+        database,
+        bodies,
+        handlers,
+        settings,
+    } = workers;
+    let names: Vec<_> = handlers
+        .iter()
+        .map(|handler| handler.source.name.clone())
+        .collect();
+    let tools = Tools {
+        database: database.clone(),
+        bodies,
+        transaction_limit: B::ONE_WRITER.then_some(settings.transaction_timeout),
+    };
+    let (results, mut finished) = mpsc::unbounded_channel();
+    let mut slots = Slots::new(runtime, results);
+    // Nothing beats while a handler runs, and nothing has to: no other process judges this one.
+    let lease = Duration::from_secs(3600);
+    let mut process = Process::new(&database, lease, settings.dead_after, names.clone())?;
+    let mut report = Report::default();
+    process.judge_all().await?;
+    loop {
+        let mut claimed = Vec::new();
+        for suspect in [Some(Suspect::Alone), Some(Suspect::Beside), None] {
+            let wanted = Wanted {
+                rows: usize::from(suspect.is_none()),
+                sources: names.iter().map(|name| (name.clone(), 1, 0)).collect(),
+                suspect,
+            };
+            let turn = process.turn(&[], &wanted, Instant::now()).await?;
+            claimed.extend(turn.claimed);
+        }
+        if claimed.is_empty() {
+            let Some(due_in) = process.next_due().await? else {
+                process.leave().await?;
+                return Ok(report);
+            };
+            let millis = due_in.max(1);
+            database.advance_clock(millis);
+            report.waited += Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        }
+        for claimed in claimed {
+            report.attempts += 1;
+            let claim = claimed.claim.clone();
+            let outcome = match handler(&handlers, &claimed) {
+                Some(handler) => {
+                    let attempt = handler.begin(claimed, tools.clone());
+                    let cancel = slots.start(report.attempts, attempt)?;
+                    let first = time::timeout(settings.timeout, finished.recv()).await;
+                    drop(cancel);
+                    let result = match first {
+                        Ok(result) => result,
+                        Err(_) => finished.recv().await,
+                    };
+                    match result.map(|result| slots.free(result)) {
+                        Some((_, outcome)) => outcome,
+                        None => Outcome::PANICKED,
+                    }
+                }
+                None => continue, // only rows with a handler are claimed
+            };
+            let ended: Ended = ending(claim, outcome, &settings.backoff);
+            let (nothing, now) = (Wanted::default(), Instant::now());
+            let turn = process.turn(std::slice::from_ref(&ended), &nothing, now);
+            for (_, settled) in turn.await?.settled {
+                say(&ended, settled);
             }
         }
     }
 }
 
-impl<B: Backend> Inbox<B> {
-    /// Advances this inbox's clock, and that of its clones. For tests, of pruning for example.
-    pub fn advance(&self, time: Duration) {
-        self.advance_clock(millis(time));
-    }
+fn handler<'a, B: Backend>(handlers: &'a [Handler<B>], claimed: &Claimed) -> Option<&'a Handler<B>> {
+    let source = &claimed.claim.source;
+    handlers.iter().find(|handler| handler.source.name == *source)
 }

@@ -1,0 +1,226 @@
+//! PostgreSQL: for several machines, or beside the application's own tables.
+
+use std::{net::IpAddr, str::FromStr as _, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, PgConnection, Postgres, Row as _,
+    postgres::{PgArguments, PgConnectOptions, PgSslMode},
+    query::Query,
+};
+use sqlx_core::transaction::TransactionManager as _;
+
+use crate::{
+    database::{Backend, Engine, Limits, NewRow, statement::{Statement, Value}, statements},
+    error::Error,
+};
+
+/// The options that a URL states.
+pub(crate) fn options(url: &str) -> Result<PgConnectOptions, Error> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(Error::Url);
+    }
+    let authority = url.split(['/', '?']).nth(2).unwrap_or_default();
+    if authority.contains(',') {
+        return Err(Error::SeveralHosts);
+    }
+    PgConnectOptions::from_str(url).map_err(|_| Error::Url)
+}
+
+/// Requires TLS on the way to another machine. sqlx's default tries it, and goes on in clear text if the server
+/// has none.
+pub(crate) fn encrypted(options: PgConnectOptions) -> PgConnectOptions {
+    let is_optional = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::Allow | PgSslMode::Prefer
+    );
+    if is_optional && !is_local(&options) {
+        options.ssl_mode(PgSslMode::Require)
+    } else {
+        options
+    }
+}
+
+/// Whether nobody can listen on the way to this host.
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+impl Backend for Postgres {}
+
+impl Engine for Postgres {
+    const NOW: &'static str = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)";
+    const LOCK: &'static str = "FOR UPDATE";
+    const SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
+    const SKIP_LOCKED_OF_ROW: &'static str = "FOR UPDATE OF i SKIP LOCKED";
+    const SHARE: &'static str = "FOR KEY SHARE";
+    const IN: &'static str = "= ANY({})";
+    const LIST: &'static str = "unnest({})";
+    const ACCEPT: &'static str = include_str!("sql/postgres-accept.sql");
+    const RESULTS: &'static str = "json_to_recordset(CAST($1 AS json)) \
+        AS r (key TEXT, token TEXT, ending TEXT, error TEXT, delay BIGINT, give_up BIGINT)";
+    const WRITERS: usize = 2;
+    const ONE_WRITER: bool = false;
+    const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/postgres-1.sql")];
+
+    statements!();
+
+    fn own_options(options: PgConnectOptions, limits: Limits) -> Result<PgConnectOptions, Error> {
+        let options = encrypted(options)
+            .extra_float_digits(None) // poolers reject it
+            .disable_statement_logging();
+        Ok(if limits.pooler {
+            options.statement_cache_capacity(0)
+        } else {
+            options
+        })
+    }
+
+    async fn prepare(connection: &mut PgConnection, limits: Limits) -> Result<(), Error> {
+        let fsync: String = sqlx::query_scalar("SELECT current_setting('fsync')")
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await?;
+        if fsync != "on" && !limits.trust_fsync_off {
+            return Err(Error::NotDurable(
+                "PostgreSQL reports fsync = off; set it to on, or say trust_fsync_off() if your provider makes \
+                 commits durable in another way, as Neon does",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Everything that a setting of the server, the role or a hook could change is set for the transaction
+    /// itself, in the same message. So it also holds behind a pooler.
+    async fn begin(connection: &mut PgConnection, limit: Duration) -> sqlx::Result<()> {
+        let limit = limit.as_millis().clamp(1, 3_600_000);
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+             SET LOCAL statement_timeout = {limit}; \
+             SET LOCAL lock_timeout = 1000; \
+             {DURABLE}"
+        );
+        Self::execute_all(connection, begin).await
+    }
+
+    async fn begin_for_handler(connection: &mut PgConnection) -> sqlx::Result<()> {
+        <Self as sqlx::Database>::TransactionManager::begin(connection, None).await
+    }
+
+    async fn store(
+        connection: &mut PgConnection,
+        sql: Statement,
+        rows: &[&NewRow],
+        limits: Limits,
+    ) -> Result<Vec<bool>, Error> {
+        // Behind a pooler, an unnamed statement outside of a transaction can be another client's.
+        if limits.pooler {
+            Self::begin(connection, Duration::from_secs(2)).await?;
+        }
+        let texts = |text: fn(&NewRow) -> Option<&str>| -> Vec<Option<&str>> {
+            rows.iter().map(|row| text(row)).collect()
+        };
+        let store = sqlx::query::<Postgres>(sqlx::AssertSqlSafe(sql.sql))
+            .bind(texts(|row| Some(&row.key)))
+            .bind(texts(|row| Some(&row.source)))
+            .bind(texts(|row| Some(row.provider)))
+            .bind(texts(|row| row.scope.as_deref()))
+            .bind(rows.iter().map(|row| row.matched_secret).collect::<Vec<_>>())
+            .bind(texts(|row| row.event.as_deref()))
+            .bind(texts(|row| row.lead_id.as_deref()))
+            .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
+            .bind(texts(|row| row.body_cipher.as_deref()))
+            .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
+            .bind(limits.trust_fsync_off)
+            .persistent(!limits.pooler);
+        let answer = store.fetch_all(&mut *connection).await?;
+        if limits.pooler {
+            Self::execute_all(connection, "COMMIT".into()).await?;
+        }
+        let mut is_durable = false;
+        let mut new = std::collections::HashSet::new();
+        for row in &answer {
+            match row.try_get::<Option<String>, _>("key")? {
+                Some(key) => drop(new.insert(key)),
+                None => is_durable = true,
+            }
+        }
+        if !is_durable {
+            return Err(Error::NotDurable(
+                "PostgreSQL reports fsync = off since a while; set it to on",
+            ));
+        }
+        Ok(rows.iter().map(|row| new.contains(&row.key)).collect())
+    }
+
+    async fn lock_schema(connection: &mut PgConnection) -> Result<(), Error> {
+        // Any number will do, as long as nobody else uses it.
+        let lock = "SET LOCAL lock_timeout = 8000; SELECT pg_advisory_xact_lock(7308604895)";
+        match Self::execute_all(connection, lock.into()).await {
+            Err(error) if is_code(&error, "55P03") => Err(Error::MigrationLocked),
+            locked => Ok(locked?),
+        }
+    }
+
+    async fn has_tables(connection: &mut PgConnection) -> sqlx::Result<bool> {
+        let exists = "SELECT to_regclass('leadhook_inbox_meta') IS NOT NULL";
+        let exists = sqlx::query_scalar(exists).persistent(false);
+        exists.fetch_one(connection).await
+    }
+
+    async fn check_rights(connection: &mut PgConnection) -> Result<(), Error> {
+        let missing = "SELECT string_agg(name || ': ' || privilege, ', ') FROM \
+            unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process']) AS name, \
+            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege \
+            WHERE NOT has_table_privilege(name, privilege)";
+        let missing: Option<String> = sqlx::query_scalar(missing)
+            .persistent(false)
+            .fetch_one(connection)
+            .await?;
+        match missing {
+            Some(missing) => Err(Error::MissingRights { missing }),
+            None => Ok(()),
+        }
+    }
+
+    async fn scrub(_: &mut PgConnection) -> Result<(), Error> {
+        Ok(()) // VACUUM does, and PostgreSQL runs it by itself
+    }
+
+    fn is_in_place(_: &PgConnectOptions, _: u64) -> bool {
+        true // a server that is gone does not answer
+    }
+
+    fn mark(_: &PgConnectOptions) -> u64 {
+        0
+    }
+}
+
+/// Makes the transaction's commit durable. `remote_apply` is stricter than `on`, the others are weaker.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', \
+    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)";
+
+/// Whether an error has this SQLSTATE.
+fn is_code(error: &sqlx::Error, code: &str) -> bool {
+    let error = error.as_database_error();
+    error.is_some_and(|error| error.code().as_deref() == Some(code))
+}
+
+/// Binds a statement's parameters. Its SQL comes from this crate's constants, values are bound.
+fn bound(statement: Statement) -> Query<'static, Postgres, PgArguments> {
+    let query = sqlx::query(sqlx::AssertSqlSafe(statement.sql)).persistent(statement.is_persistent);
+    statement
+        .values
+        .into_iter()
+        .fold(query, |query, value| match value {
+            Value::Integer(value) => query.bind(value),
+            Value::Text(value) => query.bind(value),
+            Value::List(values) => query.bind(values),
+        })
+}

@@ -1,0 +1,93 @@
+//! SQL that is written once for both databases.
+
+use crate::database::Engine;
+
+/// One SQL statement and its parameters, `$1` first.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+    /// Whether the server may keep it under a name. Behind a pooler the next transaction has another server
+    /// connection, which does not know the name, or knows it for another client's statement.
+    pub(crate) is_persistent: bool,
+}
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Integer(i64),
+    Text(Option<String>),
+    /// For `{in $1}` and `{list $1}`.
+    List(Vec<String>),
+}
+
+impl Statement {
+    /// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), and the locks `{lock}`,
+    /// `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far the virtual clock of tests is ahead.
+    pub(crate) fn new<B: Engine>(sql: &str, offset: i64) -> Self {
+        let now = match offset {
+            0 => B::NOW.to_owned(),
+            offset => format!("({} + {offset})", B::NOW),
+        };
+        let mut sql = sql
+            .replace("{now}", &now)
+            .replace("{skip_locked}", B::SKIP_LOCKED)
+            .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
+            .replace("{lock}", B::LOCK)
+            .replace("{share}", B::SHARE)
+            .replace("{results}", B::RESULTS);
+        for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
+            while let Some((before, after)) = sql.split_once(name) {
+                let (place, after) = after.split_once('}').unwrap_or((after, ""));
+                sql = format!("{before}{}{after}", spelling.replace("{}", place));
+            }
+        }
+        Self {
+            sql,
+            values: Vec::new(),
+            is_persistent: true,
+        }
+    }
+
+    /// Puts SQL in the place of a name.
+    pub(crate) fn part(mut self, name: &str, sql: &str) -> Self {
+        self.sql = self.sql.replace(name, sql);
+        self
+    }
+
+    /// Binds the next parameter.
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.into()))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(value: Vec<String>) -> Self {
+        Self::List(value)
+    }
+}

@@ -1,0 +1,171 @@
+//! Replays and erases rows, batch by batch.
+
+use std::fmt;
+
+use leadhook::dedup::Key;
+
+use crate::{
+    database::{Backend, Database, within},
+    error::Error,
+    log::log,
+    operate::filter::Filter,
+};
+
+/// Small enough that nobody waits for long.
+const BATCH: i64 = 500;
+
+/// How long a batch may take.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A change of many rows, batch by batch in the order of their keys.
+///
+/// [`Inbox::replay`](crate::Inbox::replay) and [`Inbox::erase`](crate::Inbox::erase) return it. Nothing has
+/// happened yet. Each row is changed once at most, also if it is dead again meanwhile. If a batch fails, or you
+/// stop, what was changed stays changed, and the rest can be changed later.
+///
+/// ```
+/// # use leadhook_inbox::{Filter, Inbox};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let inbox = Inbox::temporary().await?;
+/// let replayed = inbox.replay(&Filter::dead().source("scoreapp")).finish().await?;
+///
+/// // Or step by step, to show progress.
+/// let mut replay = inbox.replay(&Filter::dead());
+/// while replay.step().await? {
+///     println!("{} rows", replay.changed());
+/// }
+/// # assert_eq!(replayed, 0);
+/// # Ok::<(), leadhook_inbox::Error>(())
+/// # }).unwrap();
+/// ```
+#[must_use = "nothing happens before step() or finish()"]
+pub struct Batches<B: Backend> {
+    database: Database<B>,
+    filter: Filter,
+    kind: Kind,
+    after: Option<Key>,
+    changed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Replay,
+    Erase,
+}
+
+impl<B: Backend> Batches<B> {
+    pub(crate) fn replay(database: Database<B>, filter: Filter) -> Self {
+        Self::new(database, filter, Kind::Replay)
+    }
+
+    pub(crate) fn erase(database: Database<B>, filter: Filter) -> Self {
+        Self::new(database, filter, Kind::Erase)
+    }
+
+    fn new(database: Database<B>, filter: Filter, kind: Kind) -> Self {
+        Self {
+            database,
+            filter,
+            kind,
+            after: None,
+            changed: 0,
+        }
+    }
+
+    /// Begins after the row with this key, to go on where another process stopped.
+    pub fn after(mut self, key: Key) -> Self {
+        self.after = Some(key);
+        self
+    }
+
+    /// Returns the key of the last row that was looked at.
+    #[must_use]
+    pub fn last(&self) -> Option<Key> {
+        self.after
+    }
+
+    /// Returns how many rows were changed.
+    #[must_use]
+    pub fn changed(&self) -> u64 {
+        self.changed
+    }
+
+    /// Changes all that is left, and returns how many rows were changed in all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`step`](Self::step).
+    pub async fn finish(mut self) -> Result<u64, Error> {
+        while self.step().await? {}
+        Ok(self.changed)
+    }
+
+    /// Changes up to 500 rows, and returns whether there may be more.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails. Erasing also fails, after the last batch, with [`Error::StillInLog`], if a reader
+    /// keeps SQLite's write-ahead log from being truncated. Then erase again, although no body is left in the
+    /// table.
+    pub async fn step(&mut self) -> Result<bool, Error> {
+        let sql = match self.kind {
+            Kind::Replay => include_str!("sql/replay.sql"),
+            Kind::Erase => include_str!("sql/erase.sql"),
+        };
+        let statement = self.database.statement(sql).bind(BATCH);
+        let mut statement = self.filter.bind(statement);
+        let mut after = "TRUE".to_owned();
+        if let Some(key) = self.after {
+            statement = statement.bind(key.to_string());
+            after = format!("key > ${}", statement.values.len());
+        }
+        let statement = statement.part("{after}", &after);
+        let rows = self.database.fetch(statement).await?;
+        let mut last = self.after;
+        for row in &rows {
+            let key = B::text(row, "key")?.unwrap_or_default().parse();
+            let key: Key = key.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            last = last.max(Some(key));
+        }
+        self.after = last;
+        self.changed += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        if !rows.is_empty() {
+            self.database.wake();
+            return Ok(true);
+        }
+        let changed = self.changed;
+        match self.kind {
+            Kind::Replay => log(|| tracing::info!(changed, "replayed")),
+            Kind::Erase => {
+                self.scrub().await?;
+                log(|| tracing::info!(changed, "erased"));
+            }
+        }
+        Ok(false)
+    }
+
+    async fn scrub(&self) -> Result<(), Error> {
+        let database = self.database.clone();
+        let scrubbing = self.database.thread().spawn(async move {
+            let mut link = database.operator().await;
+            within(LIMIT, async {
+                let mut lent = link.lend().await?;
+                B::scrub(&mut lent).await?;
+                lent.keep();
+                Ok(())
+            })
+            .await
+        });
+        scrubbing?.await
+    }
+}
+
+impl<B: Backend> fmt::Debug for Batches<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches")
+            .field("kind", &self.kind)
+            .field("filter", &self.filter)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
+    }
+}

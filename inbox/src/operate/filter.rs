@@ -1,0 +1,144 @@
+//! Which rows to list, replay or erase.
+
+use chrono::{DateTime, Utc};
+use leadhook::dedup::Key;
+
+use crate::{
+    database::statement::{Statement, Value},
+    operate::rows::{Reason, State},
+};
+
+/// A selection of rows to list, replay or erase. All conditions must hold.
+///
+/// ```
+/// use leadhook_inbox::{Filter, Reason};
+///
+/// let filter = Filter::dead().source("scoreapp").reason(Reason::Failed).error("crm");
+/// # let _ = filter;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    key: Option<Key>,
+    state: Option<State>,
+    source: Option<String>,
+    reason: Option<Reason>,
+    error: Option<String>,
+    event: Option<String>,
+    lead_id: Option<String>,
+    accepted_before: Option<DateTime<Utc>>,
+    settled_before: Option<DateTime<Utc>>,
+}
+
+impl Filter {
+    /// Selects all rows.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Selects the rows in this state.
+    #[must_use]
+    pub fn state(state: State) -> Self {
+        Self {
+            state: Some(state),
+            ..Self::default()
+        }
+    }
+
+    /// Selects the dead rows.
+    #[must_use]
+    pub fn dead() -> Self {
+        Self::state(State::Dead)
+    }
+
+    /// Selects the row with this key, whatever its state.
+    #[must_use]
+    pub fn key(key: Key) -> Self {
+        Self {
+            key: Some(key),
+            ..Self::default()
+        }
+    }
+
+    /// Narrows the selection to rows of this source.
+    #[must_use]
+    pub fn source(mut self, source: &str) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Narrows the selection to rows that are dead for this reason.
+    #[must_use]
+    pub fn reason(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// Narrows the selection to rows whose last attempt failed with this label.
+    #[must_use]
+    pub fn error(mut self, label: &str) -> Self {
+        self.error = Some(label.into());
+        self
+    }
+
+    /// Narrows the selection to events of this name, such as `lead.won`.
+    #[must_use]
+    pub fn event(mut self, name: &str) -> Self {
+        self.event = Some(name.into());
+        self
+    }
+
+    /// Narrows the selection to events of the lead with this id of the provider.
+    #[must_use]
+    pub fn lead_id(mut self, id: &str) -> Self {
+        self.lead_id = Some(id.into());
+        self
+    }
+
+    /// Narrows the selection to rows that were accepted before this time, by the database's clock.
+    #[must_use]
+    pub fn accepted_before(mut self, time: DateTime<Utc>) -> Self {
+        self.accepted_before = Some(time);
+        self
+    }
+
+    /// Narrows the selection to rows that became done or dead before this time, by the database's clock.
+    ///
+    /// With the time of a listing, a replay takes the rows of that listing and no later ones.
+    #[must_use]
+    pub fn settled_before(mut self, time: DateTime<Utc>) -> Self {
+        self.settled_before = Some(time);
+        self
+    }
+
+    /// Puts the conditions in the place of `{selected}`.
+    pub(crate) fn bind(&self, mut statement: Statement) -> Statement {
+        let text = |value: &Option<String>| value.clone().map(Value::from);
+        let time = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp_millis().into());
+        let conditions: [(&str, Option<Value>); 8] = [
+            ("key =", self.key.map(|key| key.to_string().into())),
+            ("source =", text(&self.source)),
+            ("reason =", self.reason.map(|reason| reason.name().into())),
+            ("error =", text(&self.error)),
+            ("event =", text(&self.event)),
+            ("lead_id =", text(&self.lead_id)),
+            ("accepted_at <", time(self.accepted_before)),
+            ("settled_at <", time(self.settled_before)),
+        ];
+        let mut selected = String::from(match self.state {
+            None => "TRUE",
+            Some(State::Waiting) => "state = 'waiting' AND token IS NULL",
+            Some(State::InProgress) => "token IS NOT NULL",
+            Some(State::Done) => "state = 'done'",
+            Some(State::Dead) => "state = 'dead'",
+        });
+        for (condition, value) in conditions {
+            if let Some(value) = value {
+                statement = statement.bind(value);
+                let place = statement.values.len().to_string();
+                selected.extend([" AND ", condition, " $", &place]);
+            }
+        }
+        statement.part("{selected}", &selected)
+    }
+}

@@ -1,0 +1,7 @@
+//! What operators see and do.
+
+pub(crate) mod batches;
+pub(crate) mod filter;
+pub(crate) mod prune;
+pub(crate) mod rows;
+pub(crate) mod stats;

@@ -1,0 +1,124 @@
+//! Removes the bodies and rows of events that were handled long ago.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time;
+
+use crate::{
+    database::{Backend, Database, millis},
+    error::Error,
+    log::log,
+};
+
+/// Between two batches others get their turn.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A batch is at most this many rows and bytes of bodies, so that a delivery never waits long for the write lock
+/// of SQLite.
+const BATCH_ROWS: i64 = 200;
+const BATCH_BYTES: i64 = 1 << 20;
+
+/// How long handled events are kept.
+///
+/// By default bodies are kept for 7 days and keys for 30. Waiting and dead rows are kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    bodies: Duration,
+    keys: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            bodies: Duration::from_secs(7 * 24 * 3600),
+            keys: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+}
+
+impl Retention {
+    /// Sets how long after it was handled an event can be replayed.
+    #[must_use]
+    pub fn with_bodies(mut self, time: Duration) -> Self {
+        self.bodies = time;
+        self
+    }
+
+    /// Sets how long after an event was handled its duplicates are detected. Whatever is set, a key is kept for
+    /// the provider's retry window (`Provider::RETRY_WINDOW`) after its first delivery.
+    #[must_use]
+    pub fn with_keys(mut self, time: Duration) -> Self {
+        self.keys = time;
+        self
+    }
+
+    pub(crate) fn times(&self) -> [Duration; 2] {
+        [self.bodies, self.keys]
+    }
+
+    pub(crate) fn check(&self, source: &str, window: Duration) -> Result<(), Error> {
+        if self.keys >= window {
+            return Ok(());
+        }
+        Err(Error::RetentionTooShort {
+            source_name: source.into(),
+            keys: self.keys,
+            window,
+        })
+    }
+}
+
+/// The numbers of pruned bodies and rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Bodies of handled events.
+    pub bodies: u64,
+    /// Rows of handled events, with their keys.
+    pub rows: u64,
+}
+
+pub(crate) async fn all<B: Backend>(
+    database: &Database<B>,
+    retention: Retention,
+) -> Result<Pruned, Error> {
+    let rows = include_str!("sql/prune_rows.sql");
+    let bodies = include_str!("sql/prune_bodies.sql");
+    let pruned = Pruned {
+        rows: in_batches(database, rows, retention.keys).await?,
+        bodies: in_batches(database, bodies, retention.bodies).await?,
+    };
+    if pruned != Pruned::default() {
+        log(|| tracing::info!(bodies = pruned.bodies, rows = pruned.rows, "pruned"));
+    }
+    Ok(pruned)
+}
+
+async fn in_batches<B: Backend>(
+    database: &Database<B>,
+    sql: &str,
+    age: Duration,
+) -> Result<u64, Error> {
+    let mut all = 0;
+    loop {
+        let statement = database
+            .statement(sql)
+            .bind(millis(age))
+            .bind(BATCH_ROWS)
+            .bind(BATCH_BYTES);
+        let rows = database.fetch(statement).await?;
+        let batch = rows.len();
+        all += u64::try_from(batch).unwrap_or(u64::MAX);
+        if sql.contains("DELETE") && batch > 0 {
+            let keys = rows.iter().map(|row| B::text(row, "key").map(Option::unwrap_or_default));
+            let keys: Vec<String> = keys.collect::<sqlx::Result<_>>()?;
+            let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
+            database.fetch(database.statement(duplicates).bind(keys)).await?;
+        }
+        if batch == 0 {
+            return Ok(all);
+        }
+        time::sleep(PAUSE).await;
+    }
+}

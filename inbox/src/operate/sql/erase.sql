@@ -1,0 +1,14 @@
+UPDATE leadhook_inbox
+SET body = NULL,
+    body_cipher = NULL,
+    token = NULL,
+    process = NULL,
+    reason = CASE WHEN state = 'waiting' THEN 'erased' ELSE reason END,
+    settled_at = CASE WHEN state = 'waiting' THEN {now} ELSE settled_at END,
+    state = CASE WHEN state = 'waiting' THEN 'dead' ELSE state END
+WHERE key IN (
+    SELECT key FROM leadhook_inbox
+    WHERE {selected} AND {after} AND body IS NOT NULL
+    ORDER BY key LIMIT $1 {lock}
+)
+RETURNING key

@@ -1,1 +1,0 @@
-SELECT source, body, body_cipher FROM leadhook_inbox WHERE key = $1

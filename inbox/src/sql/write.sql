@@ -1,1 +1,0 @@
-UPDATE leadhook_inbox SET tries = tries WHERE FALSE

@@ -1,0 +1,660 @@
+//! The engine: what one set of workers does in the database, statement by statement.
+//!
+//! It has no clock, no thread and no handler, so the model in the tests can drive it. Each set of workers is a
+//! *process* with a row of its own, and a claimed row of a job names its process. While the process beats, its
+//! jobs are its own, however long they take. If its beat stands still, as seen by another process that beats
+//! itself, it is *gone*, and its jobs are free. No clock is compared with another one.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use leadhook::dedup::Key;
+use serde::Serialize;
+
+use crate::{
+    database::{
+        Backend, Database,
+        link::{Lent, Link},
+        millis,
+        statement::Statement,
+        within,
+    },
+    error::Error,
+    log::log,
+    random,
+};
+
+/// A process beats this often in a lease, and no try of anything takes longer than the time between two beats.
+const BEATS: u32 = 6;
+
+/// No delay is longer. A row that is due later was delayed by a clock that was wrong for a while.
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// A claimed row and its body as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub(crate) claim: Claim,
+    pub(crate) provider: String,
+    pub(crate) scope: Option<String>,
+    pub(crate) matched_secret: Option<usize>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body_cipher: Option<String>,
+}
+
+/// A row that was claimed. Every change of it is fenced by the token.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) key: Key,
+    pub(crate) token: Arc<str>,
+    pub(crate) source: Arc<str>,
+    pub(crate) attempts: i64,
+    pub(crate) abandoned: i64,
+    /// Milliseconds.
+    pub(crate) accepted_at: i64,
+}
+
+/// How an attempt ended, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Done,
+    /// `Job::commit` has recorded it.
+    Committed,
+    Failed {
+        label: String,
+        delay: Duration,
+        give_up_after: Duration,
+    },
+    Snoozed {
+        label: String,
+        delay: Duration,
+    },
+    Rejected {
+        label: String,
+    },
+    Unreadable {
+        error: String,
+    },
+}
+
+/// An attempt that has ended and is not recorded yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) claim: Claim,
+    pub(crate) ending: Ending,
+    /// Why, for the log.
+    pub(crate) cause: Option<String>,
+}
+
+/// What became of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It is recorded, and the row is done.
+    Done,
+    /// It is recorded, and the row waits.
+    Waiting,
+    /// It is recorded, and the row is dead.
+    Dead,
+    /// The attempt was no longer the row's, so nothing was recorded.
+    Fenced,
+}
+
+/// Which rows to claim.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// How many rows in all that no process left behind.
+    pub(crate) rows: usize,
+    /// Of which sources: at most how many of each, and how many it has in progress.
+    pub(crate) sources: Vec<(Arc<str>, usize, usize)>,
+    /// One row that a process left behind.
+    pub(crate) suspect: Option<Suspect>,
+}
+
+/// A row whose process was gone before the row was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspect {
+    /// It runs beside rows that are above suspicion.
+    Beside,
+    /// It has its last chance, and runs alone, so that only it can be the cause if the process dies.
+    Alone,
+}
+
+/// What a turn has done.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) settled: Vec<(Key, Settled)>,
+    pub(crate) claimed: Vec<Claimed>,
+    /// Another process has taken this one for gone. All that it had is free.
+    pub(crate) was_gone: bool,
+}
+
+/// Due rows that processes left behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Suspects {
+    pub(crate) beside: bool,
+    pub(crate) alone: bool,
+}
+
+/// One set of workers, as the database sees it.
+pub(crate) struct Process<B: Backend> {
+    database: Database<B>,
+    link: Link<B>,
+    id: Arc<str>,
+    is_registered: bool,
+    lease: Duration,
+    dead_after: i64,
+    sources: Vec<Arc<str>>,
+    /// The rows in progress, and those whose result is not recorded yet.
+    held: HashMap<Key, Arc<str>>,
+    next_beat: Option<Instant>,
+    last_beat: Option<Instant>,
+    /// The beats of the others, and since when they stand still.
+    seen: HashMap<String, (i64, Instant)>,
+    /// A statement's outcome is unknown: rows may be claimed that this process does not know of.
+    is_unsure: bool,
+    next_reconciliation: Option<Instant>,
+}
+
+impl<B: Backend> Process<B> {
+    pub(crate) fn new(
+        database: &Database<B>,
+        lease: Duration,
+        dead_after: u32,
+        sources: Vec<Arc<str>>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            database: database.clone(),
+            link: database.link(),
+            id: random::id()?,
+            is_registered: false,
+            lease,
+            dead_after: i64::from(dead_after),
+            sources,
+            held: HashMap::new(),
+            next_beat: None,
+            last_beat: None,
+            seen: HashMap::new(),
+            is_unsure: false,
+            next_reconciliation: None,
+        })
+    }
+
+    /// How long a try may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.lease / BEATS
+    }
+
+    /// When the last committed beat began.
+    pub(crate) fn last_beat(&self) -> Option<Instant> {
+        self.last_beat
+    }
+
+    /// When the next beat is due.
+    pub(crate) fn next_beat(&self) -> Option<Instant> {
+        self.next_beat
+    }
+
+    /// Records results and claims rows in one transaction. What is claimed is to be started.
+    ///
+    /// If it fails, the results are to be given again. Rows that it may have claimed are freed later.
+    pub(crate) async fn turn(
+        &mut self,
+        ended: &[Ended],
+        wanted: &Wanted,
+        now: Instant,
+    ) -> Result<Turn, Error> {
+        let reconciles = self.is_unsure || self.next_reconciliation.is_none_or(|next| next <= now);
+        // Until the answer is there, also if nobody waits for it any more.
+        self.is_unsure = true;
+        let turn = self.try_turn(ended, wanted, now, reconciles).await?;
+        self.is_unsure = false;
+        Ok(turn)
+    }
+
+    async fn try_turn(
+        &mut self,
+        ended: &[Ended],
+        wanted: &Wanted,
+        now: Instant,
+        reconciles: bool,
+    ) -> Result<Turn, Error> {
+        let limit = self.limit();
+        let database = self.database.clone();
+        let (id, is_registered) = (self.id.clone(), self.is_registered);
+        let beats = self.next_beat.is_none_or(|next| next <= now);
+        let known: Vec<String> = self.held.keys().map(ToString::to_string).collect();
+        let sources = self.names();
+        let (dead_after, lease) = (self.dead_after, self.lease);
+        let link = &mut self.link;
+        let turn = within(limit, async move {
+            let mut transaction = link.begin(limit).await?;
+            // First the beat: who can settle has shown that it lives.
+            if !is_registered {
+                let register = database.statement(include_str!("sql/register.sql"));
+                let register = register.bind(&*id).bind(millis(lease));
+                transaction.execute(register).await?;
+            } else if beats {
+                let beat = database.statement(include_str!("sql/beat.sql")).bind(&*id);
+                if transaction.execute(beat).await? == 0 {
+                    transaction.commit().await?;
+                    return Ok(Turn {
+                        was_gone: true,
+                        ..Turn::default()
+                    });
+                }
+            }
+            let settled = settle(&database, &mut transaction, ended).await?;
+            if reconciles {
+                reconcile(&database, &mut transaction, &id, known, sources.clone()).await?;
+            }
+            let claims = Claims {
+                database: &database,
+                process: &id,
+                dead_after,
+                sources,
+            };
+            let claimed = claims.claim(&mut transaction, wanted).await?;
+            transaction.commit().await?;
+            Ok(Turn {
+                settled,
+                claimed,
+                was_gone: false,
+            })
+        })
+        .await?;
+        if turn.was_gone {
+            self.start_again()?;
+            return Ok(turn);
+        }
+        self.is_registered = true;
+        if beats || !is_registered {
+            self.next_beat = Some(now + limit);
+            // An own silence says nothing about the others: nobody could reach the database.
+            if self.last_beat.is_none_or(|last| last + limit * 2 < now) {
+                self.seen.clear();
+            }
+            self.last_beat = Some(now);
+        }
+        if reconciles {
+            self.next_reconciliation = Some(now + self.lease / 2);
+        }
+        for (key, _) in &turn.settled {
+            self.held.remove(key);
+        }
+        for claimed in &turn.claimed {
+            let claim = &claimed.claim;
+            self.held.insert(claim.key, claim.token.clone());
+        }
+        Ok(turn)
+    }
+
+    /// Looks for due rows that processes left behind.
+    pub(crate) async fn suspects(&mut self) -> Result<Suspects, Error> {
+        let limit = self.limit();
+        let statement = self
+            .database
+            .statement(include_str!("sql/suspects.sql"))
+            .bind(self.dead_after - 1)
+            .bind(self.names());
+        within(limit, async {
+            let mut transaction = self.link.begin(limit).await?;
+            let rows = transaction.fetch(statement).await?;
+            transaction.commit().await?;
+            let count = |column| -> Result<i64, Error> {
+                let row = rows.first();
+                let count = row.map(|row| B::integer(row, column)).transpose()?;
+                Ok(count.flatten().unwrap_or(0))
+            };
+            Ok(Suspects {
+                beside: count("suspects")? > 0,
+                alone: count("last_chances")? > 0,
+            })
+        })
+        .await
+    }
+
+    /// Frees the rows of processes whose beat has stood still for 5/3 of their lease, while this one beat.
+    pub(crate) async fn judge(&mut self, now: Instant) -> Result<(), Error> {
+        let limit = self.limit();
+        let others = self
+            .database
+            .statement(include_str!("sql/others.sql"))
+            .bind(&*self.id);
+        let orphans = self.database.statement(include_str!("sql/orphans.sql"));
+        let rows = within(limit, async {
+            let mut transaction = self.link.begin(limit).await?;
+            let rows = transaction.fetch(others).await?;
+            let orphans = transaction.fetch(orphans).await?;
+            transaction.commit().await?;
+            Ok((rows, orphans))
+        });
+        let (others, orphans) = rows.await?;
+        let mut seen = HashMap::new();
+        let mut gone = Vec::new();
+        for row in &others {
+            let id = B::text(row, "id")?.unwrap_or_default();
+            let beat = B::integer(row, "beat")?.unwrap_or(0);
+            let lease = B::integer(row, "lease")?.unwrap_or(0);
+            let lease = Duration::from_millis(u64::try_from(lease).unwrap_or(0));
+            let since = match self.seen.get(&id) {
+                Some((earlier, since)) if *earlier == beat => *since,
+                _ => now,
+            };
+            if now.saturating_duration_since(since) >= lease * 5 / 3 {
+                gone.push((id.clone(), beat));
+            }
+            seen.insert(id, (beat, since));
+        }
+        self.seen = seen;
+        for (id, beat) in gone {
+            self.free(&id, Some(beat)).await?;
+        }
+        for row in &orphans {
+            let id = B::text(row, "process")?.unwrap_or_default();
+            self.free(&id, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Frees the rows of all other processes. For tests of handlers, where no other process can be alive.
+    pub(crate) async fn judge_all(&mut self) -> Result<(), Error> {
+        let others = self
+            .database
+            .statement(include_str!("sql/others.sql"))
+            .bind(&*self.id);
+        for row in self.database.fetch(others).await? {
+            let id = B::text(&row, "id")?.unwrap_or_default();
+            let beat = B::integer(&row, "beat")?;
+            self.free(&id, beat).await?;
+        }
+        Ok(())
+    }
+
+    async fn free(&mut self, id: &str, beat: Option<i64>) -> Result<(), Error> {
+        let limit = self.limit();
+        let database = &self.database;
+        let gone = beat.map(|beat| {
+            let gone = database.statement(include_str!("sql/gone.sql"));
+            gone.bind(id).bind(beat)
+        });
+        let abandon = database.statement(include_str!("sql/abandon.sql"));
+        let abandon = abandon.bind(id).bind(self.dead_after);
+        let unregister = database.statement(include_str!("sql/unregister.sql"));
+        let unregister = unregister.bind(id);
+        let freed = within(limit, async {
+            let mut transaction = self.link.begin(limit).await?;
+            if let Some(gone) = gone
+                && transaction.fetch(gone).await?.is_empty()
+            {
+                return Ok(Vec::new()); // it has beaten meanwhile, or another judge was first
+            }
+            let freed = transaction.fetch(abandon).await?;
+            transaction.execute(unregister).await?;
+            transaction.commit().await?;
+            Ok(freed)
+        });
+        for row in &freed.await? {
+            let key = B::text(row, "key")?.unwrap_or_default();
+            let source = B::text(row, "source")?.unwrap_or_default();
+            let times = B::integer(row, "abandoned")?.unwrap_or(0);
+            if B::text(row, "state")?.as_deref() == Some("dead") {
+                log(|| tracing::error!(source, key, times, reason = "abandoned", "dead"));
+            } else {
+                log(|| tracing::warn!(source, key, times, "abandoned; it will run apart from the others"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees all rows of this process, without counting the attempts, and ends it. Returns how many.
+    pub(crate) async fn leave(&mut self) -> Result<u64, Error> {
+        let limit = self.limit();
+        let mut released = 0;
+        // Twice, because a row that was locked is passed over.
+        for _ in 0..2 {
+            let release = self.database.statement(include_str!("sql/release.sql"));
+            let release = release.bind(&*self.id).bind(Vec::new());
+            let unregister = self.database.statement(include_str!("sql/unregister.sql"));
+            let unregister = unregister.bind(&*self.id);
+            let (rows, ended) = within(limit, async {
+                let mut transaction = self.link.begin(limit).await?;
+                let rows = transaction.fetch(release).await?;
+                let ended = transaction.execute(unregister).await?;
+                transaction.commit().await?;
+                Ok((rows.len(), ended))
+            })
+            .await?;
+            released += u64::try_from(rows).unwrap_or(u64::MAX);
+            if ended > 0 {
+                break;
+            }
+        }
+        self.held.clear();
+        Ok(released)
+    }
+
+    /// When the next row is due, from now; negative if it has been due for a while.
+    pub(crate) async fn next_due(&mut self) -> Result<Option<i64>, Error> {
+        let statement = self.database.statement(include_str!("sql/next_due.sql"));
+        let rows = self.database.fetch(statement.bind(self.names())).await?;
+        match rows.first() {
+            Some(row) => Ok(B::integer(row, "due_in")?),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a new identity. The old one's rows are free, or will be.
+    fn start_again(&mut self) -> Result<(), Error> {
+        self.id = random::id()?;
+        self.is_registered = false;
+        self.held.clear();
+        self.seen.clear();
+        self.next_beat = None;
+        self.last_beat = None;
+        Ok(())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.sources.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Records results. A result that is missing in the answer is to be given again.
+async fn settle<B: Backend>(
+    database: &Database<B>,
+    transaction: &mut Lent<'_, B>,
+    ended: &[Ended],
+) -> Result<Vec<(Key, Settled)>, Error> {
+    let (committed, ended): (Vec<&Ended>, Vec<&Ended>) = ended
+        .iter()
+        .partition(|ended| ended.ending == Ending::Committed);
+    let committed = committed.iter().map(|ended| (ended.claim.key, Settled::Done));
+    let mut settled: Vec<_> = committed.collect();
+    if ended.is_empty() {
+        return Ok(settled);
+    }
+    let results: Vec<_> = ended.iter().map(|ended| ResultRow::new(ended)).collect();
+    let results = serde_json::to_string(&results).unwrap_or_default();
+    let statement = database.statement(include_str!("sql/settle.sql"));
+    let rows = transaction.fetch(statement.bind(results)).await?;
+    let mut missing: BTreeMap<String, &Ended> = ended
+        .iter()
+        .map(|ended| (ended.claim.key.to_string(), *ended))
+        .collect();
+    for row in &rows {
+        let key = B::text(row, "key")?.unwrap_or_default();
+        if let Some(ended) = missing.remove(&key) {
+            settled.push((ended.claim.key, state::<B>(row)?));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(settled);
+    }
+    // The row is locked by somebody else and still ours, or it was settled by a transaction whose answer got
+    // lost, or by `Job::commit`, or it is not ours any more.
+    let look = database.statement(include_str!("sql/look.sql"));
+    let look = look.bind(missing.keys().cloned().collect::<Vec<_>>());
+    let mut rows_by_key = HashMap::new();
+    for row in transaction.fetch(look).await? {
+        rows_by_key.insert(B::text(&row, "key")?.unwrap_or_default(), row);
+    }
+    for (key, ended) in missing {
+        let token = Some(&*ended.claim.token);
+        let result = match rows_by_key.get(&key) {
+            Some(row) if B::text(row, "token")?.as_deref() == token => continue,
+            Some(row) if B::text(row, "settled_token")?.as_deref() == token => state::<B>(row)?,
+            _ => Settled::Fenced,
+        };
+        settled.push((ended.claim.key, result));
+    }
+    Ok(settled)
+}
+
+fn state<B: Backend>(row: &B::Row) -> Result<Settled, Error> {
+    Ok(match B::text(row, "state")?.as_deref() {
+        Some("done") => Settled::Done,
+        Some("dead") => Settled::Dead,
+        _ => Settled::Waiting,
+    })
+}
+
+/// Frees what an unknown outcome may have claimed, and what a wrong clock has put off.
+async fn reconcile<B: Backend>(
+    database: &Database<B>,
+    transaction: &mut Lent<'_, B>,
+    process: &str,
+    known: Vec<String>,
+    sources: Vec<String>,
+) -> Result<(), Error> {
+    let release = database.statement(include_str!("sql/release.sql"));
+    transaction.execute(release.bind(process).bind(known)).await?;
+    let cap = database.statement(include_str!("sql/cap_due.sql"));
+    let cap = cap.bind(sources).bind(millis(LONGEST_DELAY));
+    transaction.execute(cap).await?;
+    Ok(())
+}
+
+struct Claims<'a, B: Backend> {
+    database: &'a Database<B>,
+    process: &'a str,
+    dead_after: i64,
+    sources: Vec<String>,
+}
+
+impl<B: Backend> Claims<'_, B> {
+    async fn claim(
+        self,
+        transaction: &mut Lent<'_, B>,
+        wanted: &Wanted,
+    ) -> Result<Vec<Claimed>, Error> {
+        let mut claimed = Vec::new();
+        if wanted.rows > 0 {
+            // Each source is looked up by itself, so that a backlog of another source costs nothing.
+            let due = wanted.sources.iter().zip(0..).map(|(_, index)| {
+                let place = |offset: usize| format!("${}", 4 + 3 * index + offset);
+                include_str!("sql/claim_due.sql")
+                    .replace("{source}", &place(0))
+                    .replace("{limit}", &place(1))
+                    .replace("{running}", &format!("CAST({} AS BIGINT)", place(2)))
+            });
+            let due: Vec<String> = due.collect();
+            let (statement, token) = self.statement(&due.join("UNION ALL\n"), wanted.rows)?;
+            let statement = wanted.sources.iter().fold(statement, |statement, source| {
+                let (name, limit, running) = source;
+                statement.bind(&**name).bind(count(*limit)).bind(count(*running))
+            });
+            claimed.extend(self.fetch(transaction, statement, &token).await?);
+        }
+        if let Some(suspect) = wanted.suspect {
+            let (least, most) = match suspect {
+                Suspect::Beside => (1, self.dead_after - 2),
+                Suspect::Alone => (self.dead_after - 1, i64::MAX),
+            };
+            let (statement, token) = self.statement(include_str!("sql/claim_suspect.sql"), 1)?;
+            let statement = statement.bind(least).bind(most).bind(self.sources.clone());
+            claimed.extend(self.fetch(transaction, statement, &token).await?);
+        }
+        Ok(claimed)
+    }
+
+    fn statement(&self, due: &str, rows: usize) -> Result<(Statement, Arc<str>), Error> {
+        let sql = include_str!("sql/claim.sql").replace("{due}", due);
+        let token = random::id()?;
+        let statement = self.database.statement(&sql);
+        let statement = statement.bind(self.process).bind(&*token).bind(count(rows));
+        Ok((statement, token))
+    }
+
+    async fn fetch(
+        &self,
+        transaction: &mut Lent<'_, B>,
+        statement: Statement,
+        token: &Arc<str>,
+    ) -> Result<Vec<Claimed>, Error> {
+        let rows = transaction.fetch(statement).await?;
+        let claimed = rows.iter().map(|row| {
+            let number = |column| B::integer(row, column).map(Option::unwrap_or_default);
+            let text = |column| B::text(row, column).map(Option::unwrap_or_default);
+            let key = text("key")?.parse();
+            Ok(Claimed {
+                claim: Claim {
+                    key: key.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+                    token: token.clone(),
+                    source: text("source")?.into(),
+                    attempts: number("attempts")?,
+                    abandoned: number("abandoned")?,
+                    accepted_at: number("accepted_at")?,
+                },
+                provider: text("provider")?,
+                scope: B::text(row, "scope")?,
+                matched_secret: B::integer(row, "matched_secret")?
+                    .and_then(|index| usize::try_from(index).ok()),
+                body: B::bytes(row, "body")?,
+                body_cipher: B::text(row, "body_cipher")?,
+            })
+        });
+        claimed.collect()
+    }
+}
+
+/// A result as the database reads it.
+#[derive(Serialize)]
+struct ResultRow<'a> {
+    key: String,
+    token: &'a str,
+    ending: &'static str,
+    error: Option<&'a str>,
+    delay: i64,
+    give_up: i64,
+}
+
+impl<'a> ResultRow<'a> {
+    fn new(ended: &'a Ended) -> Self {
+        let never = Duration::ZERO;
+        let (ending, error, delay, give_up) = match &ended.ending {
+            Ending::Done | Ending::Committed => ("done", None, never, never),
+            Ending::Failed {
+                label,
+                delay,
+                give_up_after,
+            } => ("failed", Some(label), *delay, *give_up_after),
+            Ending::Snoozed { label, delay } => ("snoozed", Some(label), *delay, never),
+            Ending::Rejected { label } => ("rejected", Some(label), never, never),
+            Ending::Unreadable { error } => ("unreadable", Some(error), never, never),
+        };
+        Self {
+            key: ended.claim.key.to_string(),
+            token: &ended.claim.token,
+            ending,
+            error: error.map(String::as_str),
+            delay: millis(delay.min(LONGEST_DELAY)),
+            give_up: millis(give_up),
+        }
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,4 @@
+UPDATE leadhook_inbox
+SET state = 'done', settled_token = token, token = NULL, process = NULL, abandoned = 0, error = NULL, settled_at = {now}
+WHERE key = $1 AND token = $2
+RETURNING key
