@@ -129,7 +129,7 @@ pub trait Provider: Sized + 'static {
     ///
     /// It matters only where duplicates are detected by the body. Return `false` if different events
     /// can have this body. Then no delivery with this body is a duplicate. Tomba's implementation
-    /// returns `false` for a look-up that found nothing, because all such bodies are equal.
+    /// returns `false` for a lookup that found nothing, because all such bodies are equal.
     #[must_use]
     fn body_identifies_event(body: &[u8]) -> bool {
         let _ = body;

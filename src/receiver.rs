@@ -178,7 +178,7 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Creates a receiver that accepts requests with a static token in a query parameter.
     ///
-    /// Tomba posts the result of a look-up to the `webhook_url` of the API call and adds nothing to
+    /// Tomba posts the result of a lookup to the `webhook_url` of the API call and adds nothing to
     /// it, so the token has to be in that URL. URLs get into the access logs of servers and proxies
     /// and into error reports, so prefer a header wherever you have the choice. Percent-encode the
     /// token in the URL. The query is decoded like a form, in which `+` is a space, and the decoded

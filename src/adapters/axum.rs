@@ -69,7 +69,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A state has one receiver for each provider. If one provider needs several, as Tomba's look-ups do, give
+//! A state has one receiver for each provider. If one provider needs several, as Tomba's lookups do, give
 //! each route its own state: `post(handler).with_state(receiver)`. [`tomba`](crate::tomba#routes) has the
 //! code.
 //!

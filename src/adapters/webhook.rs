@@ -10,7 +10,7 @@ use crate::rejection::Rejection;
 /// A verified delivery from provider `P` with its event, extracted by axum or actix-web.
 ///
 /// The event has the provider's own type by default. For a route that receives the results of one
-/// Tomba look-up, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
+/// Tomba lookup, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
 ///
 /// A request that is not authentic, or whose event can't be read, is rejected before the handler runs.
 /// [`Delivery<P>`](Delivery) is an extractor, too, and accepts every authentic body. Take it to store

@@ -25,7 +25,7 @@ const VERSION: &[u8] = b"1";
 /// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
 ///   recognized although its bytes differ.
 /// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. If the body
-///   [does not identify](Provider::body_identifies_event) an event, as the body of a look-up of Tomba
+///   [does not identify](Provider::body_identifies_event) an event, as the body of a lookup of Tomba
 ///   that found nothing, the key is random, so that no event is lost as a duplicate.
 ///
 /// # False duplicates

@@ -58,7 +58,7 @@
 //! - Documented: if a secret is set, the header `x-grader-signature` carries the body's HMAC-SHA256
 //!   as hex digits. Grader.io expects status 200 and retries failed deliveries (Grader.io's webhook
 //!   documentation).
-//! - Not documented: the number and delays of retries, the time-out, whether endpoints are disabled,
+//! - Not documented: the number and delays of retries, the timeout, whether endpoints are disabled,
 //!   and whether `webhook_id` belongs to the event, the delivery or the endpoint.
 //! - Only the body of `submission.scored` is documented, in two shapes. The dashboard's webhook tester
 //!   sends the flat shape, in which `data.submission_id` takes the place of `data.submission`.

@@ -47,7 +47,7 @@
 //! - Documented: every request has the header `X-Graphoid-Signature` with `sha256=` and the body's
 //!   HMAC-SHA256 as hex digits. Graphoid expects a 2xx status within 10 s, and retries after 5 min,
 //!   30 min, 2 h and 8 h. It disables an endpoint if more than 10 % of its deliveries fail, and may
-//!   disable one temporarily after repeated time-outs (Graphoid's webhook documentation).
+//!   disable one temporarily after repeated timeouts (Graphoid's webhook documentation).
 //! - That page contradicts itself on the number of attempts (four or five), and prints "about 10
 //!   hours" for the last retry, where the delays add up to 10 h 35 min.
 //! - That page shows a body for `lead.won` only. Assumed: the other lead events have the same payload.

@@ -1,6 +1,6 @@
 //! Tomba, which finds and verifies e-mail addresses and phone numbers.
 //!
-//! A webhook of Tomba's dashboard reports each lead that a user saves or updates (`save_lead`). A look-up
+//! A webhook of Tomba's dashboard reports each lead that a user saves or updates (`save_lead`). A lookup
 //! sends its result to the `webhook_url` of the API call. The bodies don't name their event, so the
 //! route determines the type.
 //!
@@ -15,7 +15,7 @@
 //! | result of phone-validator | [`LookupResult<PhoneValidator>`](LookupResult) | [`PhoneValidator`] |
 //! | any of these, recognized by its shape | [`TombaEvent`] | the payload of its variant |
 //!
-//! Two look-ups can send the same bytes, so give the receiver of each route a scope. Then the two
+//! Two lookups can send the same bytes, so give the receiver of each route a scope. Then the two
 //! deliveries are not duplicates of each other.
 //!
 //! ```
@@ -37,7 +37,7 @@
 //!         assert_eq!(verified.email.result.as_deref(), Some("deliverable"));
 //!     }
 //!     LookupResult::NotFound => println!("nothing is known about the address"),
-//!     LookupResult::Failed(error) => println!("the look-up failed: {:?}", error.message),
+//!     LookupResult::Failed(error) => println!("the lookup failed: {:?}", error.message),
 //!     _ => {}
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -184,7 +184,7 @@ fn routes(config: &mut web::ServiceConfig, token: &Secret) -> Result<(), leadhoo
 //! - The HTTP method of `save_lead` can be chosen in the dashboard and is typically POST (Tomba's webhook
 //!   documentation).
 //! - Assumed: a retry has the same bytes as the first delivery.
-//! - The documented look-ups are those in the table. Tomba's own clients also send a `webhook_url` for
+//! - The documented lookups are those in the table. Tomba's own clients also send a `webhook_url` for
 //!   linkedin and enrich, which have no type here. They send no `webhook_url` for phone-validator, and
 //!   no body of phone-validator is documented.
 //! - The payload types follow Tomba's API documentation and its own clients. Between 2021 and 2025

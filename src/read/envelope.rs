@@ -39,7 +39,7 @@ pub struct Envelope<E> {
 impl<E: Event> Envelope<E> {
     /// Returns the event's name on the wire, such as `lead.won`.
     ///
-    /// Tomba sends no names. For its events this is the name of the look-up, such as
+    /// Tomba sends no names. For its events this is the name of the lookup, such as
     /// `email-verifier`.
     #[must_use]
     pub fn name(&self) -> &str {

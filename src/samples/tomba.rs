@@ -9,33 +9,33 @@ pub const SAVE_LEAD: Sample<Tomba> = Sample::new(
     include_str!("tomba/save_lead_empty_docs_sample.json"),
 );
 
-/// The result of an email-verifier look-up.
+/// The result of an email-verifier lookup.
 pub const EMAIL_VERIFIER: Sample<Tomba> = Sample::new(
     "email-verifier",
     include_str!("tomba/email_verifier_2025.json"),
 );
 
-/// The result of an email-finder look-up.
+/// The result of an email-finder lookup.
 pub const EMAIL_FINDER: Sample<Tomba> =
     Sample::new("email-finder", include_str!("tomba/email_finder_2023.json"));
 
-/// The result of a domain-search look-up.
+/// The result of a domain-search lookup.
 pub const DOMAIN_SEARCH: Sample<Tomba> = Sample::new(
     "domain-search",
     include_str!("tomba/domain_search_2023.json"),
 );
 
-/// The result of an author-finder look-up.
+/// The result of an author-finder lookup.
 pub const AUTHOR_FINDER: Sample<Tomba> = Sample::new(
     "author-finder",
     include_str!("tomba/author_finder_with_info.json"),
 );
 
-/// The result of a phone-finder look-up.
+/// The result of a phone-finder lookup.
 pub const PHONE_FINDER: Sample<Tomba> =
     Sample::new("phone-finder", include_str!("tomba/phone_finder_2025.json"));
 
-/// The result of a phone-validator look-up.
+/// The result of a phone-validator lookup.
 pub const PHONE_VALIDATOR: Sample<Tomba> = Sample::new(
     "phone-validator",
     include_str!("tomba/phone_validator_region.json"),

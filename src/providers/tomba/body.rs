@@ -25,12 +25,12 @@ pub(super) trait Data: Field {
 pub(super) struct Body<'a>(pub(super) Json<'a>);
 
 impl<'a> Body<'a> {
-    /// Returns the data, unless the look-up found nothing.
+    /// Returns the data, unless the lookup found nothing.
     pub(super) fn data(self) -> Option<Json<'a>> {
         self.0.get("data").filter(|data| has_value(*data, 0))
     }
 
-    /// Returns whether the look-up failed. An error may be empty.
+    /// Returns whether the lookup failed. An error may be empty.
     pub(super) fn is_failure(self) -> bool {
         let errors = self.0.get("errors");
         errors.is_some_and(|errors| errors.is_object() || has_value(errors, 0))

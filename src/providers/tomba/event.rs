@@ -22,10 +22,10 @@ use crate::read::json::{self, Json};
 use crate::read::member::Member;
 use crate::read::raw_json::RawJson;
 
-/// The name of a look-up that failed.
+/// The name of a lookup that failed.
 const FAILED: &str = "error";
 
-/// The name of a look-up that found nothing.
+/// The name of a lookup that found nothing.
 const NOT_FOUND: &str = "not-found";
 
 /// The name of a body of an unknown shape.
@@ -91,15 +91,15 @@ macro_rules! tomba_event {
         /// Tomba's bodies don't name their event, so the variant is a guess, for routes that receive
         /// several kinds of events. A result of phone-finder without the address, domain or profile
         /// that was looked up is read as phone-validator, and a result of author-finder without an
-        /// article as email-finder. If you can, give each look-up a route of its own and read it as a
+        /// article as email-finder. If you can, give each lookup a route of its own and read it as a
         /// [`LookupResult`](super::LookupResult).
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum TombaEvent {
             $($(#[$meta])* $payload($payload),)*
-            /// A look-up that found nothing.
+            /// A lookup that found nothing.
             NotFound,
-            /// A look-up that failed.
+            /// A lookup that failed.
             Failed(LookupError),
             /// A body of an unknown shape, as raw JSON.
             Unknown(RawJson),

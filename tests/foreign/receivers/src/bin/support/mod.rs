@@ -47,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) scoreapp: Option<Receiver<ScoreApp>>,
     /// Tomba's dashboard webhook can send a header.
     pub(crate) tomba_leads: Option<Receiver<Tomba>>,
-    /// Results of Tomba's look-ups can carry a token in their URL only.
+    /// Results of Tomba's lookups can carry a token in their URL only.
     pub(crate) tomba_lookups: Option<Receiver<Tomba>>,
 }
 
