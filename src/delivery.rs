@@ -132,7 +132,8 @@ impl<P: Provider> Delivery<P> {
     }
 
     /// Reads the event as a type other than the provider's default, such as Tomba's
-    /// [`LookupResult`](crate::tomba::LookupResult).
+    /// [`SaveLead`](crate::tomba::SaveLead) or
+    /// [`LookupResult<EmailVerifier>`](crate::tomba::LookupResult).
     ///
     /// # Errors
     ///

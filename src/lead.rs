@@ -55,8 +55,8 @@ pub struct Lead {
     pub website: Option<String>,
     /// The quality of the lead as a number on the provider's scale, such as `87`.
     ///
-    /// It is `score` for Grader.io (0 to 100), `total_score.percent` for `ScoreApp`, and `score` for a
-    /// lead that was saved at Tomba. Graphoid sends no score. The score of a Tomba lookup is not used,
+    /// It is `score` for Grader.io (0 to 100 by default), `total_score.percent` for `ScoreApp`, and `score`
+    /// for a lead that was saved at Tomba. The one documented body of Graphoid has no score. The score of a Tomba lookup is not used,
     /// because it is the likelihood that mail to the address arrives.
     #[serde(serialize_with = "without_needless_fraction")]
     pub score: Option<f64>,

@@ -36,7 +36,7 @@ use crate::rejection::Rejection;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A receiver only has the methods that fit its provider. Tomba signs nothing, so this does not
+/// A receiver only has the methods that fit its provider. Tomba documents no signature, so this does not
 /// compile:
 ///
 /// ```compile_fail,E0599
@@ -178,8 +178,8 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Creates a receiver that accepts requests with a static token in a query parameter.
     ///
-    /// Tomba posts the result of a lookup to the `webhook_url` of the API call and adds nothing to
-    /// it, so the token has to be in that URL. URLs get into the access logs of servers and proxies
+    /// Tomba posts the result of a lookup to the `webhook_url` of the API call and documents no header or
+    /// secret for it, so the token has to be in that URL. URLs get into the access logs of servers and proxies
     /// and into error reports, so prefer a header wherever you have the choice. Percent-encode the
     /// token in the URL. The query is decoded like a form, in which `+` is a space, and the decoded
     /// bytes are compared.

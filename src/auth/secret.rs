@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 /// `Display`, no `Serialize` and no comparison. Its memory is wiped when it is dropped. Copies that
 /// the environment, a configuration file or a deserializer made before are out of reach.
 ///
-/// Short secrets are accepted, because `ScoreApp` lets its users choose one like `12345`. Choose a
-/// long random one wherever you can.
+/// Short secrets are accepted, because `ScoreApp`'s users choose their secret themselves, and a public
+/// project uses `12345`. Choose a long random one wherever you can.
 ///
 /// ```
 /// use leadhook::{Secret, SecretErrorKind};

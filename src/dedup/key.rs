@@ -32,8 +32,9 @@ const VERSION: &[u8] = b"1";
 ///
 /// `ScoreApp` and Tomba send neither an id nor a timestamp of the event. If a lead is changed and then
 /// changed back, the third payload can equal the first byte for byte. It is then treated as a duplicate
-/// for as long as the first is remembered. The test delivery of Grader.io always has the same bytes, so
-/// sending it twice gives a duplicate, too. To make a key from values that you choose, use
+/// for as long as the first is remembered. In the same way, two lookups with equal results are one event,
+/// and so are two test deliveries with equal bytes. Grader.io documents one body for its tests, so
+/// pressing its test button twice probably sends a duplicate. To make a key from values that you choose, use
 /// [`from_parts`](Self::from_parts).
 ///
 /// # Other systems

@@ -165,8 +165,8 @@ macro_rules! events {
             $($(#[$variant_meta])* $variant($data),)*
             /// An event that has no type in this version of the crate.
             ///
-            /// It is not an error. Respond with 200, because the provider counts every other response
-            /// as a failure.
+            /// It is not an error. Respond with 200, because a provider can count any response other than
+            /// a 2xx as a failure of your endpoint.
             #[non_exhaustive]
             Unknown {
                 /// The event's name.

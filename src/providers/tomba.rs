@@ -172,18 +172,68 @@ fn routes(config: &mut web::ServiceConfig, token: &Secret) -> Result<(), leadhoo
 ```
 "##
 )]
+//! # Matching a result to its request
+//!
+//! The API responds at once, and the result follows by webhook. No documented body names the request that
+//! it belongs to, so put an ID of the request into the `webhook_url`. Use the ID as the receiver's scope as
+//! well: without it, two lookups with equal results are duplicates of each other.
+//!
+#![cfg_attr(
+    feature = "axum",
+    doc = r##"
+```
+use axum::{Router, extract::{FromRequest, Path, Request, State}, routing::post};
+use leadhook::{
+    Receiver, Rejection, Secret, Tomba, Webhook,
+    tomba::{EmailVerifier, LookupResult},
+};
+
+/// The `webhook_url` of lookup 17 is `https://example.com/tomba/email-verifier/17?token=…`.
+async fn verified(
+    State(receiver): State<Receiver<Tomba>>,
+    Path(id): Path<u64>,
+    request: Request,
+) -> Result<(), Rejection> {
+    let receiver = receiver.with_scope(&format!("email-verifier/{id}"));
+    let webhook = Webhook::<Tomba, LookupResult<EmailVerifier>>::from_request(request, &receiver).await?;
+    println!("lookup {id}: {:?}", webhook.envelope.event);
+    Ok(())
+}
+
+fn app(token: &Secret) -> Result<Router, leadhook::NameError> {
+    let receiver = Receiver::<Tomba>::query_token("token", token)?;
+    Ok(Router::new().route("/tomba/email-verifier/{id}", post(verified)).with_state(receiver))
+}
+# use axum::{body::Body, http};
+# use tower::ServiceExt;
+# tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+# let app = app(&Secret::new("a-token")?)?;
+# for (uri, status) in [("/tomba/email-verifier/17?token=a-token", 200), ("/tomba/email-verifier/17", 401)] {
+#     let request = http::Request::post(uri).body(Body::from(r#"{"data":null}"#))?;
+#     assert_eq!(app.clone().oneshot(request).await?.status(), status, "{uri}");
+# }
+# Ok::<(), Box<dyn std::error::Error>>(())
+# })?;
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"##
+)]
 //! # Facts
 //!
-//! - Tomba documents no signature. The dashboard's webhook can send static headers of your choice, so
-//!   let it send a token ([`Receiver::header_token`](crate::Receiver::header_token)). A `webhook_url`
-//!   can carry a token in its query ([`Receiver::query_token`](crate::Receiver::query_token)). Tomba
-//!   documents no token there, so this is inferred from how URLs work.
+//! - Tomba documents no signature. The dashboard's webhook can send static headers, so let it send a token
+//!   ([`Receiver::header_token`](crate::Receiver::header_token)). A `webhook_url` can carry a token in its
+//!   query ([`Receiver::query_token`](crate::Receiver::query_token)). Tomba documents no token there, so
+//!   this is inferred from how URLs work.
 //! - Documented for `webhook_url`: https only, up to 3 retries with exponential backoff, and the body
 //!   of the API's response. For both kinds Tomba asks for a response "within a few seconds" (Tomba's
-//!   webhook documentation). Retries of `save_lead` are not documented.
+//!   webhook documentation).
+//! - Not known to us: whether Tomba retries `save_lead`, which status it expects, and whether it sends the
+//!   result of a lookup that failed. Until you know, assume that a `save_lead` is sent only once, and store
+//!   it before you respond ([`leadhook-inbox`](https://docs.rs/leadhook-inbox)).
 //! - The HTTP method of `save_lead` can be chosen in the dashboard and is typically POST (Tomba's webhook
 //!   documentation).
 //! - Assumed: a retry has the same bytes as the first delivery.
+//! - Addresses, URLs and phone numbers are text as it was sent. leadhook validates none of them.
 //! - The documented lookups are those in the table. Tomba's own clients also send a `webhook_url` for
 //!   linkedin and enrich, which have no type here. They send no `webhook_url` for phone-validator, and
 //!   no body of phone-validator is documented.

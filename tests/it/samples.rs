@@ -1,9 +1,11 @@
 //! The sample requests for users' tests.
 #![cfg(feature = "samples")]
 
+use std::{fs, path::Path};
+
 use leadhook::{
-    Delivery, Grader, Graphoid, ReadError, Receiver, ScoreApp, Tomba, VerifyError,
-    samples::{SampleRequest, grader, graphoid, scoreapp, tomba},
+    Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Tomba, VerifyError,
+    samples::{Sample, SampleRequest, grader, graphoid, scoreapp, tomba},
     tomba::{EmailVerifier, LookupResult, SaveLead},
 };
 
@@ -295,4 +297,36 @@ fn the_index_after_the_end_of_a_list_can_not_be_removed() {
     let request = scoreapp::QUIZ_FINISHED.request();
     let count = questions(&request).len();
     let _ = request.remove(&format!("data.quiz_questions[{count}]"));
+}
+
+/// Checks that the documentation shows the bodies that the constants have.
+#[test]
+fn the_documentation_shows_the_bodies() {
+    check(grader::ALL);
+    check(graphoid::ALL);
+    check(scoreapp::ALL);
+    check(tomba::ALL);
+
+    fn check<P: Provider>(samples: &[Sample<P>]) {
+        for sample in samples {
+            let file = format!("src/samples/docs/{}.md", sample.name());
+            let shown =
+                fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+            let shown = shown.strip_prefix("```json\n").unwrap();
+            let shown = shown.strip_suffix("```\n").unwrap();
+            assert_eq!(without_layout(shown), sample.body(), "{sample:?}");
+        }
+    }
+}
+
+/// Removes the white space between the tokens of a JSON text without escaped quotes.
+fn without_layout(json: &str) -> String {
+    let texts = json
+        .split('"')
+        .enumerate()
+        .map(|(index, text)| match index % 2 {
+            0 => text.split_whitespace().collect(),
+            _ => text.to_owned(),
+        });
+    texts.collect::<Vec<_>>().join("\"")
 }

@@ -36,9 +36,9 @@ impl Provider for Tomba {
     const LAYOUT: Layout = Layout::Bare {
         keys: &["data", "meta", "errors"],
     };
-    /// Assumed, because the delays of the retries are not documented. It is shorter than the other
-    /// providers' because Tomba sends neither an id nor a timestamp. If a lead is changed and then
-    /// changed back, the third body can equal the first.
+    /// Assumed, because the delays of the retries are not known to us. It is shorter than the other
+    /// providers' because Tomba sends neither an id nor a timestamp of the event. If a lead is changed and
+    /// then changed back, the third body can equal the first.
     const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
     type Event = TombaEvent;
 
