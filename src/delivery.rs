@@ -185,7 +185,7 @@ impl<P: Provider> Delivery<P> {
         }
     }
 
-    /// Reads the whole body as a type of your own.
+    /// Reads the whole body as your own type.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};

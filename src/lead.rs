@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The person or company that an event is about, with the same fields for every provider.
 ///
 /// There is a lead only if an e-mail address, a name, a company, a job title, a phone number or a
-/// website is known. A blank text counts as unknown, and surrounding white space is removed; the payload
-/// keeps both as they were sent. A lead serializes with all eleven keys, and with
-/// null for unknown values.
+/// website is known. A blank text counts as unknown, and surrounding white space is removed. The payload
+/// keeps both as they were sent. A lead serializes with all eleven keys, with null for unknown values.
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid};
@@ -70,7 +69,7 @@ impl Lead {
     /// Trims the contact data, clears blank texts, and joins the full name if only its parts were sent.
     ///
     /// Returns `None` if no value is left that identifies the person or company. Use it in
-    /// [`Event::lead`](crate::Event::lead) of an event of your own:
+    /// [`Event::lead`](crate::Event::lead) of your own event:
     ///
     /// ```
     /// use leadhook::Lead;

@@ -81,13 +81,13 @@ pub enum RejectionKind {
         /// The name of the provider.
         provider: &'static str,
     },
-    /// Another extractor or a middleware took the body before. The status is 500.
+    /// Another extractor or a middleware has consumed the body. The status is 500.
     ///
     /// This happens with `actix` only, for example in a handler that takes `web::Bytes` and a
     /// `Webhook`. Remove the other one, because the delivery in the `Webhook` has the body.
     #[error(
-        "the body was taken by another extractor or a middleware; \
-         take the body from the delivery instead"
+        "another extractor or a middleware has consumed the body; \
+         use the body of the delivery instead"
     )]
     BodyTaken,
 }

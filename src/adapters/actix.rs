@@ -2,8 +2,8 @@
 //!
 //! A request is authenticated by the `web::Data<Receiver<P>>` in the application's data. Without one,
 //! the response is 500. A rejected request gets an empty response with the status of its [`Rejection`],
-//! which is the error of the response. To respond yourself, let the handler take a
-//! `Result<Webhook<P>, Rejection>`.
+//! which is the error of the response. To respond yourself, use `Result<Webhook<P>, Rejection>` as the
+//! argument.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};
@@ -56,9 +56,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Never take an `Option<Webhook<P>>`.** actix-web implements its extractor trait for the `Option` of
-//! every extractor, and leadhook can't prevent that. A rejected request, an unsigned one for example,
-//! would reach your handler as `None`. The rejection is still logged.
+//! **Never use `Option<Webhook<P>>` as an argument.** actix-web implements its extractor trait for the
+//! `Option` of every extractor, and leadhook can't prevent that. A rejected request, for example an unsigned
+//! one, would reach your handler as `None`. The rejection is still logged.
 //!
 //! # Limits, accounts and your own responses
 //!
@@ -146,10 +146,10 @@ const DRAINED: usize = 3 * 1024 * 1024;
 
 /// Authenticates a request with a receiver that was looked up for it.
 ///
-/// It takes the same steps as the extractors, which use the receiver in the application's data. To look
-/// accounts up for each request, call it in a handler that takes the request and its `web::Payload`. If
-/// there is no such account, pass [`Receiver::unknown`], and if the lookup failed,
-/// [`Receiver::unavailable`]. [`Webhook::read`] reads the event.
+/// It does what the extractors do with the receiver in the application's data. To look up the account of
+/// each request, call it in a handler whose arguments are the request and its `web::Payload`. If there is no
+/// such account, pass [`Receiver::unknown`], and if the lookup failed, [`Receiver::unavailable`].
+/// [`Webhook::read`] reads the event.
 ///
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};

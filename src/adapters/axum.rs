@@ -2,8 +2,7 @@
 //!
 //! A request is authenticated by the [`Receiver<P>`](Receiver) in the router's state. A rejected
 //! request gets an empty response with the status of its [`Rejection`]. Middleware finds the rejection
-//! in the response's extensions. To respond yourself, let the handler take a
-//! `Result<Webhook<P>, Rejection>`.
+//! in the response's extensions. To respond yourself, use `Result<Webhook<P>, Rejection>` as the argument.
 //!
 //! ```
 //! use axum::{Router, extract::FromRef, routing::post};
@@ -120,7 +119,7 @@ a [`OnceError`](crate::dedup::OnceError) is a response if the work's error is a 
 //! }
 //! ```
 //!
-//! A handler can't take an `Option<Webhook<P>>`, because that would let unsigned requests through:
+//! `Option<Webhook<P>>` is not an extractor, because it would let unsigned requests through:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::post};

@@ -25,8 +25,8 @@ const VERSION: &[u8] = b"1";
 /// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
 ///   recognized although its bytes differ.
 /// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. If the body
-///   [does not identify](Provider::body_identifies_event) an event, as the body of a lookup of Tomba
-///   that found nothing, the key is random, so that no event is lost as a duplicate.
+///   [does not identify](Provider::body_identifies_event) an event, as for a lookup of Tomba that found
+///   nothing, the key is random, so no event is lost as a duplicate.
 ///
 /// # False duplicates
 ///
@@ -53,13 +53,13 @@ const VERSION: &[u8] = b"1";
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// Computes a key from values of your own choice.
+    /// Computes a key from values that you choose.
     ///
     /// Two deliveries share the key if their provider, their [scope](crate::Receiver::with_scope) and all
     /// parts are equal. It never equals a key that is not made from parts.
     ///
-    /// Take every part from the event that the delivery was read as. A header or a query parameter is
-    /// not authenticated, so whoever can choose it can make an event look like a duplicate. An empty
+    /// Use only parts of the event that the delivery was read as. Headers and query parameters are not
+    /// authenticated, so whoever can choose them can make an event look like a duplicate. An empty
     /// part identifies nothing, so if any part is empty or there is none, this returns
     /// [`delivery.key()`](Delivery::key) instead.
     ///

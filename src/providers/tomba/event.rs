@@ -71,7 +71,7 @@ impl Event for SaveLead {
     }
 }
 
-/// Declares [`TombaEvent`] from the table of payload types, whose names are the variants' names, too.
+/// Declares [`TombaEvent`] from the table of payload types, whose names are also those of the variants.
 macro_rules! tomba_event {
     ($($(#[$meta:meta])* $payload:ident = $name:literal $(with $field:ident)?,)*) => {
         $(impl Data for $payload {
