@@ -16,7 +16,7 @@ use crate::read::unread::Unread;
 /// A verified delivery from provider `P`, with its body.
 ///
 /// Only a [`Receiver`](crate::Receiver) creates one, or [`from_storage`](Self::from_storage), for
-/// which the caller vouches. A delivery is cheap to clone and can go to a task or a queue. `Debug`
+/// which the caller vouches. A delivery is cheap to clone and can be sent to a task or a queue. `Debug`
 /// prints the length of the body and nothing of its content.
 ///
 /// ```

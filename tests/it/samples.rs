@@ -97,7 +97,7 @@ fn the_body_of_every_provider_can_be_changed() {
 
 #[test]
 fn every_sample_survives_a_change() {
-    fn unchanged<P: leadhook::Provider>(samples: &[leadhook::samples::Sample<P>]) {
+    fn unchanged<P: Provider>(samples: &[Sample<P>]) {
         for sample in samples {
             let request = sample.request().set("added", 1).remove("added");
             let sent: serde_json::Value = serde_json::from_str(sample.body()).unwrap();
@@ -299,24 +299,23 @@ fn the_index_after_the_end_of_a_list_can_not_be_removed() {
     let _ = request.remove(&format!("data.quiz_questions[{count}]"));
 }
 
-/// Checks that the documentation shows the bodies that the constants have.
 #[test]
 fn the_documentation_shows_the_bodies() {
-    check(grader::ALL);
-    check(graphoid::ALL);
-    check(scoreapp::ALL);
-    check(tomba::ALL);
-
     fn check<P: Provider>(samples: &[Sample<P>]) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/samples/docs");
         for sample in samples {
-            let file = format!("src/samples/docs/{}.md", sample.name());
-            let shown =
-                fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+            let shown = fs::read_to_string(folder.join(sample.name()).with_extension("md"));
+            let shown = shown.unwrap();
             let shown = shown.strip_prefix("```json\n").unwrap();
             let shown = shown.strip_suffix("```\n").unwrap();
             assert_eq!(without_layout(shown), sample.body(), "{sample:?}");
         }
     }
+
+    check(grader::ALL);
+    check(graphoid::ALL);
+    check(scoreapp::ALL);
+    check(tomba::ALL);
 }
 
 /// Removes the white space between the tokens of a JSON text without escaped quotes.
