@@ -20,7 +20,7 @@
 #![cfg_attr(
     all(feature = "axum", feature = "dedup", feature = "tracing"),
     doc = "
-This is a whole receiver with axum, whose dependencies are in the
+This is a complete receiver with axum. Its dependencies are in the
 [README](https://crates.io/crates/leadhook):
 
 ",

@@ -57,7 +57,8 @@
 //! - That page shows a body for `lead.won` only. Assumed: the other lead events have the same payload.
 //!   A body with another payload is read as [`GraphoidEvent::Unknown`].
 //! - Assumed: a retry has the `id` of the first delivery.
-//! - Not known to us: whether a second test delivery has a new `id`. If it does not, it is a duplicate.
+//! - Not known to us: whether a second test delivery has a new `id`. If it does not, leadhook treats it as a
+//!   duplicate.
 //! - Graphoid may send events that are not in the table, because no complete public list was found.
 
 use alloc::string::String;

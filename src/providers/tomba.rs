@@ -45,7 +45,7 @@
 //!
 //! # Routes
 //!
-//! Give each kind of result a route of its own, with its own receiver as the state of that route. Two
+//! Give each kind of result its own route, with its own receiver as the state of that route. Two
 //! receivers for Tomba in one application state would not compile with axum (E0119), and with actix-web the
 //! second would replace the first. The token in a `webhook_url` must be percent-encoded, so let code put it there.
 //!

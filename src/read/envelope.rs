@@ -63,7 +63,7 @@ impl<E: Event> Envelope<E> {
     /// which is usual elsewhere, rejects every retry. A limit does not prevent replays of recent events
     /// either, but handling each event once does.
     ///
-    /// A handler can set a limit of its own:
+    /// A handler can set its own limit:
     ///
     /// ```
     /// use chrono::{TimeDelta, Utc};

@@ -64,8 +64,8 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Returns whether there is a value in the JSON: something else than null and the empty text, also within
-/// lists and objects.
+/// Returns whether there is a value in the JSON, or within its lists and objects, that is neither null nor
+/// the empty text.
 fn has_value(json: Json<'_>, depth: usize) -> bool {
     /// JSON that is nested deeper counts as a value.
     const MAX_DEPTH: usize = 16;

@@ -91,7 +91,7 @@ macro_rules! tomba_event {
         /// Tomba's bodies don't name their event, so the variant is a guess, for routes that receive
         /// several kinds of events. A result of phone-finder without the address, domain or profile
         /// that was looked up is read as phone-validator, and a result of author-finder without an
-        /// article as email-finder. If you can, give each lookup a route of its own and read it as a
+        /// article as email-finder. If you can, give each lookup its own route and read it as a
         /// [`LookupResult`](super::LookupResult).
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]

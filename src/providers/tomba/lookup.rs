@@ -13,7 +13,7 @@ use crate::read::json::Json;
 /// The result of a lookup.
 ///
 /// `T` is the payload type of the lookup. Tomba's bodies don't name the lookup, so each lookup
-/// needs a `webhook_url` and a route of its own, and the route determines `T`:
+/// needs its own `webhook_url` and route, and the route determines `T`:
 ///
 /// ```
 /// use leadhook::{
