@@ -61,6 +61,12 @@ fn the_table_has_every_file() {
 }
 
 #[test]
+fn the_readme_has_the_program_of_the_front_page() {
+    let read = |file| fs::read_to_string(root().join(file)).unwrap();
+    assert!(read("README.md").contains(&read("docs/guide/program.md")));
+}
+
+#[test]
 fn no_imports_form_a_circle() {
     // A provider and its events name each other, so the files of one provider count as one.
     let room = |path: &String| -> String {

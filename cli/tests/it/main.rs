@@ -23,6 +23,26 @@ use std::{
 
 const SECRET: &str = "whsec_5d41402abc4b";
 
+/// The environment variables in which `send` and `listen` look for a secret.
+const VARIABLES: [&str; 4] = [
+    "GRADER_WEBHOOK_SECRET",
+    "GRAPHOID_WEBHOOK_SECRET",
+    "SCOREAPP_WEBHOOK_SECRET",
+    "TOMBA_WEBHOOK_TOKEN",
+];
+
+/// Returns the arguments for a signed body on standard input, whose secret is in an environment variable.
+fn signed_input<'a>(provider: &'a str, variable: &'a str, signature: &'a str) -> [&'a str; 6] {
+    [
+        provider,
+        "--secret-env",
+        variable,
+        "--signature",
+        signature,
+        "-",
+    ]
+}
+
 /// Returns a command that knows the environment of this process, and two secrets.
 fn command(name: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_leadhook"));
