@@ -27,7 +27,7 @@ pub fn delivery(id: usize) -> Delivery<Graphoid> {
 pub fn recording<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
     inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
+        .on(&inbox.source(SOURCE), async |job: Job<GraphoidEvent, B>| {
             let mut transaction = job.begin().await?;
             B::record(&mut transaction, job.key()).await?;
             job.commit(transaction).await
