@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use leadhook_inbox::Postgres;
 use reqwest::{Client, StatusCode};
 use tokio::{task::JoinSet, time};
 
 use crate::{
     server::{LEASE, POLL, Server, event, post},
     support::{
-        database::{Database, Db},
+        database::{self, Database, Db},
         on_both, until,
     },
 };
@@ -132,7 +133,7 @@ async fn a_worker_that_was_paused_past_its_lease_settles_nothing<B: Db>(database
     let response = paused.post(&client, &event(1, "pause", 1)).await.unwrap();
     assert_eq!(response, StatusCode::OK);
     paused.line_with("paused");
-    paused.signal("-STOP");
+    paused.freeze(&database).await;
 
     let _other = Server::start(&database);
     until("the other has handled it", async || {
@@ -151,6 +152,49 @@ async fn a_worker_that_was_paused_past_its_lease_settles_nothing<B: Db>(database
     assert!(paused.wait().success());
     assert_eq!(database.effects().await, 2);
     assert_eq!(database.count("attempts = 2").await, 1);
+}
+
+/// Its transaction keeps locks on the server, which does not notice that the client is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_frozen_within_a_transaction_loses_its_rows() {
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let client = Client::new();
+    let frozen = Server::start(&database);
+    let status = frozen.post(&client, &event(1, "pend", 1)).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    until("it is claimed", async || {
+        database.count("token IS NOT NULL").await == 1
+    })
+    .await;
+    let pool = database.inbox.pool();
+    let in_transaction = "FROM pg_stat_activity \
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    loop {
+        // Whoever has beaten waits here.
+        let mut lock = pool.begin().await.unwrap();
+        let table = "LOCK TABLE leadhook_inbox IN ACCESS EXCLUSIVE MODE";
+        sqlx::raw_sql(table).execute(&mut *lock).await.unwrap();
+        let beaten = "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted \
+            AND relation = 'leadhook_inbox_process'::regclass";
+        until("it waits", async || Postgres::count(pool, beaten).await > 0).await;
+        frozen.signal("-STOP");
+        lock.rollback().await.unwrap();
+        time::sleep(Duration::from_millis(20)).await;
+        let count = format!("SELECT count(*) {in_transaction}");
+        if Postgres::count(pool, &count).await == 1 {
+            break;
+        }
+        frozen.signal("-CONT"); // too late: its time was over
+    }
+    let _other = Server::start(&database);
+    until("the other has handled it", async || {
+        database.count("state = 'done'").await == 1
+    })
+    .await;
+    assert_eq!(database.effects().await, 1);
+    frozen.signal("-CONT");
 }
 
 /// Two servers, of which one is killed again and again.

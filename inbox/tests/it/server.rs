@@ -217,6 +217,19 @@ impl Server {
         );
     }
 
+    /// Stops the process, but not while it keeps SQLite's write lock: nobody could go on then.
+    pub async fn freeze<B: Db>(&self, database: &Database<B>) {
+        loop {
+            self.signal("-STOP");
+            let write = "UPDATE leadhook_inbox SET attempts = attempts WHERE FALSE";
+            if B::run(database.inbox.pool(), write).await.is_ok() {
+                return;
+            }
+            self.signal("-CONT");
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

@@ -18,8 +18,8 @@ pub const SOURCE: &str = "graphoid";
 
 /// The delivery of an event with an id of its own.
 pub fn delivery(id: usize) -> Delivery<Graphoid> {
-    let body =
-        format!(r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}"}}}}}}"#);
+    let lead = format!(r#"{{"id":"lead_{id}","name":"Acme {id}"}}"#);
+    let body = format!(r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{lead}}}}}"#);
     Delivery::from_storage(body)
 }
 
