@@ -172,9 +172,9 @@ async fn a_process_that_is_frozen_within_a_transaction_loses_its_rows() {
     let in_transaction = "FROM pg_stat_activity \
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
     loop {
-        // Whoever has beaten waits here.
+        // Whoever changes rows waits here, after its beat.
         let mut lock = pool.begin().await.unwrap();
-        let table = "LOCK TABLE leadhook_inbox IN ACCESS EXCLUSIVE MODE";
+        let table = "LOCK TABLE leadhook_inbox IN SHARE MODE";
         sqlx::raw_sql(table).execute(&mut *lock).await.unwrap();
         let beaten = "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted \
             AND relation = 'leadhook_inbox_process'::regclass";

@@ -75,7 +75,7 @@ async fn handle<B: Db>(job: Job<GraphoidEvent, B>) -> Result<Done, Failure> {
         "pause" => {
             println!("paused");
             // The test stops the process in here, until the lease has run out.
-            time::sleep(Duration::from_millis(500)).await;
+            time::sleep(Duration::from_secs(3)).await;
         }
         _ => {}
     }
@@ -222,7 +222,8 @@ impl Server {
         loop {
             self.signal("-STOP");
             let write = "UPDATE leadhook_inbox SET attempts = attempts WHERE FALSE";
-            if B::run(database.inbox.pool(), write).await.is_ok() {
+            let write = B::run(database.inbox.pool(), write);
+            if time::timeout(Duration::from_millis(200), write).await.is_ok() {
                 return;
             }
             self.signal("-CONT");
