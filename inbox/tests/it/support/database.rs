@@ -35,6 +35,8 @@ pub trait Db: Backend + Sized {
         transaction: &mut Transaction<Self>,
         key: Key,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// Adds 1 to `counter`, in PostgreSQL as a serializable transaction.
+    fn count_up(transaction: &mut Transaction<Self>) -> impl Future<Output = sqlx::Result<()>> + Send;
     /// Fails with an error that quotes the value.
     fn provoke(
         transaction: &mut Transaction<Self>,
@@ -43,7 +45,7 @@ pub trait Db: Backend + Sized {
 }
 
 macro_rules! db {
-    ($database:ty, $bytes:literal, $weaken:literal, $provoke:literal) => {
+    ($database:ty, $bytes:literal, $weaken:literal, $count_up:literal, $provoke:literal) => {
         impl Db for $database {
             const BYTES: &'static str = $bytes;
 
@@ -82,6 +84,11 @@ macro_rules! db {
                     .map(drop)
             }
 
+            async fn count_up(transaction: &mut Transaction<Self>) -> sqlx::Result<()> {
+                let count = sqlx::raw_sql($count_up);
+                count.execute(&mut **transaction).await.map(drop)
+            }
+
             async fn provoke(
                 transaction: &mut Transaction<Self>,
                 value: &str,
@@ -93,8 +100,8 @@ macro_rules! db {
     };
 }
 
-db!(Sqlite, "BLOB", "PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF", "SELECT json($1)");
-db!(Postgres, "BYTEA", "SET synchronous_commit = off", "SELECT CAST($1 AS INTEGER)");
+db!(Sqlite, "BLOB", "PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF", "UPDATE counter SET value = value + 1", "SELECT json($1)");
+db!(Postgres, "BYTEA", "SET synchronous_commit = off", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; UPDATE counter SET value = value + 1", "SELECT CAST($1 AS INTEGER)");
 
 impl<B: Db> Database<B> {
     pub async fn count(&self, condition: &str) -> i64 {

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod database;
+pub mod logs;
 pub mod postgres;
 
 use std::time::Duration;
