@@ -84,7 +84,10 @@ async fn limits_of_a_source_are_kept<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;
     let narrow = inbox.source::<Graphoid>("narrow").concurrency(2);
     let slow = inbox.source::<Graphoid>("slow").rate(5, WINDOW);
-    let (narrow_seen, slow_seen) = (Arc::new(Mutex::new(Seen::default())), Arc::new(Mutex::new(Seen::default())));
+    let (narrow_seen, slow_seen) = (
+        Arc::new(Mutex::new(Seen::default())),
+        Arc::new(Mutex::new(Seen::default())),
+    );
     let handler = |seen: &Arc<Mutex<Seen>>| {
         let seen = seen.clone();
         move |job: Job<GraphoidEvent, B>| {
@@ -135,12 +138,22 @@ async fn blocked_threads_stop_neither_deliveries_nor_probes<B: Db>(database: Dat
         .env("SERVE_TIMEOUT", "1")
         .stderr(File::create(&log).unwrap());
     let server = Server::start_as(command);
-    let client = Client::builder().timeout(Duration::from_secs(4)).build().unwrap();
+    let client = Client::builder()
+        .timeout(Duration::from_secs(4))
+        .build()
+        .unwrap();
     let ready = async || {
-        let response = client.get(format!("{}/ready", server.address)).send().await.unwrap();
+        let response = client
+            .get(format!("{}/ready", server.address))
+            .send()
+            .await
+            .unwrap();
         (response.status(), response.text().await.unwrap())
     };
-    until("the workers run", async || ready().await.0 == StatusCode::OK).await;
+    until("the workers run", async || {
+        ready().await.0 == StatusCode::OK
+    })
+    .await;
     for id in 0..8 {
         let body = event(id, "block for ever", 1);
         assert_eq!(server.post(&client, &body).await.unwrap(), StatusCode::OK);
@@ -172,9 +185,16 @@ async fn blocked_threads_stop_neither_deliveries_nor_probes<B: Db>(database: Dat
     let named: HashSet<_> = (0..8)
         .map(|id| {
             let body = event(id, "block for ever", 1);
-            let key = database.source().key(&leadhook::Delivery::from_storage(body));
-            let mut lines = log.lines().filter(|line| line.contains("blocks its thread"));
-            assert!(lines.any(|line| line.contains(&key.to_string())), "{key}: {log}");
+            let key = database
+                .source()
+                .key(&leadhook::Delivery::from_storage(body));
+            let mut lines = log
+                .lines()
+                .filter(|line| line.contains("blocks its thread"));
+            assert!(
+                lines.any(|line| line.contains(&key.to_string())),
+                "{key}: {log}"
+            );
             key
         })
         .collect();
@@ -207,7 +227,10 @@ async fn all_threads_blocked_is_a_problem_until_they_return<B: Db>(database: Dat
         source.accept(&delivery(id)).await.unwrap();
     }
     let health = workers.health();
-    until("both are blocked", async || health.problem() == Some(Problem::Blocked)).await;
+    until("both are blocked", async || {
+        health.problem() == Some(Problem::Blocked)
+    })
+    .await;
     until("both are done by others", async || {
         database.count("state = 'done' AND attempts = 2").await == 2
     })
@@ -225,9 +248,16 @@ async fn crash<B: Db>(database: &Database<B>, poison: usize) -> usize {
     let source = database.source();
     for id in 0..poison + OTHERS {
         // Among the others, in the order of acceptance.
-        let act = if id % 10 == 5 && id / 10 < poison { "abort" } else { "" };
+        let act = if id % 10 == 5 && id / 10 < poison {
+            "abort"
+        } else {
+            ""
+        };
         let body = event(id, act, i64::MAX);
-        source.accept(&leadhook::Delivery::from_storage(body)).await.unwrap();
+        source
+            .accept(&leadhook::Delivery::from_storage(body))
+            .await
+            .unwrap();
     }
     let total = i64::try_from(poison + OTHERS).unwrap();
     let mut server = Server::start(database);

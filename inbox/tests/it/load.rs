@@ -46,5 +46,8 @@ async fn at_once<B: Db>(
     let accepted = providers.join_all().await;
     println!("{deliveries} in {:?}", began.elapsed());
     assert!(accepted.iter().all(|accepted| *accepted == Accepted::New));
-    assert_eq!(database.count("TRUE").await, i64::try_from(deliveries).unwrap());
+    assert_eq!(
+        database.count("TRUE").await,
+        i64::try_from(deliveries).unwrap()
+    );
 }

@@ -48,12 +48,20 @@ async fn a_shutdown_releases_all_rows_but_the_locked_one() {
     lock!(console, lock, database, 3);
     let told = Instant::now();
     assert_eq!(workers.shutdown(Duration::from_secs(4)).await, 5);
-    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    assert!(
+        told.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        told.elapsed()
+    );
     let free = "token IS NULL AND attempts = 0 AND abandoned = 0";
     assert_eq!(database.count(free).await, 5);
 
     // The next process takes those at once, and the locked one when it can.
-    let workers = recording(&database.inbox).lease(LEASE).start().await.unwrap();
+    let workers = recording(&database.inbox)
+        .lease(LEASE)
+        .start()
+        .await
+        .unwrap();
     until("the others are done", async || {
         database.count("state = 'done'").await == 5
     })
@@ -125,12 +133,27 @@ async fn an_operator_at_a_locked_row_gets_an_error_and_tries_again() {
     }
     lock!(console, lock, database, 3);
     let asked = Instant::now();
-    database.inbox.erase(&Filter::all()).finish().await.unwrap_err();
-    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}", asked.elapsed());
+    database
+        .inbox
+        .erase(&Filter::all())
+        .finish()
+        .await
+        .unwrap_err();
+    assert!(
+        asked.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        asked.elapsed()
+    );
     assert_eq!(source.accept(&delivery(7)).await.unwrap(), Accepted::New);
     lock.rollback().await.unwrap();
-    assert_eq!(database.inbox.erase(&Filter::all()).finish().await.unwrap(), 7);
-    assert_eq!(database.count("body IS NULL AND reason = 'erased'").await, 7);
+    assert_eq!(
+        database.inbox.erase(&Filter::all()).finish().await.unwrap(),
+        7
+    );
+    assert_eq!(
+        database.count("body IS NULL AND reason = 'erased'").await,
+        7
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,11 +168,21 @@ async fn a_transaction_that_stays_open_in_sqlite_is_cancelled() {
         }
         job.commit(transaction).await
     };
-    let workers = database.inbox.workers().on(&source, handler).start().await.unwrap();
+    let workers = database
+        .inbox
+        .workers()
+        .on(&source, handler)
+        .start()
+        .await
+        .unwrap();
     source.accept(&delivery(1)).await.unwrap();
     let mut slowest = Duration::ZERO;
     let mut id = 2;
-    while database.count("error = 'transaction open for too long'").await == 0 {
+    while database
+        .count("error = 'transaction open for too long'")
+        .await
+        == 0
+    {
         let asked = Instant::now();
         source.accept(&delivery(id)).await.unwrap();
         slowest = slowest.max(asked.elapsed());
@@ -162,7 +195,10 @@ async fn a_transaction_that_stays_open_in_sqlite_is_cancelled() {
         database.count("state <> 'done'").await == 0
     })
     .await;
-    assert_eq!(database.count("attempts = 2").await, database.count("TRUE").await);
+    assert_eq!(
+        database.count("attempts = 2").await,
+        database.count("TRUE").await
+    );
     assert_eq!(database.effects().await, database.count("TRUE").await);
     workers.shutdown(Duration::from_secs(5)).await;
 }

@@ -32,7 +32,9 @@ on_both![
 
 fn bodies() -> [String; 3] {
     [
-        format!(r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"1","name":"{CANARY}"}}}}}}"#),
+        format!(
+            r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"1","name":"{CANARY}"}}}}}}"#
+        ),
         format!(r#"{{"id":"1","event":"lead.won","data":{{"lead":"{CANARY}"}}}}"#),
         CANARY.to_owned(),
     ]
@@ -171,12 +173,16 @@ async fn an_erasure_on_a_pool_of_the_application_leaves_nothing() {
     for mode in ["WAL", "DELETE", "TRUNCATE", "PERSIST"] {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("application.db");
-        let hook = format!("PRAGMA journal_mode = {mode}; PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF");
+        let hook = format!(
+            "PRAGMA journal_mode = {mode}; PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF"
+        );
         let pool = SqlitePoolOptions::new().after_connect(move |connection, _| {
             let hook = sqlx::raw_sql(AssertSqlSafe(hook.clone()));
             Box::pin(async move { hook.execute(connection).await.map(drop) })
         });
-        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true);
         let inbox = Inbox::with_pool(pool.connect_with(options).await.unwrap());
         inbox.migrate().await.unwrap();
         inbox.check().await.unwrap();
@@ -184,13 +190,16 @@ async fn an_erasure_on_a_pool_of_the_application_leaves_nothing() {
         let filler = "x".repeat(20_000);
         for id in 0..20 {
             let lead = format!(r#"{{"id":"{CANARY}","name":"{CANARY}{filler}{CANARY}"}}"#);
-            let body = format!(r#"{{"id":"{CANARY}{id}","event":"lead.won","data":{{"lead":{lead}}}}}"#);
+            let body =
+                format!(r#"{{"id":"{CANARY}{id}","event":"lead.won","data":{{"lead":{lead}}}}}"#);
             source.accept(&Delivery::from_storage(body)).await.unwrap();
         }
         let holds_canary = || {
             fs::read_dir(directory.path()).unwrap().any(|file| {
                 let bytes = fs::read(file.unwrap().path()).unwrap();
-                bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes())
+                bytes
+                    .windows(CANARY.len())
+                    .any(|window| window == CANARY.as_bytes())
             })
         };
         assert!(holds_canary(), "{mode}");
