@@ -19,7 +19,7 @@ use leadhook::{
     },
 };
 use leadhook_inbox::{Backend, Done, Failure, Inbox, Job, Postgres, Sqlite, Workers};
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::runtime::Runtime;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Standard error may be gone while the server runs, and a subscriber must not panic then.
@@ -47,39 +47,48 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve<B: Backend>(inbox: Inbox<B>) -> Result<(), Box<dyn Error>> {
-    let workers = handlers(inbox.workers()).start().await?;
+    let workers = handlers(&inbox).start().await?;
     let app = routes(&inbox)?.route("/ready", leadhook_inbox::axum::ready(workers.health()));
     let address = env::var("LISTEN").unwrap_or("127.0.0.1:8080".into());
-    let listener = TcpListener::bind(address).await?;
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
     println!("listening on http://{}", listener.local_addr()?);
-    leadhook_inbox::axum::serve(listener, app, stopped(), Duration::from_secs(10)).await;
+    let handle = axum_server::Handle::new();
+    let stop = handle.clone();
+    tokio::spawn(async move {
+        stopped().await;
+        stop.graceful_shutdown(Some(Duration::from_secs(10)));
+    });
+    let server = axum_server::from_tcp(listener)?.handle(handle);
+    server.serve(app.into_make_service()).await?;
     let released = workers.shutdown(Duration::from_secs(20)).await;
     tracing::info!(released, "stopped");
     Ok(())
 }
 
-fn handlers<B: Backend>(workers: Workers<B>) -> Workers<B> {
-    workers
-        .on("grader", handle::<GraderEvent, B>)
-        .on("graphoid", handle::<GraphoidEvent, B>)
-        .on("scoreapp", handle::<ScoreAppEvent, B>)
-        .on("tomba/save-lead", handle::<SaveLead, B>)
+fn handlers<B: Backend>(inbox: &Inbox<B>) -> Workers<B> {
+    inbox
+        .workers()
+        .on(&inbox.source("grader"), handle::<GraderEvent, B>)
+        .on(&inbox.source("graphoid"), handle::<GraphoidEvent, B>)
+        .on(&inbox.source("scoreapp"), handle::<ScoreAppEvent, B>)
+        .on(&inbox.source("tomba/save-lead"), handle::<SaveLead, B>)
         .on(
-            "tomba/email-verifier",
+            &inbox.source("tomba/email-verifier"),
             handle::<LookupResult<EmailVerifier>, B>,
         )
-        .on("tomba/email-finder", handle::<LookupResult<EmailFinder>, B>)
+        .on(&inbox.source("tomba/email-finder"), handle::<LookupResult<EmailFinder>, B>)
         .on(
-            "tomba/domain-search",
+            &inbox.source("tomba/domain-search"),
             handle::<LookupResult<DomainSearch>, B>,
         )
         .on(
-            "tomba/author-finder",
+            &inbox.source("tomba/author-finder"),
             handle::<LookupResult<AuthorFinder>, B>,
         )
-        .on("tomba/phone-finder", handle::<LookupResult<PhoneFinder>, B>)
+        .on(&inbox.source("tomba/phone-finder"), handle::<LookupResult<PhoneFinder>, B>)
         .on(
-            "tomba/phone-validator",
+            &inbox.source("tomba/phone-validator"),
             handle::<LookupResult<PhoneValidator>, B>,
         )
 }
@@ -103,24 +112,24 @@ fn routes<B: Backend>(inbox: &Inbox<B>) -> Result<Router, Box<dyn Error>> {
     if let Some(secret) = secret("GRADER_WEBHOOK_SECRET")? {
         route(
             "grader",
-            inbox.axum("grader", Receiver::<Grader>::new(&secret)),
+            inbox.source::<Grader>("grader").axum(Receiver::<Grader>::new(&secret)),
         );
     }
     if let Some(secret) = secret("GRAPHOID_WEBHOOK_SECRET")? {
         route(
             "graphoid",
-            inbox.axum("graphoid", Receiver::<Graphoid>::new(&secret)),
+            inbox.source::<Graphoid>("graphoid").axum(Receiver::<Graphoid>::new(&secret)),
         );
     }
     if let Some(secret) = secret("SCOREAPP_WEBHOOK_SECRET")? {
         route(
             "scoreapp",
-            inbox.axum("scoreapp", Receiver::<ScoreApp>::new(&secret)),
+            inbox.source::<ScoreApp>("scoreapp").axum(Receiver::<ScoreApp>::new(&secret)),
         );
     }
     if let Some(token) = secret("TOMBA_WEBHOOK_TOKEN")? {
         let receiver = Receiver::<Tomba>::header_token("x-webhook-token", &token)?;
-        route("tomba/save-lead", inbox.axum("tomba/save-lead", receiver));
+        route("tomba/save-lead", inbox.source::<Tomba>("tomba/save-lead").axum(receiver));
         for look_up in [
             "email-verifier",
             "email-finder",
@@ -130,9 +139,8 @@ fn routes<B: Backend>(inbox: &Inbox<B>) -> Result<Router, Box<dyn Error>> {
             "phone-validator",
         ] {
             let source = format!("tomba/{look_up}");
-            // Results of two look-ups are two events, even if they are equal byte for byte.
-            let receiver = Receiver::<Tomba>::query_token("token", &token)?.with_scope(&source);
-            route(&source, inbox.axum(&source, receiver));
+            let receiver = Receiver::<Tomba>::query_token("token", &token)?;
+            route(&source, inbox.source::<Tomba>(&source).axum(receiver));
         }
     }
     if routes.is_empty() {

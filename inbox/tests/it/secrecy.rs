@@ -6,8 +6,12 @@ use std::{
 };
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
-use leadhook_inbox::{Failure, Job, Select};
+use leadhook_inbox::{Failure, Filter, Inbox, Job, Page};
 use reqwest::{Client, StatusCode};
+use sqlx::{
+    AssertSqlSafe,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -28,23 +32,25 @@ on_both![
 
 fn bodies() -> [String; 3] {
     [
-        format!(r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"{CANARY}"}}}}}}"#),
+        format!(
+            r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"1","name":"{CANARY}"}}}}}}"#
+        ),
         format!(r#"{{"id":"1","event":"lead.won","data":{{"lead":"{CANARY}"}}}}"#),
         CANARY.to_owned(),
     ]
 }
 
 async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     let mut printed = String::new();
     for body in bodies() {
         let delivery = Delivery::<Graphoid>::from_storage(body);
-        printed += &format!("{:?}", inbox.accept(SOURCE, &delivery).await);
-        printed += &format!("{:?}", inbox.accept(SOURCE, &delivery).await);
+        printed += &format!("{:?}", source.accept(&delivery).await);
+        printed += &format!("{:?}", source.accept(&delivery).await);
     }
     let failing = inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
+        .on(&source, async |job: Job<GraphoidEvent, B>| {
             let mut transaction = job.begin().await?;
             let value = format!("{:?} {CANARY}", job.key());
             assert!(!format!("{job:?}").contains(CANARY));
@@ -53,8 +59,8 @@ async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
             Err(Failure::retry("not reached"))
         });
     let report = failing.run_until_idle().await.unwrap();
-    assert!(report.tries > 3, "{report:?}");
-    let rows = inbox.rows(&Select::dead(), 10).await.unwrap();
+    assert!(report.attempts > 3, "{report:?}");
+    let rows = inbox.rows(&Filter::dead(), Page::first(10)).await.unwrap();
     assert_eq!(rows.len(), 3);
     printed += &format!(
         "{rows:?} {:?} {inbox:?} {:?}",
@@ -66,8 +72,9 @@ async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
         database
             .run("ALTER TABLE leadhook_inbox ADD CHECK (source <> 'refused')")
             .await;
+        let refused = inbox.source::<Graphoid>("refused");
         let delivery = Delivery::<Graphoid>::from_storage(format!("{CANARY} {CANARY}"));
-        let error = inbox.accept("refused", &delivery).await.unwrap_err();
+        let error = refused.accept(&delivery).await.unwrap_err();
         printed += &format!("{error} {error:?}");
         assert!(printed.contains("violates check constraint"), "{printed}");
     }
@@ -99,7 +106,7 @@ async fn nothing_of_a_body_is_logged<B: Db>(database: Database<B>) {
         let status = server.post(&client, body).await.unwrap();
         assert_eq!(status, StatusCode::OK);
     }
-    let handled = "state = 'dead' OR tries > 1";
+    let handled = "state = 'dead' OR attempts > 1";
     until("all are handled", async || {
         database.count(handled).await == 3
     })
@@ -126,13 +133,15 @@ async fn nothing_of_a_body_is_logged<B: Db>(database: Database<B>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_file_is_its_owners_and_forgets_what_was_erased() {
     let database = database::sqlite().await;
-    let inbox = &database.inbox;
-    let [body, ..] = bodies();
+    let (inbox, source) = (&database.inbox, database.source());
+    let body = format!(
+        r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"{CANARY}","name":"{CANARY}"}}}}}}"#
+    );
     let filler = "x".repeat(20_000); // over several pages
     let long = Delivery::<Graphoid>::from_storage(format!("{CANARY}{filler}{CANARY}"));
     let short = Delivery::<Graphoid>::from_storage(body);
     for delivery in [&long, &short] {
-        inbox.accept(SOURCE, delivery).await.unwrap();
+        source.accept(delivery).await.unwrap();
     }
     let files = || ["", "-wal", "-shm"].map(|suffix| format!("{}{suffix}", database.url));
     let holds_canary = || {
@@ -152,7 +161,51 @@ async fn the_file_is_its_owners_and_forgets_what_was_erased() {
     }
     assert!(holds_canary());
     for delivery in [&long, &short] {
-        assert_eq!(inbox.erase(&Select::key(delivery.key())).await.unwrap(), 1);
+        let filter = Filter::key(source.key(delivery));
+        assert_eq!(inbox.erase(&filter).finish().await.unwrap(), 1);
     }
     assert!(!holds_canary());
+}
+
+/// The application's pool has settings of its own, and the body has been in its write-ahead log or journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_on_a_pool_of_the_application_leaves_nothing() {
+    for mode in ["WAL", "DELETE", "TRUNCATE", "PERSIST"] {
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("application.db");
+        let hook = format!(
+            "PRAGMA journal_mode = {mode}; PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF"
+        );
+        let pool = SqlitePoolOptions::new().after_connect(move |connection, _| {
+            let hook = sqlx::raw_sql(AssertSqlSafe(hook.clone()));
+            Box::pin(async move { hook.execute(connection).await.map(drop) })
+        });
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true);
+        let inbox = Inbox::with_pool(pool.connect_with(options).await.unwrap());
+        inbox.migrate().await.unwrap();
+        inbox.check().await.unwrap();
+        let source = inbox.source::<Graphoid>(SOURCE);
+        let filler = "x".repeat(20_000);
+        for id in 0..20 {
+            let lead = format!(r#"{{"id":"{CANARY}","name":"{CANARY}{filler}{CANARY}"}}"#);
+            let body =
+                format!(r#"{{"id":"{CANARY}{id}","event":"lead.won","data":{{"lead":{lead}}}}}"#);
+            source.accept(&Delivery::from_storage(body)).await.unwrap();
+        }
+        let holds_canary = || {
+            fs::read_dir(directory.path()).unwrap().any(|file| {
+                let bytes = fs::read(file.unwrap().path()).unwrap();
+                bytes
+                    .windows(CANARY.len())
+                    .any(|window| window == CANARY.as_bytes())
+            })
+        };
+        assert!(holds_canary(), "{mode}");
+        assert_eq!(inbox.erase(&Filter::all()).finish().await.unwrap(), 20);
+        assert!(!holds_canary(), "{mode}");
+        inbox.close().await;
+        assert!(!holds_canary(), "{mode}");
+    }
 }
