@@ -1,8 +1,8 @@
 //! Looks at an inbox, replays and erases its rows, from the command line.
 
-use std::{env, error::Error, process::ExitCode, time::SystemTime};
+use std::{env, error::Error, process::ExitCode};
 
-use leadhook_inbox::{Backend, Inbox, Keep, Postgres, Reason, Select, Sqlite, StoredRow};
+use leadhook_inbox::{Backend, Filter, Inbox, Page, Postgres, Reason, Retention, Sqlite, StoredRow};
 
 const USAGE: &str = "\
 usage: inboxctl DATABASE COMMAND
@@ -67,12 +67,12 @@ async fn run<B: Backend>(
             }
         }
         ("dead", filters) => {
-            for row in inbox.rows(&dead(filters)?, 100).await? {
+            for row in inbox.rows(&dead(filters)?, Page::first(100)).await? {
                 print(&row);
             }
         }
         ("show", [key]) => {
-            let rows = inbox.rows(&Select::key(key.parse()?), 1).await?;
+            let rows = inbox.rows(&Filter::key(key.parse()?), Page::first(1)).await?;
             print(rows.first().ok_or("there is no such row")?);
         }
         ("body", [key]) => {
@@ -85,12 +85,12 @@ async fn run<B: Backend>(
         ("replay", [key]) => {
             println!(
                 "{} replayed",
-                inbox.replay(&Select::key(key.parse()?)).await?
+                inbox.replay(&Filter::key(key.parse()?)).finish().await?
             );
         }
-        ("replay", filters) => println!("{} replayed", inbox.replay(&dead(filters)?).await?),
-        ("erase", [key]) => println!("{} erased", inbox.erase(&Select::key(key.parse()?)).await?),
-        ("prune", []) => println!("{:?}", inbox.prune(Keep::default()).await?),
+        ("replay", filters) => println!("{} replayed", inbox.replay(&dead(filters)?).finish().await?),
+        ("erase", [key]) => println!("{} erased", inbox.erase(&Filter::key(key.parse()?)).finish().await?),
+        ("prune", []) => println!("{:?}", inbox.prune(Retention::default()).await?),
         ("migrate", []) => inbox.migrate().await?,
         ("sql", []) => println!("{}", Inbox::<B>::migrations().join("\n")),
         _ => return Err(USAGE.into()),
@@ -99,8 +99,8 @@ async fn run<B: Backend>(
 }
 
 /// Dead rows, of a source or for a reason.
-fn dead(filters: &[&str]) -> Result<Select, Box<dyn Error>> {
-    let mut select = Select::dead();
+fn dead(filters: &[&str]) -> Result<Filter, Box<dyn Error>> {
+    let mut select = Filter::dead();
     for filter in filters.chunks(2) {
         select = match filter {
             ["--source", source] => select.source(source),
@@ -119,18 +119,17 @@ fn dead(filters: &[&str]) -> Result<Select, Box<dyn Error>> {
 }
 
 fn print(row: &StoredRow) {
-    let age = |time: SystemTime| time.elapsed().unwrap_or_default().as_secs();
     println!(
-        "{} {} {:?} {} tries={} abandoned={} duplicates={} received={}s ago error={}",
+        "{} {} {:?} {} attempts={} abandoned={} duplicates={} accepted={} error={}",
         row.key,
         row.source,
         row.state,
         row.reason
             .map_or(String::new(), |reason| format!("{reason:?}")),
-        row.tries,
+        row.attempts,
         row.abandoned,
         row.duplicates,
-        age(row.received_at),
+        row.accepted_at.to_rfc3339(),
         row.error.as_deref().unwrap_or("none"),
     );
 }

@@ -179,7 +179,8 @@ impl<B: Backend> Inbox<B> {
         Batches::replay(self.database().clone(), filter.clone())
     }
 
-    /// Erases bodies and keeps the keys, so that duplicates stay duplicates. Rows that wait are dead afterwards.
+    /// Erases bodies and ids of leads and keeps the keys, so that duplicates stay duplicates. Rows that wait are dead
+    /// afterwards.
     ///
     /// It works in batches: see [`Batches`]. Nothing of the bodies is left in SQLite's files. PostgreSQL
     /// overwrites them some time after the next `VACUUM`. Backups are not touched.

@@ -2,7 +2,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -38,8 +38,11 @@ pub(crate) struct Own<B: Backend> {
 pub(crate) struct Link<B: Backend> {
     own: Own<B>,
     turns: Arc<Semaphore>,
-    connection: Option<Prepared<B>>,
+    idle: Arc<Idle<B>>,
 }
+
+/// The connection of a link while nobody uses it.
+pub(crate) struct Idle<B: Backend>(Mutex<Option<Prepared<B>>>);
 
 struct Prepared<B: Backend> {
     connection: B::Connection,
@@ -52,7 +55,7 @@ struct Prepared<B: Backend> {
 /// closed if it is dropped. So a connection that was cut off, that failed, or that is in a transaction is
 /// never used again.
 pub(crate) struct Lent<'l, B: Backend> {
-    link: &'l mut Option<Prepared<B>>,
+    idle: &'l Idle<B>,
     prepared: Prepared<B>,
     _turn: OwnedSemaphorePermit,
 }
@@ -99,8 +102,13 @@ impl<B: Backend> Link<B> {
         Self {
             own,
             turns,
-            connection: None,
+            idle: Arc::new(Idle(Mutex::new(None))),
         }
+    }
+
+    /// Its connection, for whoever closes all of them.
+    pub(crate) fn idle(&self) -> &Arc<Idle<B>> {
+        &self.idle
     }
 
     /// Connects once without the pool, which would hide why it failed.
@@ -120,7 +128,7 @@ impl<B: Backend> Link<B> {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Error::Closed)?;
         let options = self.own.application.connect_options();
-        let kept = self.connection.take().filter(|kept| {
+        let kept = self.idle.take().filter(|kept| {
             kept.born.elapsed() < LIFETIME && B::is_in_place(&options, kept.mark)
         });
         let prepared = match kept {
@@ -128,7 +136,7 @@ impl<B: Backend> Link<B> {
             None => self.own.open().await?,
         };
         Ok(Lent {
-            link: &mut self.connection,
+            idle: &self.idle,
             prepared,
             _turn: turn,
         })
@@ -140,6 +148,24 @@ impl<B: Backend> Link<B> {
         step().await;
         B::begin(&mut lent.prepared.connection, limit).await?;
         Ok(lent)
+    }
+}
+
+impl<B: Backend> Idle<B> {
+    fn take(&self) -> Option<Prepared<B>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, prepared: Prepared<B>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
+    }
+
+    /// Closes the connection and waits for that. SQLite still writes to the file then.
+    pub(crate) async fn close(&self) {
+        if let Some(prepared) = self.take() {
+            let closed = within(CONNECT_LIMIT, async { Ok(prepared.connection.close().await?) });
+            let _ = closed.await; // it is dropped at least
+        }
     }
 }
 
@@ -165,7 +191,7 @@ impl<B: Backend> Lent<'_, B> {
 
     /// Keeps the connection, which has answered and is in no transaction.
     pub(crate) fn keep(self) {
-        *self.link = Some(self.prepared);
+        self.idle.put(self.prepared);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, PoisonError, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -36,7 +36,7 @@ pub(crate) mod transaction;
 
 pub(crate) use sealed::Engine;
 
-use link::{Link, Own};
+use link::{Idle, Link, Own};
 use statement::Statement;
 use thread::Thread;
 
@@ -208,6 +208,8 @@ struct Shared<B: Backend> {
     changed: Arc<watch::Sender<()>>,
     /// Where the connections of the inbox's own live.
     thread: Thread,
+    /// Those connections, to be closed.
+    idle: std::sync::Mutex<Vec<Weak<Idle<B>>>>,
     /// The connection of operators.
     operator: Mutex<Link<B>>,
     /// Removed when the inbox is dropped.
@@ -222,8 +224,10 @@ impl<B: Backend> Database<B> {
             Semaphore::MAX_PERMITS
         }));
         let own = Own::new(pool.clone(), limits);
+        let operator = Link::new(own, turns.clone());
         Self(Arc::new(Shared {
-            operator: Mutex::new(Link::new(own, turns.clone())),
+            idle: vec![Arc::downgrade(operator.idle())].into(),
+            operator: Mutex::new(operator),
             pool,
             limits,
             turns,
@@ -253,7 +257,15 @@ impl<B: Backend> Database<B> {
     /// A connection of the inbox's own for one task. It connects when it is first used.
     pub(crate) fn link(&self) -> Link<B> {
         let own = Own::new(self.pool().clone(), self.limits());
-        Link::new(own, self.turns().clone())
+        let link = Link::new(own, self.turns().clone());
+        let mut idle = self.idle();
+        idle.retain(|idle| idle.strong_count() > 0);
+        idle.push(Arc::downgrade(link.idle()));
+        link
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Idle<B>>>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a file when the last clone of this inbox is dropped.
@@ -317,6 +329,16 @@ impl<B: Backend> Database<B> {
 
     /// Closes all connections.
     pub(crate) async fn close(&self) {
+        let idle: Vec<_> = self.idle().drain(..).filter_map(|idle| idle.upgrade()).collect();
+        let closing = self.thread().spawn(async move {
+            for idle in idle {
+                idle.close().await;
+            }
+            Ok(())
+        });
+        if let Ok(closing) = closing {
+            let _ = closing.await; // it can't fail
+        }
         self.thread().stop().await;
         self.pool().close().await;
     }

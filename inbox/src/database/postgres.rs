@@ -83,7 +83,16 @@ impl Engine for Postgres {
     }
 
     async fn prepare(connection: &mut PgConnection, limits: Limits) -> Result<(), Error> {
-        let fsync: String = sqlx::query_scalar("SELECT current_setting('fsync')")
+        // Deliveries are stored without a BEGIN, so the session must not begin transactions that are read-only, or
+        // that fail each other. Behind a pooler the session is not ours, and they are stored in a transaction.
+        let prepare = if limits.pooler {
+            "SELECT current_setting('fsync')"
+        } else {
+            "SELECT current_setting('fsync') FROM \
+                set_config('default_transaction_isolation', 'read committed', false) AS isolation, \
+                set_config('default_transaction_read_only', 'off', false) AS read_only"
+        };
+        let fsync: String = sqlx::query_scalar(prepare)
             .persistent(false)
             .fetch_one(&mut *connection)
             .await?;
@@ -97,13 +106,15 @@ impl Engine for Postgres {
     }
 
     /// Everything that a setting of the server, the role or a hook could change is set for the transaction
-    /// itself, in the same message. So it also holds behind a pooler.
+    /// itself, in the same message. So it also holds behind a pooler. A process that is frozen, or whose machine
+    /// is gone, must not keep its locks: nobody could take its rows.
     async fn begin(connection: &mut PgConnection, limit: Duration) -> sqlx::Result<()> {
         let limit = limit.as_millis().clamp(1, 3_600_000);
         let begin = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
              SET LOCAL statement_timeout = {limit}; \
              SET LOCAL lock_timeout = 1000; \
+             SET LOCAL idle_in_transaction_session_timeout = {limit}; \
              {DURABLE}"
         );
         Self::execute_all(connection, begin).await
@@ -169,7 +180,10 @@ impl Engine for Postgres {
     }
 
     async fn has_tables(connection: &mut PgConnection) -> sqlx::Result<bool> {
-        let exists = "SELECT to_regclass('leadhook_inbox_meta') IS NOT NULL";
+        // Not by `to_regclass`: the session remembers that there was no such table, also after it has waited for
+        // the process that creates it.
+        let exists = "SELECT EXISTS (SELECT FROM pg_class \
+            WHERE relname = 'leadhook_inbox_meta' AND pg_table_is_visible(oid))";
         let exists = sqlx::query_scalar(exists).persistent(false);
         exists.fetch_one(connection).await
     }

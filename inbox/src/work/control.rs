@@ -184,7 +184,7 @@ impl<B: Backend> Control<B> {
                         if failures.is_power_of_two() {
                             log(|| tracing::warn!(%error, failures, "no turn taken; trying again"));
                         }
-                        pause_until = Some(Instant::now() + pause(failures));
+                        pause_until = Some(Instant::now() + self.pause(failures));
                         self.report();
                     }
                 }
@@ -327,8 +327,8 @@ impl<B: Backend> Control<B> {
         let Some((rate, begun)) = self.rate(handler) else {
             return usize::MAX;
         };
-        let recent = begun.iter().filter(|begun| **begun + rate.per > now).count();
-        (rate.attempts as usize).saturating_sub(recent)
+        let old = begun.partition_point(|begun| *begun + rate.per <= now);
+        (rate.attempts as usize).saturating_sub(begun.len() - old)
     }
 
     fn rate(&self, handler: usize) -> Option<(Rate, &VecDeque<Instant>)> {
@@ -450,6 +450,14 @@ impl<B: Backend> Control<B> {
             wake = rates.fold(wake, Instant::min);
         }
         wake
+    }
+
+    /// Grows with the failures in a row: 0.1 s, 0.2 s, …, 1 s, ± 20 %. It is no longer than the time between two
+    /// beats, so that a short lease outlasts it, too.
+    fn pause(&self, failures: u32) -> Duration {
+        let doublings = failures.min(6).saturating_sub(1);
+        let pause = Duration::from_millis(100).saturating_mul(1 << doublings);
+        pause.min(LONGEST_PAUSE).min(self.process.limit()).mul_f64(jitter())
     }
 
     fn note_suspects(&mut self, now: Instant, wanted: &Wanted, claimed: &[Claimed]) {
@@ -618,10 +626,4 @@ pub(crate) fn say(ended: &Ended, settled: Settled) {
         }
         (Ending::Done | Ending::Committed, _) => {}
     }
-}
-
-/// Grows with the failures in a row: 0.1 s, 0.2 s, …, 1 s, ± 20 %.
-fn pause(failures: u32) -> Duration {
-    let pause = Duration::from_millis(100).saturating_mul(1 << failures.min(6).saturating_sub(1));
-    pause.min(LONGEST_PAUSE).mul_f64(jitter())
 }

@@ -192,6 +192,7 @@ impl<B: Backend> Workers<B> {
                 return Err(Error::TwoHandlers(source.name.to_string()));
             }
             source.check()?;
+            settings::check_source(source)?;
             let retention = self.settings.retention;
             retention.check(&source.name, handler.retry_window)?;
         }

@@ -5,11 +5,15 @@ use std::time::Duration;
 use crate::{
     error::Error,
     operate::prune::Retention,
+    source::Named,
     work::{backoff::Backoff, process::LONGEST_DELAY},
 };
 
 /// Each slot is a thread.
 const MOST_SLOTS: usize = 256;
+
+/// The workers remember when each of them began.
+const MOST_ATTEMPTS: usize = 1_000_000;
 
 /// A process beats six times in a lease, and each beat is a round trip.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
@@ -69,7 +73,20 @@ impl Settings {
     }
 }
 
-pub(crate) fn number(
+/// Checks the limits of a source.
+pub(crate) fn check_source(source: &Named) -> Result<(), Error> {
+    if let Some(handlers) = source.concurrency {
+        number("Source::concurrency()", handlers, 1, MOST_SLOTS, "expected 1 to 256")?;
+    }
+    if let Some(rate) = source.rate {
+        let attempts = rate.attempts as usize;
+        number("Source::rate()", attempts, 1, MOST_ATTEMPTS, "expected 1 to 1000000 attempts")?;
+        duration("Source::rate()", rate.per, Duration::from_millis(1), LONGEST)?;
+    }
+    Ok(())
+}
+
+fn number(
     setting: &'static str,
     value: usize,
     least: usize,
@@ -86,7 +103,7 @@ pub(crate) fn number(
     })
 }
 
-pub(crate) fn duration(
+fn duration(
     setting: &'static str,
     value: Duration,
     least: Duration,

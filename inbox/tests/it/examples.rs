@@ -154,7 +154,7 @@ async fn the_tool_shows_replays_and_erases_dead_rows() {
     drop(receiver);
     let dead = tool(&["dead", "--source", "scoreapp", "--reason", "unreadable"]);
     let key = dead.split(' ').next().unwrap();
-    assert!(tool(&["show", key]).contains("scoreapp Dead Unreadable tries=1"));
+    assert!(tool(&["show", key]).contains("scoreapp Dead Unreadable attempts=1"));
     assert_eq!(tool(&["body", key]), "not JSON\n");
     assert!(tool(&["stats"]).starts_with("scoreapp: 0 waiting, 0 in progress, 1 dead"));
     assert_eq!(tool(&["replay", "--source", "grader"]), "0 replayed\n");

@@ -7,11 +7,11 @@ use std::{
     process::{Child, Command, Stdio},
     str::FromStr,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Accepted, Error, Inbox, Job, Postgres, Select};
+use leadhook::{Graphoid, graphoid::GraphoidEvent};
+use leadhook_inbox::{Accepted, Error, Filter, Inbox, Job, Page, Postgres, State};
 use sqlx::{
     AssertSqlSafe, Connection, PgPool, SqliteConnection, pool::PoolOptions,
     postgres::PgConnectOptions,
@@ -27,14 +27,15 @@ use crate::support::{
 
 on_both![
     rows_changed_by_hand_harm_no_others,
+    a_process_deleted_by_hand_goes_on_as_another,
     one_connection_is_enough
 ];
 
 async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
-    let row = |id| format!("WHERE key = '{}'", delivery(id).key());
+    let (inbox, source) = (&database.inbox, database.source());
+    let row = |id| format!("WHERE key = '{}'", database.key(id));
     for id in 0..6 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     database
         .run(&format!("UPDATE leadhook_inbox SET body = NULL {}", row(0)))
@@ -46,9 +47,10 @@ async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
     for wrong in [
         "key = 'by hand'",
         "key = UPPER(key)",
-        "lease = 'by hand'",
+        "token = 'by hand'",
+        "process = 'by hand'",
         "state = 'done'",
-        "state = 'done', settled_at = 0, lease = 'by hand', lease_until = 0",
+        "state = 'done', settled_at = 0, token = 'by hand', process = 'by hand'",
         "state = 'unknown'",
         "due_at = NULL",
         "source = NULL",
@@ -60,16 +62,16 @@ async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
     let (pool, rows) = (inbox.pool().clone(), [3, 4, 5].map(row));
     let workers = inbox
         .workers()
-        .on(SOURCE, move |job: Job<GraphoidEvent, B>| {
+        .on(&source, move |job: Job<GraphoidEvent, B>| {
             let (pool, rows) = (pool.clone(), rows.clone());
             async move {
                 let changes = [
                     "DELETE FROM leadhook_inbox",
-                    "UPDATE leadhook_inbox SET lease = NULL, lease_until = NULL",
-                    "UPDATE leadhook_inbox SET state = 'dead', settled_at = 0, lease = NULL, lease_until = NULL",
+                    "UPDATE leadhook_inbox SET token = NULL, process = NULL",
+                    "UPDATE leadhook_inbox SET state = 'dead', settled_at = 0, token = NULL, process = NULL",
                 ];
                 for (row, change) in rows.iter().zip(changes) {
-                    if row.contains(&job.key().to_string()) && job.tries() == 1 {
+                    if row.contains(&job.key().to_string()) && job.attempt() == 1 {
                         B::run(&pool, &format!("{change} {row}")).await?;
                     }
                 }
@@ -79,11 +81,43 @@ async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
             }
         });
     // 0, 2, 3, 4 twice, 5
-    assert_eq!(workers.run_until_idle().await.unwrap().tries, 6);
+    assert_eq!(workers.run_until_idle().await.unwrap().attempts, 6);
     assert_eq!(database.effects().await, 2);
     assert_eq!(database.count("state = 'done'").await, 2);
     assert_eq!(database.count("state = 'dead'").await, 2);
     assert_eq!(database.count("reason = 'unreadable'").await, 1);
+}
+
+/// Its beat can't be watched any more, so its rows are free at once, and it takes a new identity.
+async fn a_process_deleted_by_hand_goes_on_as_another<B: Db>(database: Database<B>) {
+    let source = database.source();
+    let handler = async |job: Job<GraphoidEvent, B>| {
+        if job.attempt() == 1 {
+            std::future::pending::<()>().await;
+        }
+        Ok(job.done())
+    };
+    let workers = database.inbox.workers().on(&source, handler);
+    let workers = workers.lease(Duration::from_secs(2)).start().await.unwrap();
+    source.accept(&delivery(1)).await.unwrap();
+    until("it is claimed", async || {
+        database.count("token IS NOT NULL").await == 1
+    })
+    .await;
+    database.run("DELETE FROM leadhook_inbox_process").await;
+    until("it is done", async || {
+        database.count("state = 'done' AND attempts = 2").await == 1
+    })
+    .await;
+    source.accept(&delivery(2)).await.unwrap();
+    until("the next is claimed, too", async || {
+        database.count("token IS NOT NULL AND attempts = 1").await == 1
+    })
+    .await;
+    let processes = "SELECT count(*) FROM leadhook_inbox_process";
+    assert_eq!(B::count(database.inbox.pool(), processes).await, 1);
+    assert_eq!(workers.shutdown(Duration::from_secs(2)).await, 1);
+    assert_eq!(B::count(database.inbox.pool(), processes).await, 0);
 }
 
 async fn one_connection_is_enough<B: Db>(database: Database<B>) {
@@ -99,9 +133,10 @@ async fn one_connection_is_enough<B: Db>(database: Database<B>) {
     for provider in 0..8 {
         let inbox = inbox.clone();
         providers.spawn(async move {
+            let source = inbox.source::<Graphoid>(SOURCE);
             for id in 0..10 {
                 let delivery = delivery(10 * provider + id);
-                inbox.accept(SOURCE, &delivery).await.unwrap();
+                source.accept(&delivery).await.unwrap();
             }
         });
     }
@@ -111,15 +146,15 @@ async fn one_connection_is_enough<B: Db>(database: Database<B>) {
     })
     .await;
     assert_eq!(database.effects().await, 80);
-    assert_eq!(database.count("tries = 1").await, 80);
+    assert_eq!(database.count("attempts = 1").await, 80);
     assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_in_sqlite_keeps_an_erasure_from_being_reported() {
     let database = database::sqlite().await;
-    let inbox = &database.inbox;
-    inbox.accept(SOURCE, &delivery(12_345)).await.unwrap();
+    let (inbox, source) = (&database.inbox, database.source());
+    source.accept(&delivery(12_345)).await.unwrap();
     let is_in_files = || {
         ["", "-wal"].iter().any(|suffix| {
             let bytes = fs::read(format!("{}{suffix}", database.url)).unwrap();
@@ -129,84 +164,114 @@ async fn a_reader_in_sqlite_keeps_an_erasure_from_being_reported() {
     let mut console = SqliteConnection::connect(&database.url).await.unwrap();
     let read = "BEGIN; SELECT count(*) FROM leadhook_inbox";
     sqlx::raw_sql(read).execute(&mut console).await.unwrap();
-    let select = Select::key(delivery(12_345).key());
-    assert!(inbox.erase(&select).await.is_err());
+    let filter = Filter::key(database.key(12_345));
+    let error = inbox.erase(&filter).finish().await.unwrap_err();
+    assert!(matches!(error, Error::StillInLog), "{error}");
     assert!(is_in_files());
     sqlx::raw_sql("COMMIT").execute(&mut console).await.unwrap();
-    assert_eq!(inbox.erase(&select).await.unwrap(), 0); // it was already
+    assert_eq!(inbox.erase(&filter).finish().await.unwrap(), 0); // it was already
     assert!(!is_in_files());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_is_locked_by_hand_holds_up_no_others() {
-    const LEASE: Duration = Duration::from_millis(600);
+    const LEASE: Duration = Duration::from_secs(1);
     let Some(database) = database::postgres().await else {
         return;
     };
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     let workers = inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, Postgres>| {
-            time::sleep(5 * LEASE).await;
+        .on(&source, async |job: Job<GraphoidEvent, Postgres>| {
+            time::sleep(3 * LEASE).await;
             Ok(job.done())
         });
     let workers = workers.lease(LEASE).start().await.unwrap();
     for id in 0..2 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     until("both are taken", async || {
-        database.count("lease IS NOT NULL").await == 2
+        database.count("token IS NOT NULL").await == 2
     })
     .await;
     let mut console = sqlx::PgConnection::connect(&database.url).await.unwrap();
     let mut lock = console.begin().await.unwrap();
-    let locked = delivery(0).key();
+    let locked = database.key(0);
     let sql = format!("SELECT key FROM leadhook_inbox WHERE key = '{locked}' FOR UPDATE");
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(&mut *lock)
         .await
         .unwrap();
 
-    // More than there are connections.
+    // More than there are connections, and none waits for the lock.
     let mut duplicates = JoinSet::new();
     for _ in 0..40 {
-        let inbox = inbox.clone();
-        duplicates.spawn(async move { inbox.accept(SOURCE, &delivery(0)).await });
+        let source = source.clone();
+        duplicates.spawn(async move { source.accept(&delivery(0)).await.unwrap() });
     }
-    time::sleep(Duration::from_millis(200)).await;
-    let asked = Instant::now();
-    let accepted = inbox.accept("unhandled", &delivery(2)).await.unwrap();
-    assert_eq!(accepted, Accepted::New);
-    assert!(
-        asked.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        asked.elapsed()
-    );
+    let unhandled = inbox.source::<Graphoid>("unhandled");
+    assert_eq!(unhandled.accept(&delivery(2)).await.unwrap(), Accepted::New);
     for duplicate in duplicates.join_all().await {
-        duplicate.unwrap_err();
+        assert_eq!(duplicate, Accepted::Duplicate);
     }
-    let row = Select::key(delivery(1).key());
+    let row = Filter::key(database.key(1));
     until("the other is done", async || {
-        inbox.rows(&row, 1).await.unwrap()[0].state == leadhook_inbox::State::Done
+        inbox.rows(&row, Page::first(1)).await.unwrap()[0].state == State::Done
     })
     .await;
-    let row = &inbox.rows(&row, 1).await.unwrap()[0];
-    assert_eq!((row.tries, row.abandoned), (1, 0));
+    let row = &inbox.rows(&row, Page::first(1)).await.unwrap()[0];
+    assert_eq!((row.attempts, row.abandoned), (1, 0));
+    time::sleep(2 * LEASE).await;
+    assert_eq!(database.count("token IS NOT NULL").await, 1);
     lock.rollback().await.unwrap();
-    drop(workers);
+    until("the locked one is done", async || {
+        database.count("state = 'done' AND attempts = 1").await == 2
+    })
+    .await;
+    assert_eq!(workers.shutdown(Duration::from_secs(2)).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_whose_transactions_fail_each_other_is_rejected() {
+async fn the_defaults_of_a_pool_do_not_fail_transactions() {
     let Some(database) = database::postgres().await else {
         return;
     };
-    for level in ["serializable", "repeatable read"] {
+    let settings = [
+        ("default_transaction_isolation", "serializable"),
+        ("default_transaction_isolation", "repeatable read"),
+        ("default_transaction_read_only", "on"),
+    ];
+    for (round, (name, value)) in settings.into_iter().enumerate() {
         let options = PgConnectOptions::from_str(&database.url).unwrap();
-        let options = options.options([("default_transaction_isolation", level)]);
+        let options = options.options([(name, value)]);
         let inbox = Inbox::with_pool(PgPool::connect_with(options).await.unwrap());
-        let error = recording(&inbox).start().await.unwrap_err();
-        assert!(matches!(error, Error::Isolation { .. }), "{error}");
+        let source = inbox.source::<Graphoid>(SOURCE);
+        // Each transaction is open while the workers beat several times, and while other jobs are settled.
+        let is_read_only = name.ends_with("read_only");
+        let workers = inbox
+            .workers()
+            .on(&source, move |job: Job<GraphoidEvent, Postgres>| async move {
+                let mut transaction = job.begin().await?;
+                if is_read_only {
+                    let writes = sqlx::raw_sql("SET TRANSACTION READ WRITE");
+                    writes.execute(&mut *transaction).await?;
+                }
+                Postgres::record(&mut transaction, job.key()).await?;
+                time::sleep(Duration::from_millis(700)).await;
+                job.commit(transaction).await
+            });
+        let workers = workers.lease(Duration::from_secs(1)).start().await.unwrap();
+        for id in 0..10 {
+            source.accept(&delivery(10 * round + id)).await.unwrap();
+        }
+        let total = 10 * (i64::try_from(round).unwrap() + 1);
+        until("all are done", async || {
+            database.count("state = 'done'").await == total
+        })
+        .await;
+        assert_eq!(database.effects().await, total);
+        assert_eq!(database.count("attempts = 1").await, total);
+        assert_eq!(workers.shutdown(Duration::from_secs(5)).await, 0);
     }
 }
 
@@ -274,9 +339,10 @@ async fn a_pgbouncer_in_session_mode_will_do() {
         .replace(&socket, &bouncer.directory.path().display().to_string());
     until("it runs", async || PgPool::connect(&url).await.is_ok()).await;
     let inbox = <Postgres as Db>::open(&url).await;
+    let source = inbox.source::<Graphoid>(SOURCE);
     let workers = recording(&inbox).start().await.unwrap();
     for id in 0..100 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     until("all are done", async || {
         database.count("state = 'done'").await == 100

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Backoff, Failure, Job, Reason, Select, State};
+use leadhook::{Graphoid, graphoid::GraphoidEvent};
+use leadhook_inbox::{Backoff, Failure, Filter, Job, Page, Reason, State};
 
 use crate::support::{
     SOURCE,
@@ -26,13 +26,13 @@ on_both![
 ];
 
 async fn an_event_is_handled_with_its_effects_once<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     for id in 0..20 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     let workers = recording(inbox).start().await.unwrap();
     for id in 10..40 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     until("all are done", async || {
         database.count("state = 'done'").await == 40
@@ -44,21 +44,15 @@ async fn an_event_is_handled_with_its_effects_once<B: Db>(database: Database<B>)
 
 async fn a_row_is_taken_by_one_worker_at_a_time<B: Db>(database: Database<B>) {
     const ROWS: usize = 300;
-    let sources = [SOURCE, "north", "south"];
+    let names = [SOURCE, "north", "south"];
+    let nobodys = database.inbox.source::<Graphoid>("nobody's");
     // A backlog that nobody here handles is in nobody's way.
     for id in 0..ROWS {
-        database
-            .inbox
-            .accept("nobody's", &delivery(ROWS + id))
-            .await
-            .unwrap();
+        nobodys.accept(&delivery(ROWS + id)).await.unwrap();
     }
     for id in 0..ROWS {
-        database
-            .inbox
-            .accept(sources[id % 3], &delivery(id))
-            .await
-            .unwrap();
+        let source = database.inbox.source::<Graphoid>(names[id % 3]);
+        source.accept(&delivery(id)).await.unwrap();
     }
     let in_progress = Arc::new(Mutex::new(HashSet::new()));
     let taken_twice = Arc::new(AtomicUsize::new(0));
@@ -67,9 +61,10 @@ async fn a_row_is_taken_by_one_worker_at_a_time<B: Db>(database: Database<B>) {
         // Connections of its own, as another process has.
         let inbox = B::open(&database.url).await;
         let mut workers = inbox.workers().poll_interval(Duration::from_millis(50));
-        for source in sources {
+        for name in names {
+            let source = inbox.source::<Graphoid>(name);
             let (in_progress, taken_twice) = (in_progress.clone(), taken_twice.clone());
-            workers = workers.on(source, move |job: Job<GraphoidEvent, B>| {
+            workers = workers.on(&source, move |job: Job<GraphoidEvent, B>| {
                 let (in_progress, taken_twice) = (in_progress.clone(), taken_twice.clone());
                 async move {
                     let key = job.key();
@@ -96,26 +91,26 @@ async fn a_row_is_taken_by_one_worker_at_a_time<B: Db>(database: Database<B>) {
     assert_eq!(database.effects().await, 300);
     assert_eq!(taken_twice.load(Ordering::Relaxed), 0);
     assert_eq!(database.count("abandoned > 0").await, 0);
-    assert_eq!(database.count("tries = 0 AND state = 'waiting'").await, 300);
+    assert_eq!(database.count("attempts = 0 AND state = 'waiting'").await, 300);
     for workers in processes {
         assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
     }
 }
 
 async fn a_failed_job_is_retried_until_it_is_dead<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
-    inbox.accept(SOURCE, &delivery(1)).await.unwrap();
+    let (inbox, source) = (&database.inbox, database.source());
+    source.accept(&delivery(1)).await.unwrap();
     let failing = inbox
         .workers()
-        .on(SOURCE, async |_: Job<GraphoidEvent, B>| {
+        .on(&source, async |_: Job<GraphoidEvent, B>| {
             Err(Failure::retry("crm"))
         })
         .backoff(Backoff::default().with_give_up_after(Duration::from_hours(1)));
     let report = failing.run_until_idle().await.unwrap();
     assert!(report.waited >= Duration::from_hours(1), "{report:?}");
-    assert!((9..=14).contains(&report.tries), "{report:?}");
+    assert!((9..=14).contains(&report.attempts), "{report:?}");
 
-    let dead = inbox.rows(&Select::dead(), 10).await.unwrap();
+    let dead = inbox.rows(&Filter::dead(), Page::first(10)).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(
         (dead[0].state, dead[0].reason),
@@ -123,14 +118,12 @@ async fn a_failed_job_is_retried_until_it_is_dead<B: Db>(database: Database<B>) 
     );
     assert_eq!(dead[0].error.as_deref(), Some("crm"));
 
-    assert_eq!(
-        inbox.replay(&Select::dead().source(SOURCE)).await.unwrap(),
-        1
-    );
+    let replay = inbox.replay(&Filter::dead().source(SOURCE));
+    assert_eq!(replay.finish().await.unwrap(), 1);
     let report = recording(inbox).run_until_idle().await.unwrap();
-    assert_eq!(report.tries, 1);
+    assert_eq!(report.attempts, 1);
     let row = inbox
-        .rows(&Select::key(delivery(1).key()), 1)
+        .rows(&Filter::key(database.key(1)), Page::first(1))
         .await
         .unwrap();
     assert_eq!((row[0].state, &row[0].error), (State::Done, &None));
@@ -143,16 +136,16 @@ async fn a_panic_is_a_failure<B: Db>(database: Database<B>) {
             panic!("in drop");
         }
     }
-    let inbox = &database.inbox;
-    inbox.accept(SOURCE, &delivery(1)).await.unwrap();
-    let tries = Arc::new(AtomicUsize::new(0));
-    let counted = tries.clone();
+    let (inbox, source) = (&database.inbox, database.source());
+    source.accept(&delivery(1)).await.unwrap();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = attempts.clone();
     let workers = inbox
         .workers()
-        .on(SOURCE, move |job: Job<GraphoidEvent, B>| {
-            let tries = counted.fetch_add(1, Ordering::Relaxed);
+        .on(&source, move |job: Job<GraphoidEvent, B>| {
+            let attempts = counted.fetch_add(1, Ordering::Relaxed);
             async move {
-                match tries {
+                match attempts {
                     0 => panic!("in the handler"),
                     1 => {
                         let _bomb = Bomb;
@@ -164,6 +157,6 @@ async fn a_panic_is_a_failure<B: Db>(database: Database<B>) {
             }
         });
     let report = workers.run_until_idle().await.unwrap();
-    assert_eq!(report.tries, 3);
-    assert_eq!(database.count("state = 'done' AND tries = 3").await, 1);
+    assert_eq!(report.attempts, 3);
+    assert_eq!(database.count("state = 'done' AND attempts = 3").await, 1);
 }

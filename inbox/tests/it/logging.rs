@@ -54,7 +54,7 @@ async fn survives(redirect: impl FnOnce(&mut Command)) {
         database.count("state = 'done'").await == 100
     })
     .await;
-    assert_eq!(database.count("tries = 2 AND abandoned = 0").await, 100);
+    assert_eq!(database.count("attempts = 2 AND abandoned = 0").await, 100);
     assert_eq!(database.effects().await, 100);
     assert!(server.is_ready(&client).await);
     server.signal("-TERM");

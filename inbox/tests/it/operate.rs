@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{
-    Accepted, BodyContext, Cipher, CipherError, Failure, Inbox, Job, Keep, Pruned, Reason, Select,
-    State, Workers,
+    Accepted, BodyContext, Cipher, CipherError, Failure, Filter, Inbox, Job, Page, Pruned, Reason,
+    Retention, State, Workers,
 };
 
 use crate::support::{
@@ -26,11 +26,11 @@ on_both![
 fn done<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
     inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| Ok(job.done()))
+        .on(&inbox.source(SOURCE), async |job: Job<GraphoidEvent, B>| Ok(job.done()))
 }
 
 async fn an_unreadable_body_is_dead_at_once_and_kept<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     let bodies: [&[u8]; 4] = [
         b"",
         b"{\"id\":\"evt_1\",\"event\":\"lead.won\",\"da",
@@ -40,13 +40,13 @@ async fn an_unreadable_body_is_dead_at_once_and_kept<B: Db>(database: Database<B
     for body in bodies {
         let delivery = Delivery::<Graphoid>::from_storage(body.to_vec());
         assert_eq!(
-            inbox.accept(SOURCE, &delivery).await.unwrap(),
+            source.accept(&delivery).await.unwrap(),
             Accepted::New
         );
     }
-    assert_eq!(done(inbox).run_until_idle().await.unwrap().tries, 4);
+    assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 4);
     let dead = inbox
-        .rows(&Select::dead().reason(Reason::Unreadable), 10)
+        .rows(&Filter::dead().reason(Reason::Unreadable), Page::first(10))
         .await
         .unwrap();
     assert_eq!(dead.len(), 4);
@@ -58,119 +58,116 @@ async fn an_unreadable_body_is_dead_at_once_and_kept<B: Db>(database: Database<B
     }
     assert_eq!(inbox.stats().await.unwrap()[0].dead, 4);
     assert_eq!(
-        inbox
-            .replay(&Select::dead().reason(Reason::Unreadable))
-            .await
+        inbox.replay(&Filter::dead().reason(Reason::Unreadable)).finish().await
             .unwrap(),
         4
     );
-    assert_eq!(database.count("state = 'waiting' AND tries = 0").await, 4);
+    assert_eq!(database.count("state = 'waiting' AND attempts = 0").await, 4);
 }
 
 async fn rows_are_replayed_and_erased_by_key_or_reason<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     for id in 0..4 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     let reject = inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
-            if job.key() == delivery(0).key() {
+        .on(&source, async |job: Job<GraphoidEvent, B>| {
+            if job.envelope().lead().and_then(|lead| lead.id).as_deref() == Some("lead_0") {
                 return Ok(job.done());
             }
             Err(Failure::dead("no such account"))
         });
-    assert_eq!(reject.run_until_idle().await.unwrap().tries, 4);
-    let [handled, replayed, erased] = [0, 1, 2].map(|id| delivery(id).key());
+    assert_eq!(reject.run_until_idle().await.unwrap().attempts, 4);
+    let [handled, replayed, erased] = [0, 1, 2].map(|id| database.key(id));
 
     assert_eq!(
-        inbox.replay(&Select::dead().source("other")).await.unwrap(),
+        inbox.replay(&Filter::dead().source("other")).finish().await.unwrap(),
         0
     );
     assert_eq!(
-        inbox
-            .replay(&Select::dead().reason(Reason::Failed))
-            .await
+        inbox.replay(&Filter::dead().reason(Reason::Failed)).finish().await
             .unwrap(),
         0
     );
-    assert_eq!(inbox.replay(&Select::key(replayed)).await.unwrap(), 1);
-    assert_eq!(inbox.replay(&Select::key(handled)).await.unwrap(), 1);
-    assert_eq!(inbox.replay(&Select::key(handled)).await.unwrap(), 0); // it waits already
-    assert_eq!(inbox.erase(&Select::key(erased)).await.unwrap(), 1);
-    assert_eq!(inbox.erase(&Select::key(erased)).await.unwrap(), 0);
+    assert_eq!(inbox.replay(&Filter::key(replayed)).finish().await.unwrap(), 1);
+    assert_eq!(inbox.replay(&Filter::key(handled)).finish().await.unwrap(), 1);
+    assert_eq!(inbox.replay(&Filter::key(handled)).finish().await.unwrap(), 0); // it waits already
+    assert_eq!(inbox.erase(&Filter::key(erased)).finish().await.unwrap(), 1);
+    assert_eq!(inbox.erase(&Filter::key(erased)).finish().await.unwrap(), 0);
     assert_eq!(inbox.body(erased).await.unwrap(), None);
-    assert_eq!(inbox.replay(&Select::dead()).await.unwrap(), 1); // not the erased one
+    assert_eq!(inbox.replay(&Filter::dead()).finish().await.unwrap(), 1); // not the erased one
     assert_eq!(
-        inbox.accept(SOURCE, &delivery(2)).await.unwrap(),
+        source.accept(&delivery(2)).await.unwrap(),
         Accepted::Duplicate
     );
-    assert_eq!(done(inbox).run_until_idle().await.unwrap().tries, 3);
+    assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 3);
 
     // A row that waits dies with its body.
-    inbox.accept(SOURCE, &delivery(9)).await.unwrap();
-    let waiting = delivery(9).key();
-    assert_eq!(inbox.erase(&Select::key(waiting)).await.unwrap(), 1);
-    let row = &inbox.rows(&Select::key(waiting), 1).await.unwrap()[0];
+    source.accept(&delivery(9)).await.unwrap();
+    let waiting = database.key(9);
+    assert_eq!(inbox.erase(&Filter::key(waiting)).finish().await.unwrap(), 1);
+    let row = &inbox.rows(&Filter::key(waiting), Page::first(1)).await.unwrap()[0];
     assert_eq!((row.state, row.reason), (State::Dead, Some(Reason::Erased)));
-    assert_eq!(done(inbox).run_until_idle().await.unwrap().tries, 0);
+    assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 0);
 }
 
 async fn keys_are_kept_for_the_retry_window_and_others_for_ever<B: Db>(database: Database<B>) {
     const DAY: Duration = Duration::from_hours(24);
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     for id in 0..1200 {
-        inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
     }
     database
-        .run("UPDATE leadhook_inbox SET state = 'done', settled_at = received_at")
+        .run("UPDATE leadhook_inbox SET state = 'done', settled_at = accepted_at")
         .await;
-    inbox.accept(SOURCE, &delivery(5000)).await.unwrap(); // waits
-    inbox.accept(SOURCE, &delivery(5001)).await.unwrap();
-    let dead = "UPDATE leadhook_inbox SET state = 'dead', settled_at = received_at WHERE key = ";
+    source.accept(&delivery(5000)).await.unwrap(); // waits
+    source.accept(&delivery(5001)).await.unwrap();
+    let dead = "UPDATE leadhook_inbox SET state = 'dead', settled_at = accepted_at WHERE key = ";
     database
-        .run(&format!("{dead} '{}'", delivery(5001).key()))
+        .run(&format!("{dead} '{}'", database.key(5001)))
         .await;
 
     let nothing = Pruned::default();
-    let keep = Keep::default();
+    let retention = Retention::default();
     inbox.advance(6 * DAY);
-    assert_eq!(inbox.prune(keep).await.unwrap(), nothing);
+    assert_eq!(inbox.prune(retention).await.unwrap(), nothing);
     inbox.advance(DAY);
-    let pruned = inbox.prune(keep).await.unwrap();
+    let pruned = inbox.prune(retention).await.unwrap();
     assert_eq!((pruned.bodies, pruned.rows), (1200, 0));
     assert_eq!(
-        inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
+        source.accept(&delivery(1)).await.unwrap(),
         Accepted::Duplicate
     );
     inbox.advance(23 * DAY);
-    let pruned = inbox.prune(keep).await.unwrap();
+    let pruned = inbox.prune(retention).await.unwrap();
     assert_eq!((pruned.bodies, pruned.rows), (0, 1200));
     assert_eq!(database.count("body IS NOT NULL").await, 2);
 
     // Whatever is set, not before the retry window is over.
     assert_eq!(
-        inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
+        source.accept(&delivery(1)).await.unwrap(),
         Accepted::New
     );
-    assert_eq!(done(inbox).run_until_idle().await.unwrap().tries, 2);
-    let keep = Keep::default()
+    assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 2);
+    let retention = Retention::default()
         .with_bodies(Duration::ZERO)
         .with_keys(Duration::ZERO);
-    let pruned = inbox.prune(keep).await.unwrap();
+    let pruned = inbox.prune(retention).await.unwrap();
     // One was received long ago.
     assert_eq!((pruned.bodies, pruned.rows), (1, 1));
     assert_eq!(
-        inbox.accept(SOURCE, &delivery(1)).await.unwrap(),
+        source.accept(&delivery(1)).await.unwrap(),
         Accepted::Duplicate
     );
 }
 
 async fn rows_without_a_handler_wait_and_are_counted<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
-    inbox.accept("new", &delivery(1)).await.unwrap();
-    inbox.accept(SOURCE, &delivery(2)).await.unwrap();
-    inbox.accept(SOURCE, &delivery(3)).await.unwrap();
+    let (inbox, source) = (&database.inbox, database.source());
+    let new = inbox.source::<Graphoid>("new");
+    new.accept(&delivery(1)).await.unwrap();
+    source.accept(&delivery(2)).await.unwrap();
+    source.accept(&delivery(3)).await.unwrap();
     inbox.advance(Duration::from_mins(1));
     let workers = done(inbox).start().await.unwrap();
     crate::support::until("all are done", async || {
@@ -192,7 +189,7 @@ async fn rows_without_a_handler_wait_and_are_counted<B: Db>(database: Database<B
     let health = workers.health();
     assert_eq!(workers.shutdown(Duration::from_secs(5)).await, 0);
     assert!(!health.is_ready());
-    assert_eq!(database.count("source = 'new' AND tries = 0").await, 1);
+    assert_eq!(database.count("source = 'new' AND attempts = 0").await, 1);
 }
 
 /// Not a cipher to copy: it only shows what the trait is given.
@@ -224,10 +221,11 @@ impl Cipher for Xor {
 }
 
 async fn a_body_is_encrypted_at_rest<B: Db>(database: Database<B>) {
-    database.inbox.accept(SOURCE, &delivery(1)).await.unwrap(); // in the clear
+    database.source().accept(&delivery(1)).await.unwrap(); // in the clear
     let encrypted = database.inbox.clone().with_cipher(Xor(7, "key 1"));
-    encrypted.accept(SOURCE, &delivery(2)).await.unwrap();
-    let clear = delivery(2).key();
+    let source = encrypted.source::<Graphoid>(SOURCE);
+    source.accept(&delivery(2)).await.unwrap();
+    let clear = database.key(2);
     assert_ne!(database.count("body_cipher = 'key 1'").await, 0);
     assert!(database.inbox.body(clear).await.is_err());
     assert_eq!(
@@ -241,7 +239,7 @@ async fn a_body_is_encrypted_at_rest<B: Db>(database: Database<B>) {
     let failed = "error = 'body not decrypted' AND state = 'waiting'";
     crate::support::until("it failed", async || database.count(failed).await == 1).await;
     workers.shutdown(Duration::from_secs(5)).await;
-    assert_eq!(done(&encrypted).run_until_idle().await.unwrap().tries, 1);
+    assert_eq!(done(&encrypted).run_until_idle().await.unwrap().attempts, 1);
     assert_eq!(database.count("state = 'done'").await, 2);
 }
 
@@ -253,21 +251,21 @@ async fn pruning_does_not_hold_up_deliveries<B: Db>(database: Database<B>) {
     database
         .run(&format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows})
-             INSERT INTO leadhook_inbox (key, source, body, received_at, retry_until, due_at, state, settled_at)
-             SELECT SUBSTR('{zeros}' || n, LENGTH(CAST(n AS TEXT)) + 1), 'old', CAST('{body}' AS {}), 0, 0, 0, 'done', 0 FROM n",
+             INSERT INTO leadhook_inbox (key, source, provider, body, accepted_at, retry_until, due_at, state, settled_at)
+             SELECT SUBSTR('{zeros}' || n, LENGTH(CAST(n AS TEXT)) + 1), 'old', 'graphoid', CAST('{body}' AS {}), 0, 0, 0, 'done', 0 FROM n",
             B::BYTES,
         ))
         .await;
     let asked = std::time::Instant::now();
     assert_eq!(database.inbox.stats().await.unwrap(), []);
     println!("figures beside {rows} done rows in {:?}", asked.elapsed());
-    let inbox = database.inbox.clone();
-    let pruning = tokio::spawn(async move { inbox.prune(Keep::default()).await.unwrap() });
+    let (inbox, source) = (database.inbox.clone(), database.source());
+    let pruning = tokio::spawn(async move { inbox.prune(Retention::default()).await.unwrap() });
     let mut slowest = Duration::ZERO;
     let mut id = 0;
     while !pruning.is_finished() {
         let began = std::time::Instant::now();
-        database.inbox.accept(SOURCE, &delivery(id)).await.unwrap();
+        source.accept(&delivery(id)).await.unwrap();
         slowest = slowest.max(began.elapsed());
         id += 1;
     }

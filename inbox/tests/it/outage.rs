@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leadhook::{Delivery, Grader, ScoreApp};
-use leadhook_inbox::{Accepted, Error, Inbox, Sqlite};
+use leadhook::{Delivery, Grader, Graphoid, Provider, ScoreApp, graphoid::GraphoidEvent};
+use leadhook_inbox::{Accepted, Error, Filter, Inbox, Job, Page, Sqlite, State};
 use reqwest::{Client, StatusCode};
 use sqlx::{
     PgPool,
@@ -210,7 +210,7 @@ async fn a_locked_sqlite_gets_503_in_time_and_workers_return() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exhausted_pool_gets_an_error_in_time() {
+async fn an_exhausted_pool_is_in_nobodys_way() {
     let directory = TempDir::new().unwrap();
     let file = SqliteConnectOptions::new()
         .filename(directory.path().join("inbox.db"))
@@ -222,22 +222,53 @@ async fn an_exhausted_pool_gets_an_error_in_time() {
         .unwrap();
     let inbox = Inbox::<Sqlite>::with_pool(pool.clone());
     inbox.migrate().await.unwrap();
+    let source = inbox.source::<Graphoid>(SOURCE);
     let _only = pool.acquire().await.unwrap();
+    let workers = inbox
+        .workers()
+        .on(&source, async |job: Job<GraphoidEvent, Sqlite>| Ok(job.done()));
+    let workers = workers.start().await.unwrap();
+    assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::New);
+    until("it is done", async || {
+        let filter = Filter::state(State::Done);
+        inbox.rows(&filter, Page::first(2)).await.unwrap().len() == 1
+    })
+    .await;
+    assert!(workers.health().is_ready());
+    workers.shutdown(Duration::from_secs(5)).await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_is_shut_out_gets_an_error_in_time() {
+    let database = database::sqlite().await;
+    let inbox = &database.inbox;
+    let (scoreapp, grader) = (inbox.source("scoreapp"), inbox.source("grader"));
+    let lock = inbox.pool().begin_with("BEGIN EXCLUSIVE").await.unwrap();
     let asked = Instant::now();
-    let scoreapp = Delivery::<ScoreApp>::from_storage("{}");
-    let grader = Delivery::<Grader>::from_storage("{}");
-    let (scoreapp, grader) = tokio::join!(
-        async { (inbox.accept("scoreapp", &scoreapp).await, asked.elapsed()) },
-        async { (inbox.accept("grader", &grader).await, asked.elapsed()) },
-    );
-    for ((result, elapsed), seconds) in [(scoreapp, 8), (grader, 4)] {
-        assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
-        assert!(
-            (seconds..=seconds + 1).contains(&elapsed.as_secs()),
-            "{elapsed:?}"
-        );
+    let mut providers = JoinSet::new();
+    for id in 0..100 {
+        let (scoreapp, grader) = (scoreapp.clone(), grader.clone());
+        providers.spawn(async move {
+            let body = format!("{id}");
+            if id % 2 == 0 {
+                let accepted = scoreapp.accept(&Delivery::<ScoreApp>::from_storage(body)).await;
+                (accepted, ScoreApp::RESPOND_WITHIN, asked.elapsed())
+            } else {
+                let accepted = grader.accept(&Delivery::<Grader>::from_storage(body)).await;
+                (accepted, Grader::RESPOND_WITHIN, asked.elapsed())
+            }
+        });
     }
+    for (accepted, limit, elapsed) in providers.join_all().await {
+        assert!(matches!(accepted, Err(Error::Timeout | Error::Database(_))), "{accepted:?}");
+        assert!(elapsed < limit + Duration::from_secs(1), "{elapsed:?}");
+    }
+    lock.rollback().await.unwrap();
+    // Those who gave up are not in the way of the next one.
+    let asked = Instant::now();
+    let accepted = grader.accept(&Delivery::from_storage("next")).await;
+    assert_eq!(accepted.unwrap(), Accepted::New);
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,11 +286,12 @@ async fn a_full_disk_gets_an_error_and_space_heals_it() {
     }
     let _mounted = Mounted(&disk);
     let inbox = Sqlite::open(&disk.path().join("inbox.db").display().to_string()).await;
+    let source = inbox.source::<Graphoid>(SOURCE);
     let filler = disk.path().join("filler");
     let mut accepted = 0;
     assert!(fs::write(&filler, vec![0; 1 << 20]).is_err()); // it holds all the space that was left
     let refused = loop {
-        match inbox.accept(SOURCE, &delivery(accepted)).await {
+        match source.accept(&delivery(accepted)).await {
             Ok(Accepted::New) => accepted += 1, // into pages that were allocated before
             other => break other,
         }
@@ -267,7 +299,7 @@ async fn a_full_disk_gets_an_error_and_space_heals_it() {
     assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
     fs::remove_file(&filler).unwrap();
     assert_eq!(
-        inbox.accept(SOURCE, &delivery(accepted)).await.unwrap(),
+        source.accept(&delivery(accepted)).await.unwrap(),
         Accepted::New
     );
     let rows = Sqlite::count(inbox.pool(), "SELECT count(*) FROM leadhook_inbox").await;

@@ -1,7 +1,5 @@
 //! The ready routes for axum and actix-web.
 
-use std::time::Duration;
-
 use actix_web::{App, HttpRequest, HttpResponse, http::StatusCode as ActixStatus, test, web};
 use axum::{
     Router,
@@ -12,7 +10,7 @@ use leadhook::{
     Delivery, Graphoid, Receiver, Rejection, Secret, actix,
     samples::{self, SampleRequest},
 };
-use leadhook_inbox::{Inbox, Sqlite};
+use leadhook_inbox::{Filter, Inbox, Page, Source, Sqlite};
 use reqwest::{Client, StatusCode};
 
 use crate::{
@@ -47,7 +45,10 @@ async fn axum_rejects_what_is_not_authentic_and_stores_nothing_of_it() {
     assert_eq!(server.post(&client, &body).await.unwrap(), StatusCode::OK);
     assert_eq!(server.post(&client, &body).await.unwrap(), StatusCode::OK);
     until("it is done", async || database.effects().await == 1).await;
-    assert_eq!(database.count("duplicates = 1").await, 1);
+    until("the duplicate is counted", async || {
+        database.duplicates().await == 1
+    })
+    .await;
 }
 
 #[actix_web::test]
@@ -55,7 +56,8 @@ async fn actix_responds_the_same() {
     let inbox = Inbox::<Sqlite>::temporary().await.unwrap();
     let secret = Secret::new("a secret").unwrap();
     let receiver = Receiver::<Graphoid>::new(&secret);
-    let app = App::new().service(inbox.actix("/webhooks/graphoid", SOURCE, receiver));
+    let source = inbox.source::<Graphoid>(SOURCE);
+    let app = App::new().service(source.actix("/webhooks/graphoid", receiver));
     let app = test::init_service(app).await;
     let request = || {
         samples::graphoid::LEAD_WON
@@ -70,12 +72,14 @@ async fn actix_responds_the_same() {
     assert_eq!(respond(request().sign(&secret)).await, ActixStatus::OK);
     assert_eq!(respond(request().sign(&secret)).await, ActixStatus::OK);
     let body = samples::graphoid::LEAD_WON.body();
-    let key = Delivery::<Graphoid>::from_storage(body).key();
-    let rows = inbox
-        .rows(&leadhook_inbox::Select::key(key), 2)
-        .await
-        .unwrap();
-    assert_eq!((rows.len(), rows[0].duplicates), (1, 1));
+    let filter = Filter::key(source.key(&Delivery::from_storage(body)));
+    until("the duplicate is counted", async || {
+        let rows = inbox.rows(&filter, Page::first(2)).await.unwrap();
+        (rows.len(), rows[0].duplicates) == (1, 1)
+    })
+    .await;
+    let rows = inbox.rows(&filter, Page::first(2)).await.unwrap();
+    assert_eq!(rows[0].matched_secret, Some(0));
     inbox.close().await;
     assert_eq!(
         respond(request().sign(&secret)).await,
@@ -95,41 +99,38 @@ async fn a_delivery_is_accepted_for_an_account_that_was_looked_up() {
         }
     }
     let inbox = Inbox::<Sqlite>::temporary().await.unwrap();
-    let stored = inbox.clone();
+    let source = inbox.source::<Graphoid>(SOURCE);
+    let stored = source.clone();
     let handler = async move |Path(account): Path<String>, request: Request| {
         let receiver = lookup(&account).await;
         let delivery = Delivery::<Graphoid>::from_request(request, &receiver).await?;
-        Ok::<_, Rejection>(match stored.accept(SOURCE, &delivery).await {
+        Ok::<_, Rejection>(match stored.accept(&delivery).await {
             Ok(_) => StatusCode::OK,
             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
         })
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let router: Router = Router::new().route("/{account}", post(handler));
-    let never = std::future::pending();
-    tokio::spawn(leadhook_inbox::axum::serve(
-        listener,
-        router,
-        never,
-        Duration::ZERO,
-    ));
+    let server = axum_server::from_tcp(listener).unwrap();
+    tokio::spawn(server.serve(router.into_make_service()));
 
     async fn handle(
-        inbox: web::Data<Inbox<Sqlite>>,
+        source: web::Data<Source<Graphoid, Sqlite>>,
         request: HttpRequest,
         account: web::Path<String>,
         payload: web::Payload,
     ) -> Result<HttpResponse, Rejection> {
         let receiver: Receiver<Graphoid> = lookup(&account).await;
         let delivery = actix::authenticate(&request, payload, &receiver).await?;
-        Ok(match inbox.accept(SOURCE, &delivery).await {
+        Ok(match source.accept(&delivery).await {
             Ok(_) => HttpResponse::Ok().finish(),
             Err(_) => HttpResponse::ServiceUnavailable().finish(),
         })
     }
     let app = App::new()
-        .app_data(web::Data::new(inbox.clone()))
+        .app_data(web::Data::new(source.clone()))
         .route("/{account}", web::post().to(handle));
     let app = test::init_service(app).await;
 
@@ -150,7 +151,12 @@ async fn a_delivery_is_accepted_for_an_account_that_was_looked_up() {
         assert_eq!(response.status().as_u16(), status, "{path}");
     }
     let delivery = Delivery::<Graphoid>::from_storage(samples::graphoid::LEAD_WON.body());
-    let select = leadhook_inbox::Select::key(delivery.with_scope("north").key());
-    let rows = inbox.rows(&select, 2).await.unwrap();
-    assert_eq!((rows.len(), rows[0].duplicates), (1, 1));
+    let filter = Filter::key(source.key(&delivery.with_scope("north")));
+    until("the duplicate is counted", async || {
+        let rows = inbox.rows(&filter, Page::first(2)).await.unwrap();
+        (rows.len(), rows[0].duplicates) == (1, 1)
+    })
+    .await;
+    let rows = inbox.rows(&filter, Page::first(2)).await.unwrap();
+    assert_eq!(rows[0].scope.as_deref(), Some("north"));
 }

@@ -8,20 +8,18 @@ use std::{
     },
     path::Path,
     process::Command,
-    str::FromStr,
     time::Duration,
 };
 
-use leadhook::graphoid::GraphoidEvent;
-use leadhook_inbox::{Error, Inbox, Job, Keep, Postgres, Sqlite};
-use sqlx::{PgPool, SqlitePool, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use leadhook::{Graphoid, graphoid::GraphoidEvent};
+use leadhook_inbox::{Error, Inbox, Job, Postgres, Retention, Sqlite};
+use sqlx::{PgPool, SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::{
     examples::example,
     support::{
-        SOURCE,
-        database::{self, Database, Db},
+        database::{self, DROP, Database, Db},
         delivery, on_both,
     },
 };
@@ -33,17 +31,15 @@ on_both![
 ];
 
 async fn missing_tables_are_an_error<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
-    database
-        .run("DROP TABLE leadhook_inbox; DROP TABLE leadhook_inbox_meta")
-        .await;
+    let (inbox, source) = (&database.inbox, database.source());
+    database.run(DROP).await;
     let error = inbox.check().await.unwrap_err();
     assert!(matches!(error, Error::NotMigrated), "{error}");
     for sql in Inbox::<B>::migrations() {
         database.run(sql).await;
     }
     inbox.check().await.unwrap();
-    inbox.accept(SOURCE, &delivery(1)).await.unwrap();
+    source.accept(&delivery(1)).await.unwrap();
 
     database
         .run("UPDATE leadhook_inbox_meta SET version = 0")
@@ -56,17 +52,17 @@ async fn missing_tables_are_an_error<B: Db>(database: Database<B>) {
 }
 
 async fn a_schema_of_the_future_is_an_error_unless_it_says_otherwise<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     // The next version, as a rolling deployment sees it: it adds, and this library can go on.
     let next = "ALTER TABLE leadhook_inbox ADD COLUMN next TEXT; UPDATE leadhook_inbox_meta SET version = 2";
     database.run(next).await;
     inbox.migrate().await.unwrap();
     inbox.check().await.unwrap();
-    inbox.accept(SOURCE, &delivery(1)).await.unwrap();
+    source.accept(&delivery(1)).await.unwrap();
     let workers = inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| Ok(job.done()));
-    assert_eq!(workers.run_until_idle().await.unwrap().tries, 1);
+        .on(&source, async |job: Job<GraphoidEvent, B>| Ok(job.done()));
+    assert_eq!(workers.run_until_idle().await.unwrap().attempts, 1);
 
     database
         .run("UPDATE leadhook_inbox_meta SET works_from = 2")
@@ -78,7 +74,7 @@ async fn a_schema_of_the_future_is_an_error_unless_it_says_otherwise<B: Db>(data
     );
     let workers = inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| Ok(job.done()));
+        .on(&source, async |job: Job<GraphoidEvent, B>| Ok(job.done()));
     let error = workers.start().await.unwrap_err();
     assert!(matches!(error, Error::SchemaTooNew { .. }), "{error}");
 }
@@ -86,12 +82,13 @@ async fn a_schema_of_the_future_is_an_error_unless_it_says_otherwise<B: Db>(data
 async fn workers_need_one_handler_for_each_source<B: Db>(database: Database<B>) {
     let workers = || database.inbox.workers();
     let handle = async |job: Job<GraphoidEvent, B>| Ok(job.done());
+    let [a, b] = ["a", "b"].map(|name| database.inbox.source::<Graphoid>(name));
     let error = workers().start().await.unwrap_err();
     assert!(matches!(error, Error::NoHandler), "{error}");
     let error = workers()
-        .on("a", handle)
-        .on("b", handle)
-        .on("a", handle)
+        .on(&a, handle)
+        .on(&b, handle)
+        .on(&a, handle)
         .start()
         .await
         .unwrap_err();
@@ -100,14 +97,14 @@ async fn workers_need_one_handler_for_each_source<B: Db>(database: Database<B>) 
         "{error}"
     );
     // Graphoid retries for more than ten hours.
-    let keep = Keep::default().with_keys(Duration::from_hours(10));
+    let retention = Retention::default().with_keys(Duration::from_hours(10));
     let error = workers()
-        .on("a", handle)
-        .keep(keep)
+        .on(&a, handle)
+        .retention(retention)
         .start()
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::KeepTooShort { .. }), "{error}");
+    assert!(matches!(error, Error::RetentionTooShort { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,18 +120,26 @@ async fn a_read_only_database_is_an_error_that_says_what_to_do() {
     let Some(database) = database::postgres().await else {
         return;
     };
-    let options = PgConnectOptions::from_str(&database.url).unwrap();
-    let options = options.options([("default_transaction_read_only", "on")]);
-    let pool = PgPool::connect_with(options).await.unwrap();
-    let error = Inbox::with_pool(pool).check().await.unwrap_err();
-    assert!(matches!(error, Error::ReadOnly(_)), "{error}");
-
     database
         .run("CREATE ROLE reader LOGIN; GRANT SELECT ON leadhook_inbox, leadhook_inbox_meta TO reader")
         .await;
     let pool = PgPool::connect(&database.url.replace("tests@", "reader@")).await;
-    let error = Inbox::with_pool(pool.unwrap()).check().await.unwrap_err();
-    assert!(matches!(error, Error::ReadOnly(_)), "{error}");
+    let inbox = Inbox::with_pool(pool.unwrap());
+    let missing = async || match inbox.check().await {
+        Err(Error::MissingRights { missing }) => missing,
+        other => format!("{other:?}"),
+    };
+    let error = missing().await;
+    assert!(error.contains("leadhook_inbox: INSERT"), "{error}");
+    assert!(!error.contains("leadhook_inbox: SELECT"), "{error}");
+    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox, leadhook_inbox_duplicate TO reader";
+    database.run(grant).await;
+    let error = missing().await;
+    assert!(error.contains("leadhook_inbox_process: INSERT"), "{error}");
+    assert!(!error.contains("leadhook_inbox: "), "{error}");
+    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox_process TO reader";
+    database.run(grant).await;
+    inbox.check().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,14 +6,13 @@ use std::{
 };
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
-use leadhook_inbox::{Failure, Job, Select};
+use leadhook_inbox::{Failure, Filter, Job, Page};
 use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 
 use crate::{
     server::Server,
     support::{
-        SOURCE,
         database::{self, Database, Db},
         on_both, until,
     },
@@ -28,23 +27,23 @@ on_both![
 
 fn bodies() -> [String; 3] {
     [
-        format!(r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"{CANARY}"}}}}}}"#),
+        format!(r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"1","name":"{CANARY}"}}}}}}"#),
         format!(r#"{{"id":"1","event":"lead.won","data":{{"lead":"{CANARY}"}}}}"#),
         CANARY.to_owned(),
     ]
 }
 
 async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
-    let inbox = &database.inbox;
+    let (inbox, source) = (&database.inbox, database.source());
     let mut printed = String::new();
     for body in bodies() {
         let delivery = Delivery::<Graphoid>::from_storage(body);
-        printed += &format!("{:?}", inbox.accept(SOURCE, &delivery).await);
-        printed += &format!("{:?}", inbox.accept(SOURCE, &delivery).await);
+        printed += &format!("{:?}", source.accept(&delivery).await);
+        printed += &format!("{:?}", source.accept(&delivery).await);
     }
     let failing = inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
+        .on(&source, async |job: Job<GraphoidEvent, B>| {
             let mut transaction = job.begin().await?;
             let value = format!("{:?} {CANARY}", job.key());
             assert!(!format!("{job:?}").contains(CANARY));
@@ -53,8 +52,8 @@ async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
             Err(Failure::retry("not reached"))
         });
     let report = failing.run_until_idle().await.unwrap();
-    assert!(report.tries > 3, "{report:?}");
-    let rows = inbox.rows(&Select::dead(), 10).await.unwrap();
+    assert!(report.attempts > 3, "{report:?}");
+    let rows = inbox.rows(&Filter::dead(), Page::first(10)).await.unwrap();
     assert_eq!(rows.len(), 3);
     printed += &format!(
         "{rows:?} {:?} {inbox:?} {:?}",
@@ -66,8 +65,9 @@ async fn nothing_of_a_body_is_in_an_error<B: Db>(database: Database<B>) {
         database
             .run("ALTER TABLE leadhook_inbox ADD CHECK (source <> 'refused')")
             .await;
+        let refused = inbox.source::<Graphoid>("refused");
         let delivery = Delivery::<Graphoid>::from_storage(format!("{CANARY} {CANARY}"));
-        let error = inbox.accept("refused", &delivery).await.unwrap_err();
+        let error = refused.accept(&delivery).await.unwrap_err();
         printed += &format!("{error} {error:?}");
         assert!(printed.contains("violates check constraint"), "{printed}");
     }
@@ -99,7 +99,7 @@ async fn nothing_of_a_body_is_logged<B: Db>(database: Database<B>) {
         let status = server.post(&client, body).await.unwrap();
         assert_eq!(status, StatusCode::OK);
     }
-    let handled = "state = 'dead' OR tries > 1";
+    let handled = "state = 'dead' OR attempts > 1";
     until("all are handled", async || {
         database.count(handled).await == 3
     })
@@ -126,13 +126,15 @@ async fn nothing_of_a_body_is_logged<B: Db>(database: Database<B>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_file_is_its_owners_and_forgets_what_was_erased() {
     let database = database::sqlite().await;
-    let inbox = &database.inbox;
-    let [body, ..] = bodies();
+    let (inbox, source) = (&database.inbox, database.source());
+    let body = format!(
+        r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"{CANARY}","name":"{CANARY}"}}}}}}"#
+    );
     let filler = "x".repeat(20_000); // over several pages
     let long = Delivery::<Graphoid>::from_storage(format!("{CANARY}{filler}{CANARY}"));
     let short = Delivery::<Graphoid>::from_storage(body);
     for delivery in [&long, &short] {
-        inbox.accept(SOURCE, delivery).await.unwrap();
+        source.accept(delivery).await.unwrap();
     }
     let files = || ["", "-wal", "-shm"].map(|suffix| format!("{}{suffix}", database.url));
     let holds_canary = || {
@@ -152,7 +154,8 @@ async fn the_file_is_its_owners_and_forgets_what_was_erased() {
     }
     assert!(holds_canary());
     for delivery in [&long, &short] {
-        assert_eq!(inbox.erase(&Select::key(delivery.key())).await.unwrap(), 1);
+        let filter = Filter::key(source.key(delivery));
+        assert_eq!(inbox.erase(&filter).finish().await.unwrap(), 1);
     }
     assert!(!holds_canary());
 }

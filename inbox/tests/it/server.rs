@@ -6,6 +6,7 @@
 use std::{
     env,
     io::{BufRead, BufReader},
+    net::TcpListener,
     process::{self, Child, ChildStdout, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -16,7 +17,6 @@ use leadhook::{
 use leadhook_inbox::{Backoff, Done, Failure, Job, Postgres, Sqlite};
 use reqwest::{Client, StatusCode};
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     time,
 };
@@ -31,15 +31,15 @@ const SECRET: &str = "a secret of the tests";
 /// Short, so that the tests are.
 pub const LEASE: Duration = Duration::from_secs(2);
 pub const POLL: Duration = Duration::from_millis(200);
-pub const DEADLINE: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The two limits of a shutdown.
 pub const CONNECTIONS_END: Duration = Duration::from_secs(2);
 pub const HANDLERS_END: Duration = Duration::from_secs(2);
 
-/// The body of an event on which the handler does something special in its first `tries`.
-pub fn event(id: usize, act: &str, tries: i64) -> String {
+/// The body of an event on which the handler does something special in its first `attempts`.
+pub fn event(id: usize, act: &str, attempts: i64) -> String {
     format!(
-        r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}","name":"{act}@{tries}"}}}}}}"#
+        r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}","name":"{act}@{attempts}"}}}}}}"#
     )
 }
 
@@ -48,8 +48,8 @@ async fn handle<B: Db>(job: Job<GraphoidEvent, B>) -> Result<Done, Failure> {
         return Ok(job.done());
     };
     let name = won.lead.name.clone().unwrap_or_default();
-    let (act, tries) = name.split_once('@').unwrap_or(("", "0"));
-    let act = if job.tries() <= tries.parse().unwrap() {
+    let (act, attempts) = name.split_once('@').unwrap_or(("", "0"));
+    let act = if job.attempt() <= attempts.parse().unwrap() {
         act
     } else {
         ""
@@ -75,7 +75,7 @@ async fn handle<B: Db>(job: Job<GraphoidEvent, B>) -> Result<Done, Failure> {
         "pause" => {
             println!("paused");
             // The test stops the process in here, until the lease has run out.
-            time::sleep(Duration::from_millis(500)).await;
+            time::sleep(Duration::from_secs(3)).await;
         }
         _ => {}
     }
@@ -122,31 +122,40 @@ fn serve() {
 }
 
 async fn run<B: Db>(url: &str) {
-    let inbox = B::open(url).await;
-    let deadline = env::var("SERVE_DEADLINE").map(|seconds| seconds.parse().unwrap());
-    let deadline = deadline.map_or(DEADLINE, Duration::from_secs);
-    let source = env::var("SERVE_HANDLER_OF").unwrap_or(SOURCE.into());
+    let inbox = match env::var("SERVE_POOL").as_deref() {
+        Ok("weak") => B::with_weak_pool(url).await,
+        _ => B::open(url).await,
+    };
+    let timeout = env::var("SERVE_TIMEOUT").map(|seconds| seconds.parse().unwrap());
+    let timeout = timeout.map_or(TIMEOUT, Duration::from_secs);
+    let source = inbox.source::<Graphoid>(SOURCE);
+    let handled = env::var("SERVE_HANDLER_OF").unwrap_or(SOURCE.into());
     let workers = inbox
         .workers()
-        .on(&source, handle::<B>)
+        .on(&inbox.source(&handled), handle::<B>)
         .lease(LEASE)
         .poll_interval(POLL)
-        .deadline(deadline)
+        .timeout(timeout)
         .backoff(Backoff::default().with_first(Duration::from_millis(200)))
         .start()
         .await
         .unwrap();
     let receiver = Receiver::<Graphoid>::new(&Secret::new(SECRET).unwrap());
     let app = axum::Router::new()
-        .route("/webhooks/graphoid", inbox.axum(SOURCE, receiver))
+        .route("/webhooks/graphoid", source.axum(receiver))
         .route("/ready", leadhook_inbox::axum::ready(workers.health()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    println!("listening on http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
-    let stop = async move {
+    println!("listening on http://{}", listener.local_addr().unwrap());
+    let handle = axum_server::Handle::new();
+    let stop = handle.clone();
+    tokio::spawn(async move {
         terminate.recv().await;
-    };
-    leadhook_inbox::axum::serve(listener, app, stop, CONNECTIONS_END).await;
+        stop.graceful_shutdown(Some(CONNECTIONS_END));
+    });
+    let server = axum_server::from_tcp(listener).unwrap().handle(handle);
+    server.serve(app.into_make_service()).await.unwrap();
     let given_back = workers.shutdown(HANDLERS_END).await;
     println!("gave back {given_back}");
 }
@@ -206,6 +215,20 @@ impl Server {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// Stops the process, but not while it keeps SQLite's write lock: nobody could go on then.
+    pub async fn freeze<B: Db>(&self, database: &Database<B>) {
+        loop {
+            self.signal("-STOP");
+            let write = "UPDATE leadhook_inbox SET attempts = attempts WHERE FALSE";
+            let write = B::run(database.inbox.pool(), write);
+            if time::timeout(Duration::from_millis(200), write).await.is_ok() {
+                return;
+            }
+            self.signal("-CONT");
+            time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub fn kill(&mut self) {

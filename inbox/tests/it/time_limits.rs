@@ -12,7 +12,7 @@ use crate::{
 
 on_both![
     slow_and_blocking_handlers_keep_their_lease,
-    a_handler_past_its_deadline_is_dropped_and_retried,
+    a_handler_past_its_timeout_is_dropped_and_retried,
 ];
 
 async fn slow_and_blocking_handlers_keep_their_lease<B: Db>(database: Database<B>) {
@@ -20,7 +20,7 @@ async fn slow_and_blocking_handlers_keep_their_lease<B: Db>(database: Database<B
     // Either would take what the other loses.
     let servers = [(); 2].map(|()| {
         let mut command = Server::command(&database.url);
-        command.env("SERVE_DEADLINE", "60");
+        command.env("SERVE_TIMEOUT", "60");
         Server::start_as(command)
     });
     for (id, act) in ["sleep", "block", "sleep", "block", "block", "block"]
@@ -37,18 +37,18 @@ async fn slow_and_blocking_handlers_keep_their_lease<B: Db>(database: Database<B
         database.count("state = 'done'").await == 6
     })
     .await;
-    assert_eq!(database.count("tries = 1 AND abandoned = 0").await, 6);
+    assert_eq!(database.count("attempts = 1 AND abandoned = 0").await, 6);
     assert_eq!(database.effects().await, 6);
 }
 
-async fn a_handler_past_its_deadline_is_dropped_and_retried<B: Db>(database: Database<B>) {
+async fn a_handler_past_its_timeout_is_dropped_and_retried<B: Db>(database: Database<B>) {
     let client = Client::new();
     let server = Server::start(&database);
     for (id, act) in ["pend", "block for ever"].into_iter().enumerate() {
         let status = server.post(&client, &event(id, act, 1)).await.unwrap();
         assert_eq!(status, StatusCode::OK);
     }
-    let failed = "error = 'deadline' OR state = 'done'";
+    let failed = "error = 'timeout' OR state = 'done'";
     until("both have failed", async || {
         database.count(failed).await == 2
     })
@@ -57,7 +57,7 @@ async fn a_handler_past_its_deadline_is_dropped_and_retried<B: Db>(database: Dat
         database.count("state = 'done'").await == 2
     })
     .await;
-    assert_eq!(database.count("tries = 2 AND abandoned = 0").await, 2);
+    assert_eq!(database.count("attempts = 2 AND abandoned = 0").await, 2);
     assert_eq!(database.effects().await, 2);
     assert!(server.is_ready(&client).await);
 }

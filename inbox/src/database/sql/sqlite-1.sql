@@ -13,7 +13,7 @@ CREATE TABLE leadhook_inbox (
     scope           TEXT,                      -- the scope of the receiver
     matched_secret  INTEGER,                   -- 0: the current secret matched, 1: the first previous one, and so on
     event           TEXT,                      -- the event's name; NULL if the body can't be read
-    lead_id         TEXT,                      -- the provider's id of the lead
+    lead_id         TEXT,                      -- the provider's id of the lead; NULL once erased
     body            BLOB,                      -- as received; NULL once erased or pruned
     body_cipher     TEXT,                      -- the name of the key that encrypted the body; NULL for a clear body
     accepted_at     INTEGER NOT NULL,          -- milliseconds since 1970 by the database's clock, like all times

@@ -1,6 +1,7 @@
 UPDATE leadhook_inbox
 SET body = NULL,
     body_cipher = NULL,
+    lead_id = NULL,
     token = NULL,
     process = NULL,
     reason = CASE WHEN state = 'waiting' THEN 'erased' ELSE reason END,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use leadhook_inbox::{Backend, Inbox, Key, Postgres, Sqlite};
-use sqlx::{AssertSqlSafe, Pool, Transaction};
+use leadhook::Graphoid;
+use leadhook_inbox::{Backend, Inbox, Key, Postgres, Source, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Pool, pool::PoolOptions};
 use tempfile::TempDir;
 
-use super::postgres;
+use super::{SOURCE, delivery, postgres};
 
 /// A database with an inbox, and a table `effects` of the user's.
 pub struct Database<B: Backend> {
@@ -26,26 +27,39 @@ pub trait Db: Backend + Sized {
     /// The type of a column of bytes.
     const BYTES: &'static str;
     fn open(url: &str) -> impl Future<Output = Inbox<Self>> + Send;
+    /// An inbox on a pool whose options and hook both say not to flush.
+    fn with_weak_pool(url: &str) -> impl Future<Output = Inbox<Self>> + Send;
     fn run(pool: &Pool<Self>, sql: &str) -> impl Future<Output = sqlx::Result<()>> + Send;
     fn count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = i64> + Send;
     fn record(
-        transaction: &mut Transaction<'static, Self>,
+        transaction: &mut Transaction<Self>,
         key: Key,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// Adds 1 to `counter`, in PostgreSQL as a serializable transaction.
+    fn count_up(transaction: &mut Transaction<Self>) -> impl Future<Output = sqlx::Result<()>> + Send;
     /// Fails with an error that quotes the value.
     fn provoke(
-        transaction: &mut Transaction<'static, Self>,
+        transaction: &mut Transaction<Self>,
         value: &str,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 }
 
 macro_rules! db {
-    ($database:ty, $bytes:literal, $provoke:literal) => {
+    ($database:ty, $bytes:literal, $weaken:literal, $count_up:literal, $provoke:literal) => {
         impl Db for $database {
             const BYTES: &'static str = $bytes;
 
             async fn open(url: &str) -> Inbox<Self> {
                 Inbox::<Self>::open(url).await.unwrap()
+            }
+
+            async fn with_weak_pool(url: &str) -> Inbox<Self> {
+                let scheme = if url.starts_with('/') { "sqlite:" } else { "" };
+                let pool = PoolOptions::<Self>::new().after_connect(|connection, _| {
+                    Box::pin(async move { sqlx::raw_sql($weaken).execute(connection).await.map(drop) })
+                });
+                let pool = pool.connect(&format!("{scheme}{url}")).await.unwrap();
+                Inbox::with_pool(pool)
             }
 
             async fn run(pool: &Pool<Self>, sql: &str) -> sqlx::Result<()> {
@@ -59,7 +73,7 @@ macro_rules! db {
             }
 
             async fn record(
-                transaction: &mut Transaction<'static, Self>,
+                transaction: &mut Transaction<Self>,
                 key: Key,
             ) -> sqlx::Result<()> {
                 let insert = sqlx::query("INSERT INTO effects (key) VALUES ($1)");
@@ -70,8 +84,13 @@ macro_rules! db {
                     .map(drop)
             }
 
+            async fn count_up(transaction: &mut Transaction<Self>) -> sqlx::Result<()> {
+                let count = sqlx::raw_sql($count_up);
+                count.execute(&mut **transaction).await.map(drop)
+            }
+
             async fn provoke(
-                transaction: &mut Transaction<'static, Self>,
+                transaction: &mut Transaction<Self>,
                 value: &str,
             ) -> sqlx::Result<()> {
                 let query = sqlx::query($provoke).bind(value.to_owned());
@@ -81,13 +100,28 @@ macro_rules! db {
     };
 }
 
-db!(Sqlite, "BLOB", "SELECT json($1)");
-db!(Postgres, "BYTEA", "SELECT CAST($1 AS INTEGER)");
+db!(Sqlite, "BLOB", "PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF", "UPDATE counter SET value = value + 1", "SELECT json($1)");
+db!(Postgres, "BYTEA", "SET synchronous_commit = off", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; UPDATE counter SET value = value + 1", "SELECT CAST($1 AS INTEGER)");
 
 impl<B: Db> Database<B> {
     pub async fn count(&self, condition: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM leadhook_inbox WHERE {condition}");
         B::count(self.inbox.pool(), &sql).await
+    }
+
+    /// How many deliveries came after the first ones.
+    pub async fn duplicates(&self) -> i64 {
+        let sql = "SELECT CAST(COALESCE(SUM(duplicates), 0) AS BIGINT) FROM leadhook_inbox_duplicate";
+        B::count(self.inbox.pool(), sql).await
+    }
+
+    pub fn source(&self) -> Source<Graphoid, B> {
+        self.inbox.source(SOURCE)
+    }
+
+    /// The key of the event with this id.
+    pub fn key(&self, id: usize) -> Key {
+        self.source().key(&delivery(id))
     }
 
     pub async fn effects(&self) -> i64 {
@@ -98,6 +132,10 @@ impl<B: Db> Database<B> {
         B::run(self.inbox.pool(), sql).await.unwrap();
     }
 }
+
+/// Removes the inbox.
+pub const DROP: &str = "DROP TABLE leadhook_inbox; DROP TABLE leadhook_inbox_duplicate; \
+    DROP TABLE leadhook_inbox_process; DROP TABLE leadhook_inbox_meta";
 
 // `key` is not unique, so that a second effect would be seen.
 const EFFECTS: &str = "CREATE TABLE effects (key TEXT NOT NULL)";

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod database;
+pub mod logs;
 pub mod postgres;
 
 use std::time::Duration;
@@ -18,8 +19,8 @@ pub const SOURCE: &str = "graphoid";
 
 /// The delivery of an event with an id of its own.
 pub fn delivery(id: usize) -> Delivery<Graphoid> {
-    let body =
-        format!(r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}"}}}}}}"#);
+    let lead = format!(r#"{{"id":"lead_{id}","name":"Acme {id}"}}"#);
+    let body = format!(r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{lead}}}}}"#);
     Delivery::from_storage(body)
 }
 
@@ -27,7 +28,7 @@ pub fn delivery(id: usize) -> Delivery<Graphoid> {
 pub fn recording<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
     inbox
         .workers()
-        .on(SOURCE, async |job: Job<GraphoidEvent, B>| {
+        .on(&inbox.source(SOURCE), async |job: Job<GraphoidEvent, B>| {
             let mut transaction = job.begin().await?;
             B::record(&mut transaction, job.key()).await?;
             job.commit(transaction).await
