@@ -42,7 +42,7 @@ use axum_server::{Handle, Server, accept::Accept};
 use chrono::{DateTime, Utc};
 use hyper_util::rt::TokioTimer;
 use leadhook::{
-    Event, Provider, Receiver, Secret, SecretErrorKind,
+    Event, Lead, Provider, Receiver, Secret, SecretErrorKind,
     grader::GraderEvent,
     graphoid::GraphoidEvent,
     scoreapp::ScoreAppEvent,
@@ -55,7 +55,7 @@ use leadhook_inbox::{
     Backend, Backoff, Done, Failure, Inbox, Job, OrFail as _, Postgres, Sqlite, Workers,
 };
 use reqwest::{Client, Url, header::CONTENT_TYPE, redirect};
-use serde_json::json;
+use serde::Serialize;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Runtime,
@@ -264,21 +264,22 @@ impl Forwarder {
 
     async fn forward<E: Event, B: Backend>(self, job: Job<E, B>) -> Result<Done, Failure> {
         let envelope = job.envelope();
-        let event = json!({
-            "provider": E::Provider::NAME,
-            "source": job.source(),
-            "event": envelope.name(),
-            "id": envelope.id,
-            "lead": envelope.lead(),
-            "attempt": job.attempt(),
+        let event = serde_json::to_string(&Forwarded {
+            provider: E::Provider::NAME,
+            source: job.source(),
+            event: envelope.name(),
+            id: envelope.id.as_deref(),
+            lead: envelope.lead(),
+            attempt: job.attempt(),
         });
+        let event = event.or_dead("event not serialized")?;
         match self {
             Self::Crm { client, url } => {
                 let request = client
                     .post(url)
                     .header(CONTENT_TYPE, "application/json")
                     .header("idempotency-key", job.key().to_string())
-                    .body(event.to_string());
+                    .body(event);
                 let sent = request.send().await;
                 // Its URL may have a password.
                 judge(
@@ -287,10 +288,21 @@ impl Forwarder {
                         .or_retry("crm: no response")?,
                 )?;
             }
-            Self::Output(output) => output.write(event.to_string()).await.or_retry("output")?,
+            Self::Output(output) => output.write(event).await.or_retry("output")?,
         }
         Ok(job.done())
     }
+}
+
+/// What the CRM gets.
+#[derive(Serialize)]
+struct Forwarded<'a> {
+    provider: &'static str,
+    source: &'a str,
+    event: &'a str,
+    id: Option<&'a str>,
+    lead: Option<Lead>,
+    attempt: i64,
 }
 
 /// Decides whether the CRM has taken an event, is to get it again, or never will.

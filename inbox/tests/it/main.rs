@@ -22,6 +22,7 @@ mod kill;
 mod logging;
 mod operate;
 mod outage;
+mod receiver;
 mod routes;
 mod schema;
 mod secrecy;
