@@ -25,6 +25,7 @@ mod locks;
 mod logging;
 mod operate;
 mod outage;
+mod receiver;
 mod routes;
 mod schema;
 mod secrecy;
