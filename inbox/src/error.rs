@@ -2,6 +2,8 @@
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
+use sqlx::error::DatabaseError;
+
 /// The error of an inbox's operation.
 ///
 /// Neither the message nor `Debug` contains anything of a body. Don't log the `Debug` of the source, which is
@@ -154,7 +156,7 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         let of_code = match code.as_deref() {
             Some("26000" | "42P05") => Self::Pooler,
             Some("53300") => Self::TooManyConnections,

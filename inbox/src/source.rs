@@ -16,11 +16,13 @@ use leadhook::{Delivery, Event, Provider, dedup::Key};
 use leadhook::Receiver;
 use tokio::time;
 
+#[cfg(any(feature = "actix", feature = "axum"))]
+use crate::intake;
 use crate::{
     cipher::Bodies,
     database::{Backend, Database, NewRow, millis},
     error::Error,
-    intake::{self, Accepted, queue::Queue},
+    intake::{Accepted, queue::Queue},
     log::log,
 };
 

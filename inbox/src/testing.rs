@@ -65,7 +65,7 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
     let (results, mut finished) = mpsc::unbounded_channel();
     let mut slots = Slots::new(runtime, results);
     // Nothing beats while a handler runs, and nothing has to: no other process judges this one.
-    let lease = Duration::from_secs(3600);
+    let lease = Duration::from_hours(1);
     let mut process = Process::new(&database, lease, settings.dead_after, names.clone())?;
     let mut report = Report::default();
     process.judge_all().await?;

@@ -9,6 +9,8 @@
 
 mod check;
 mod help;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod inspect;
 mod listen;
 mod send;

@@ -22,7 +22,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// An older connection is replaced, so that memory on the server does not grow and a changed DNS entry is
 /// noticed.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
+const LIFETIME: Duration = Duration::from_mins(30);
 
 /// Opens connections that are prepared by the hooks of the application's pool.
 ///

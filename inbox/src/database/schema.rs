@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How long a migration may take, another process's included.
-const MIGRATION_LIMIT: Duration = Duration::from_secs(60);
+const MIGRATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Creates the tables or brings them to the latest version.
 pub(crate) async fn migrate<B: Backend>(database: &Database<B>) -> Result<(), Error> {

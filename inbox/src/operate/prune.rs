@@ -31,8 +31,8 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Self {
-            bodies: Duration::from_secs(7 * 24 * 3600),
-            keys: Duration::from_secs(30 * 24 * 3600),
+            bodies: Duration::from_hours(7 * 24),
+            keys: Duration::from_hours(30 * 24),
         }
     }
 }

@@ -39,8 +39,8 @@ use crate::{
 };
 
 /// Between two prunings, and before the first.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
-const FIRST_PRUNE: Duration = Duration::from_secs(60);
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
+const FIRST_PRUNE: Duration = Duration::from_mins(1);
 
 /// The longest pause after the database failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -220,7 +220,7 @@ impl<B: Backend> RunningWorkers<B> {
     /// It returns within `limit`, whatever handlers and the database do. Of that, up to 2 s are reserved for
     /// releasing. A handler that blocks its thread can't be stopped, but the process can exit.
     pub async fn shutdown(self, limit: Duration) -> u64 {
-        let end = Instant::now() + limit.min(Duration::from_secs(24 * 3600));
+        let end = Instant::now() + limit.min(Duration::from_hours(24));
         let reserve = (limit / 4).min(Duration::from_secs(2));
         self.phase.send_replace(Phase::Draining);
         let mut ended = self.ended;

@@ -31,7 +31,7 @@ use crate::{
 const BEATS: u32 = 6;
 
 /// No delay is longer. A row that is due later was delayed by a clock that was wrong for a while.
-pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(31 * 24 * 3600);
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_hours(31 * 24);
 
 /// A claimed row and its body as it is stored.
 #[derive(Clone, Debug)]

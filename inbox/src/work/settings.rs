@@ -19,7 +19,7 @@ const MOST_ATTEMPTS: usize = 1_000_000;
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// Longer settings are mistakes.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
@@ -37,7 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 8,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             transaction_timeout: Duration::from_secs(1),
             lease: Duration::from_secs(18),
             poll_interval: Duration::from_secs(1),
@@ -61,8 +61,8 @@ impl Settings {
         let tick = Duration::from_millis(1);
         duration("timeout()", self.timeout, tick, LONGEST)?;
         duration("transaction_timeout()", self.transaction_timeout, tick, LONGEST)?;
-        duration("lease()", self.lease, SHORTEST_LEASE, Duration::from_secs(3600))?;
-        duration("poll_interval()", self.poll_interval, tick, Duration::from_secs(3600))?;
+        duration("lease()", self.lease, SHORTEST_LEASE, Duration::from_hours(1))?;
+        duration("poll_interval()", self.poll_interval, tick, Duration::from_hours(1))?;
         let [first, longest, give_up_after] = self.backoff.times();
         duration("Backoff::with_first()", first, tick, LONGEST_DELAY)?;
         duration("Backoff::with_longest()", longest, first, LONGEST_DELAY)?;
