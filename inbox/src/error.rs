@@ -39,7 +39,9 @@ pub enum Error {
     #[error("not a PostgreSQL URL; expected postgres://user@host/database")]
     Url,
     /// The URL names several hosts.
-    #[error("the URL names several hosts, which sqlx does not support; name one that leads to the primary")]
+    #[error(
+        "the URL names several hosts, which sqlx does not support; name one that leads to the primary"
+    )]
     SeveralHosts,
     /// The path of SQLite's file is a URL, empty, or `:memory:`.
     #[error(
@@ -66,13 +68,17 @@ pub enum Error {
         missing: String,
     },
     /// Another session holds the lock of migrations.
-    #[error("another session is migrating the inbox and has not finished; end it, or try again later")]
+    #[error(
+        "another session is migrating the inbox and has not finished; end it, or try again later"
+    )]
     MigrationLocked,
     /// The inbox's tables are missing.
     #[error("the database has no inbox; call migrate(), or run the SQL of migrations()")]
     NotMigrated,
     /// The inbox's tables are older than this library.
-    #[error("the inbox has schema version {found}, and this library needs {needed}; call migrate()")]
+    #[error(
+        "the inbox has schema version {found}, and this library needs {needed}; call migrate()"
+    )]
     SchemaTooOld {
         /// The schema's version.
         found: i64,
@@ -80,7 +86,9 @@ pub enum Error {
         needed: i64,
     },
     /// The inbox's tables belong to a newer version of this library, and this one can't use them.
-    #[error("the inbox has schema version {found}, and this library knows {known}; upgrade leadhook-inbox")]
+    #[error(
+        "the inbox has schema version {found}, and this library knows {known}; upgrade leadhook-inbox"
+    )]
     SchemaTooNew {
         /// The schema's version.
         found: i64,

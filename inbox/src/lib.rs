@@ -79,11 +79,11 @@ pub use database::{Backend, transaction::Transaction};
 pub use error::Error;
 pub use health::{Health, Problem};
 pub use inbox::Inbox;
+pub use intake::Accepted;
 #[cfg(feature = "actix")]
 pub use intake::actix;
 #[cfg(feature = "axum")]
 pub use intake::axum;
-pub use intake::Accepted;
 #[doc(no_inline)]
 pub use leadhook::dedup::{Key, KeyError};
 pub use operate::{

@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-use leadhook::{Delivery, Event, Provider, dedup::Key};
 #[cfg(any(feature = "actix", feature = "axum"))]
 use leadhook::Receiver;
+use leadhook::{Delivery, Event, Provider, dedup::Key};
 use tokio::time;
 
 #[cfg(any(feature = "actix", feature = "axum"))]

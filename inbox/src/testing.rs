@@ -119,7 +119,12 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
     }
 }
 
-fn handler<'a, B: Backend>(handlers: &'a [Handler<B>], claimed: &Claimed) -> Option<&'a Handler<B>> {
+fn handler<'a, B: Backend>(
+    handlers: &'a [Handler<B>],
+    claimed: &Claimed,
+) -> Option<&'a Handler<B>> {
     let source = &claimed.claim.source;
-    handlers.iter().find(|handler| handler.source.name == *source)
+    handlers
+        .iter()
+        .find(|handler| handler.source.name == *source)
 }

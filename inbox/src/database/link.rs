@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    Connection as _, Pool,
-    pool::PoolOptions,
-};
+use sqlx::{Connection as _, Pool, pool::PoolOptions};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -128,9 +125,10 @@ impl<B: Backend> Link<B> {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Error::Closed)?;
         let options = self.own.application.connect_options();
-        let kept = self.idle.take().filter(|kept| {
-            kept.born.elapsed() < LIFETIME && B::is_in_place(&options, kept.mark)
-        });
+        let kept = self
+            .idle
+            .take()
+            .filter(|kept| kept.born.elapsed() < LIFETIME && B::is_in_place(&options, kept.mark));
         let prepared = match kept {
             Some(kept) => kept,
             None => self.own.open().await?,
@@ -163,7 +161,9 @@ impl<B: Backend> Idle<B> {
     /// Closes the connection and waits for that. SQLite still writes to the file then.
     pub(crate) async fn close(&self) {
         if let Some(prepared) = self.take() {
-            let closed = within(CONNECT_LIMIT, async { Ok(prepared.connection.close().await?) });
+            let closed = within(CONNECT_LIMIT, async {
+                Ok(prepared.connection.close().await?)
+            });
             let _ = closed.await; // it is dropped at least
         }
     }

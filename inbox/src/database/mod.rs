@@ -150,8 +150,10 @@ mod sealed {
         ) -> impl Future<Output = Result<(), Error>> + Send;
 
         /// Whether the database is still the one that its name stands for.
-        fn is_in_place(options: &<Self::Connection as sqlx::Connection>::Options, mark: u64)
-        -> bool;
+        fn is_in_place(
+            options: &<Self::Connection as sqlx::Connection>::Options,
+            mark: u64,
+        ) -> bool;
 
         /// Identifies the database that the name stands for now.
         fn mark(options: &<Self::Connection as sqlx::Connection>::Options) -> u64;
@@ -295,10 +297,7 @@ impl<B: Backend> Database<B> {
     }
 
     /// Runs statements of an operator in one transaction, and returns the rows of each.
-    pub(crate) async fn run(
-        &self,
-        statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<B::Row>>, Error> {
+    pub(crate) async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Vec<B::Row>>, Error> {
         let database = self.clone();
         let running = self.thread().spawn(async move {
             let mut link = database.0.operator.lock().await;
@@ -329,7 +328,11 @@ impl<B: Backend> Database<B> {
 
     /// Closes all connections.
     pub(crate) async fn close(&self) {
-        let idle: Vec<_> = self.idle().drain(..).filter_map(|idle| idle.upgrade()).collect();
+        let idle: Vec<_> = self
+            .idle()
+            .drain(..)
+            .filter_map(|idle| idle.upgrade())
+            .collect();
         let closing = self.thread().spawn(async move {
             for idle in idle {
                 idle.close().await;

@@ -20,7 +20,10 @@ pub(crate) async fn migrate<B: Backend>(database: &Database<B>) -> Result<(), Er
             let mut transaction = link.begin(MIGRATION_LIMIT).await?;
             let mut found = version(&own, &mut transaction).await?;
             // Without a lock if there is nothing to do: a process that starts might wait for it for long.
-            if found.as_ref().is_none_or(|schema| schema.version < known::<B>()) {
+            if found
+                .as_ref()
+                .is_none_or(|schema| schema.version < known::<B>())
+            {
                 B::lock_schema(&mut transaction).await?;
                 found = version(&own, &mut transaction).await?;
             }

@@ -111,10 +111,14 @@ async fn in_batches<B: Backend>(
         let batch = rows.len();
         all += u64::try_from(batch).unwrap_or(u64::MAX);
         if sql.contains("DELETE") && batch > 0 {
-            let keys = rows.iter().map(|row| B::text(row, "key").map(Option::unwrap_or_default));
+            let keys = rows
+                .iter()
+                .map(|row| B::text(row, "key").map(Option::unwrap_or_default));
             let keys: Vec<String> = keys.collect::<sqlx::Result<_>>()?;
             let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
-            database.fetch(database.statement(duplicates).bind(keys)).await?;
+            database
+                .fetch(database.statement(duplicates).bind(keys))
+                .await?;
         }
         if batch == 0 {
             return Ok(all);

@@ -166,7 +166,12 @@ pub(crate) async fn body<B: Backend>(
     };
     let source = B::text(row, "source")?.unwrap_or_default();
     let body_cipher = B::text(row, "body_cipher")?;
-    Ok(Some(bodies.open(body_cipher.as_deref(), key, &source, body)?))
+    Ok(Some(bodies.open(
+        body_cipher.as_deref(),
+        key,
+        &source,
+        body,
+    )?))
 }
 
 fn stored<B: Backend>(row: &B::Row) -> Result<StoredRow, Error> {

@@ -53,7 +53,10 @@ impl Behind {
     }
 
     pub fn url(&self) -> String {
-        format!("postgres://tests@127.0.0.1:{}/{}", self.proxy.port, self.database)
+        format!(
+            "postgres://tests@127.0.0.1:{}/{}",
+            self.proxy.port, self.database
+        )
     }
 
     pub async fn inbox(&self) -> Inbox<Postgres> {

@@ -9,7 +9,9 @@ use std::{
 };
 
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
-use leadhook_inbox::{Backoff, Filter, Inbox, Job, Page, Postgres, RunningWorkers, Source, State, sqlx};
+use leadhook_inbox::{
+    Backoff, Filter, Inbox, Job, Page, Postgres, RunningWorkers, Source, State, sqlx,
+};
 use tokio::time;
 
 use crate::{Behind, delivery, postgres, proxy::Mode, until};
@@ -20,7 +22,10 @@ async fn count(url: &str, condition: &str) -> i64 {
     let sql = sqlx::AssertSqlSafe(format!(
         "SELECT count(*) FROM leadhook_inbox WHERE {condition}"
     ));
-    sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+    sqlx::query_scalar(sql)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
 }
 
 async fn run(url: &str, sql: &str) {
@@ -36,14 +41,19 @@ async fn works_again(source: &Source<Graphoid, Postgres>, from: usize) -> Durati
     let mut id = from;
     while source.accept(&delivery(id)).await.is_err() {
         id += 1;
-        assert!(began.elapsed() < Duration::from_secs(60), "accepts never work again");
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "accepts never work again"
+        );
     }
     began.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accepts_survive_sockets_that_go_silent() {
-    let Some(server) = postgres::shared() else { return };
+    let Some(server) = postgres::shared() else {
+        return;
+    };
     let behind = Behind::new(server).await;
     let inbox = behind.inbox().await;
     let source = inbox.source::<Graphoid>("graphoid");
@@ -73,13 +83,19 @@ async fn accepts_survive_sockets_that_go_silent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accepts_work_again_after_a_read_only_window() {
-    let Some(server) = postgres::shared() else { return };
+    let Some(server) = postgres::shared() else {
+        return;
+    };
     let behind = Behind::new(server).await;
     let inbox = behind.inbox().await;
     let source = inbox.source::<Graphoid>("graphoid");
     source.accept(&delivery(1)).await.unwrap();
     let database = &behind.database;
-    run(&behind.direct, &format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
+    run(
+        &behind.direct,
+        &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"),
+    )
+    .await;
     run(
         &behind.direct,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
@@ -99,7 +115,9 @@ async fn accepts_work_again_after_a_read_only_window() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accepts_work_again_after_a_restart() {
-    let Some(server) = postgres::Server::start(&[]) else { return };
+    let Some(server) = postgres::Server::start(&[]) else {
+        return;
+    };
     let server = Arc::new(server);
     let behind = Behind::new(server.clone()).await;
     let inbox = behind.inbox().await;
@@ -122,7 +140,9 @@ async fn accepts_work_again_after_a_restart() {
 /// An outage of nearly a lease takes no job from a process that lives, and throws no result away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_outage_takes_no_job_from_living_processes() {
-    let Some(server) = postgres::shared() else { return };
+    let Some(server) = postgres::shared() else {
+        return;
+    };
     let lease = Duration::from_secs(6);
     let behind = Behind::new(server.clone()).await;
     let runs = Arc::new(AtomicUsize::new(0));
@@ -140,7 +160,10 @@ async fn an_outage_takes_no_job_from_living_processes() {
                 async move {
                     runs.fetch_add(1, Ordering::SeqCst);
                     // Some end within the outage, some after it.
-                    time::sleep(Duration::from_secs(2 + u64::from(job.key().as_bytes()[0] % 12))).await;
+                    time::sleep(Duration::from_secs(
+                        2 + u64::from(job.key().as_bytes()[0] % 12),
+                    ))
+                    .await;
                     Ok(job.done())
                 }
             })
@@ -160,9 +183,15 @@ async fn an_outage_takes_no_job_from_living_processes() {
         behind.proxy.set(Mode::Pass);
         time::sleep(Duration::from_secs(3)).await;
     }
-    until("all are done", async || count(&behind.direct, "state = 'done'").await == 16).await;
+    until("all are done", async || {
+        count(&behind.direct, "state = 'done'").await == 16
+    })
+    .await;
     assert_eq!(runs.load(Ordering::SeqCst), 16, "a job was run twice");
-    assert_eq!(count(&behind.direct, "abandoned > 0 OR attempts <> 1").await, 0);
+    assert_eq!(
+        count(&behind.direct, "abandoned > 0 OR attempts <> 1").await,
+        0
+    );
     for (_, workers) in processes {
         workers.shutdown(Duration::from_secs(5)).await;
     }
@@ -171,7 +200,9 @@ async fn an_outage_takes_no_job_from_living_processes() {
 /// A much longer outage: with nobody there to judge, results are recorded when the database is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn results_wait_for_the_database_for_as_long_as_their_process_lives() {
-    let Some(server) = postgres::shared() else { return };
+    let Some(server) = postgres::shared() else {
+        return;
+    };
     let lease = Duration::from_secs(1);
     let behind = Behind::new(server.clone()).await;
     let inbox = behind.inbox().await;
@@ -199,7 +230,10 @@ async fn results_wait_for_the_database_for_as_long_as_their_process_lives() {
     time::sleep(lease * 6).await;
     assert!(!workers.health().is_ready());
     behind.proxy.set(Mode::Pass);
-    until("all are done", async || count(&behind.direct, "state = 'done'").await == 4).await;
+    until("all are done", async || {
+        count(&behind.direct, "state = 'done'").await == 4
+    })
+    .await;
     assert_eq!(runs.load(Ordering::SeqCst), 4, "a job was run twice");
     until("it is ready", async || workers.health().is_ready()).await;
     workers.shutdown(Duration::from_secs(5)).await;
@@ -208,7 +242,9 @@ async fn results_wait_for_the_database_for_as_long_as_their_process_lives() {
 /// A process that can't reach the database any more is fenced, and its rows are handled by another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_process_that_is_cut_off_is_fenced() {
-    let Some(server) = postgres::shared() else { return };
+    let Some(server) = postgres::shared() else {
+        return;
+    };
     let behind = Behind::new(server.clone()).await;
     let lease = Duration::from_secs(1);
     let inbox = behind.inbox().await;
@@ -241,12 +277,20 @@ async fn a_process_that_is_cut_off_is_fenced() {
         .await
         .unwrap();
     until("the other handles it", async || {
-        count(&behind.direct, "state = 'done' AND abandoned = 0 AND attempts = 2").await == 1
+        count(
+            &behind.direct,
+            "state = 'done' AND abandoned = 0 AND attempts = 2",
+        )
+        .await
+            == 1
     })
     .await;
     behind.proxy.set(Mode::Pass);
     time::sleep(Duration::from_secs(2)).await;
-    let rows = other.rows(&Filter::state(State::Done), Page::first(9)).await.unwrap();
+    let rows = other
+        .rows(&Filter::state(State::Done), Page::first(9))
+        .await
+        .unwrap();
     assert_eq!((rows.len(), rows[0].attempts), (1, 2));
     until("it takes part again", async || cut_off.health().is_ready()).await;
     cut_off.shutdown(Duration::from_secs(1)).await;
