@@ -75,7 +75,7 @@ mod testing;
 mod work;
 
 pub use cipher::{BodyContext, Cipher, CipherError};
-pub use database::{Backend, transaction::Transaction};
+pub use database::{engine::Backend, transaction::Transaction};
 pub use error::Error;
 pub use health::{Health, Problem};
 pub use inbox::Inbox;
@@ -90,7 +90,8 @@ pub use operate::{
     batches::Batches,
     filter::Filter,
     prune::{Pruned, Retention},
-    rows::{Page, Reason, State, StoredRow},
+    rows::{Page, StoredRow},
+    state::{Reason, State},
     stats::SourceStats,
 };
 pub use source::Source;

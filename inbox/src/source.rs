@@ -20,7 +20,10 @@ use tokio::time;
 use crate::intake;
 use crate::{
     cipher::Bodies,
-    database::{Backend, Database, NewRow, millis},
+    database::{
+        Database,
+        engine::{Backend, NewRow, millis},
+    },
     error::Error,
     intake::{Accepted, queue::Queue},
     log::log,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::{runtime::Handle, sync::mpsc, time};
 
 use crate::{
-    database::{Backend, schema},
+    database::{engine::Backend, schema},
     error::Error,
     work::{
         Workers,

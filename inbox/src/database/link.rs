@@ -10,7 +10,11 @@ use sqlx::{Connection as _, Pool, pool::PoolOptions};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    database::{Backend, Limits, statement::Statement, step::step, within},
+    database::{
+        engine::{Backend, Limits, within},
+        statement::Statement,
+        step::step,
+    },
     error::Error,
 };
 

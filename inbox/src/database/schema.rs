@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    database::{Backend, Database, link::Lent, within},
+    database::{
+        Database,
+        engine::{Backend, within},
+        link::Lent,
+    },
     error::Error,
 };
 

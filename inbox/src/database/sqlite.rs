@@ -11,9 +11,8 @@ use sqlx_core::transaction::TransactionManager as _;
 
 use crate::{
     database::{
-        Backend, Engine, Limits, NewRow,
+        engine::{Backend, Engine, Limits, NewRow, statements},
         statement::{Statement, Value},
-        statements,
     },
     error::Error,
 };

@@ -14,7 +14,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::database::{Backend, Database};
+use crate::database::{Database, engine::Backend};
 
 /// After this long without an answer to ROLLBACK, a connection is closed.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(2);

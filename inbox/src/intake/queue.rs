@@ -16,7 +16,11 @@ use tokio::sync::{
 
 use crate::{
     database::{
-        Backend, Database, Limits, NewRow, link::Link, statement::Statement, step::step, within,
+        Database,
+        engine::{Backend, Limits, NewRow, within},
+        link::Link,
+        statement::Statement,
+        step::step,
     },
     error::Error,
     intake::Accepted,

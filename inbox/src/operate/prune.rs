@@ -6,7 +6,10 @@ use serde::Serialize;
 use tokio::time;
 
 use crate::{
-    database::{Backend, Database, millis},
+    database::{
+        Database,
+        engine::{Backend, millis},
+    },
     error::Error,
     log::log,
 };

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    database::Backend,
+    database::engine::Backend,
     error::Error,
     health::Vitals,
     log::log,

@@ -16,11 +16,10 @@ use serde::Serialize;
 
 use crate::{
     database::{
-        Backend, Database,
+        Database,
+        engine::{Backend, millis, within},
         link::{Lent, Link},
-        millis,
         statement::Statement,
-        within,
     },
     error::Error,
     log::log,

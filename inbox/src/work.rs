@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time};
 
 use crate::{
     cipher::Bodies,
-    database::{Backend, Database, schema},
+    database::{Database, engine::Backend, schema},
     error::Error,
     health::{Health, Vitals},
     log::log,
