@@ -92,10 +92,9 @@ impl Engine for Postgres {
                 set_config('default_transaction_isolation', 'read committed', false) AS isolation, \
                 set_config('default_transaction_read_only', 'off', false) AS read_only"
         };
-        let fsync: String = sqlx::query_scalar(prepare)
-            .persistent(false)
-            .fetch_one(&mut *connection)
-            .await?;
+        // Not prepared: behind a pooler, the statement could be another client's by the time it is executed.
+        let row = sqlx::raw_sql(prepare).fetch_one(&mut *connection).await?;
+        let fsync: String = row.try_get(0)?;
         if fsync != "on" && !limits.trust_fsync_off {
             return Err(Error::NotDurable(
                 "PostgreSQL reports fsync = off; set it to on, or say trust_fsync_off() if your provider makes \

@@ -14,6 +14,8 @@ mod postgres;
 mod proxy;
 
 mod network;
+mod pooler;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
