@@ -68,6 +68,8 @@ mod sealed {
         const ACCEPT: &'static str;
         /// The results in the JSON of `$1`, as the table `r`.
         const RESULTS: &'static str;
+        /// An expression that ends the session if its transaction is left alone.
+        const GUARD: &'static str;
         /// How many connections store deliveries.
         const WRITERS: usize;
         /// Whether only one connection can write at a time.
@@ -110,6 +112,9 @@ mod sealed {
             rows: &[&NewRow],
             limits: Limits,
         ) -> impl Future<Output = Result<Vec<bool>, Error>> + Send;
+
+        /// Whether a row could not be stored, and others could.
+        fn is_of_a_row(error: &sqlx::Error) -> bool;
 
         /// Runs a statement to its end and returns its rows.
         fn fetch(

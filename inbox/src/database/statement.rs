@@ -23,7 +23,7 @@ pub(crate) enum Value {
 
 impl Statement {
     /// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), and the locks `{lock}`,
-    /// `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far the virtual clock of tests is ahead.
+    /// `{skip_locked}`, `{skip_locked_of_row}` and `{share}`, and the `{guard}` of a transaction. `offset` is how far the virtual clock of tests is ahead.
     pub(crate) fn new<B: Engine>(sql: &str, offset: i64) -> Self {
         let now = match offset {
             0 => B::NOW.to_owned(),
@@ -35,6 +35,7 @@ impl Statement {
             .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
             .replace("{lock}", B::LOCK)
             .replace("{share}", B::SHARE)
+            .replace("{guard}", B::GUARD)
             .replace("{results}", B::RESULTS);
         for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
             while let Some((before, after)) = sql.split_once(name) {

@@ -263,13 +263,16 @@ async fn a_delivery_that_is_shut_out_gets_an_error_in_time() {
             }
         });
     }
+    let mut cause = 0;
     for (accepted, limit, elapsed) in providers.join_all().await {
         assert!(
             matches!(accepted, Err(Error::Timeout | Error::Database(_))),
             "{accepted:?}"
         );
         assert!(elapsed < limit + Duration::from_secs(1), "{elapsed:?}");
+        cause += usize::from(matches!(accepted, Err(Error::Database(_))));
     }
+    assert!(cause > 0, "nobody was told why");
     lock.rollback().await.unwrap();
     // Those who gave up are not in the way of the next one.
     let asked = Instant::now();
