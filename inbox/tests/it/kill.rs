@@ -180,7 +180,8 @@ async fn a_process_that_is_frozen_within_a_transaction_loses_its_rows() {
         let table = "LOCK TABLE leadhook_inbox IN SHARE MODE";
         sqlx::raw_sql(table).execute(&mut *lock).await.unwrap();
         let beaten = "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted \
-            AND relation = 'leadhook_inbox_process'::regclass";
+            AND relation = 'leadhook_inbox_process'::regclass \
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         until("it waits", async || Postgres::count(pool, beaten).await > 0).await;
         frozen.signal("-STOP");
         lock.rollback().await.unwrap();
@@ -215,8 +216,12 @@ async fn a_process_that_is_frozen_before_its_commit_loses_its_row() {
     let mut lock = pool.begin().await.unwrap();
     let row = "SELECT key FROM leadhook_inbox FOR UPDATE";
     sqlx::raw_sql(row).execute(&mut *lock).await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-    until("it waits", async || Postgres::count(pool, waiting).await > 0).await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("it waits", async || {
+        Postgres::count(pool, waiting).await > 0
+    })
+    .await;
     frozen.signal("-STOP");
     lock.rollback().await.unwrap();
     let _other = Server::start(&database);
