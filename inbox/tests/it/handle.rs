@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
@@ -24,6 +24,7 @@ on_both![
     a_row_is_taken_by_one_worker_at_a_time,
     a_failed_job_is_retried_until_it_is_dead,
     a_panic_is_a_failure,
+    two_sets_of_workers_are_both_woken,
     threads_of_handlers_end_with_their_workers,
 ];
 
@@ -162,6 +163,49 @@ async fn one_thread_of_the_application_is_enough() {
 
 thread_local! {
     static LIVING: RefCell<Option<Arc<()>>> = const { RefCell::new(None) };
+}
+
+async fn two_sets_of_workers_are_both_woken<B: Db>(database: Database<B>) {
+    let inbox = &database.inbox;
+    let sources = ["north", "south"].map(|name| inbox.source::<Graphoid>(name));
+    let mut sets = Vec::new();
+    for source in &sources {
+        let workers = inbox.workers().poll_interval(Duration::from_hours(1));
+        let workers = workers.on(source, async |job: Job<GraphoidEvent, B>| Ok(job.done()));
+        sets.push(workers.start().await.unwrap());
+    }
+    // Whatever was due when they started has been looked for.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for id in 0..10 {
+        let source = &sources[id % 2];
+        source.accept(&delivery(id)).await.unwrap();
+        let asked = Instant::now();
+        let done = i64::try_from(id).unwrap() + 1;
+        until("it is done", async || {
+            database.count("state = 'done'").await == done
+        })
+        .await;
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            asked.elapsed()
+        );
+    }
+    let replayed = inbox.replay(&Filter::all()).finish().await.unwrap();
+    assert_eq!(replayed, 10);
+    let asked = Instant::now();
+    until("all are done again", async || {
+        database.count("state = 'done'").await == 10
+    })
+    .await;
+    assert!(
+        asked.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        asked.elapsed()
+    );
+    for workers in sets {
+        workers.shutdown(Duration::from_secs(5)).await;
+    }
 }
 
 /// Workers that come and go leave no threads behind.
