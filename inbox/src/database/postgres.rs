@@ -65,6 +65,7 @@ impl Engine for Postgres {
     const ACCEPT: &'static str = include_str!("sql/postgres-accept.sql");
     const RESULTS: &'static str = "json_to_recordset(CAST($1 AS json)) \
         AS r (key TEXT, token TEXT, ending TEXT, error TEXT, delay BIGINT, give_up BIGINT)";
+    const GUARD: &'static str = "set_config('idle_in_transaction_session_timeout', '10000', true)";
     const WRITERS: usize = 2;
     const ONE_WRITER: bool = false;
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/postgres-1.sql")];
@@ -171,6 +172,16 @@ impl Engine for Postgres {
             ));
         }
         Ok(rows.iter().map(|row| new.contains(&row.key)).collect())
+    }
+
+    fn is_of_a_row(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(|error| error.code());
+        // Data, constraints, and limits such as the size of an index's entry.
+        code.is_some_and(|code| {
+            ["22", "23", "54"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        })
     }
 
     async fn lock_schema(connection: &mut PgConnection) -> Result<(), Error> {

@@ -21,14 +21,15 @@ use tokio::{task::JoinSet, time};
 
 use crate::support::{
     SOURCE,
-    database::{self, Database, Db},
+    database::{self, DROP, Database, Db},
     delivery, on_both, postgres as pg, recording, until,
 };
 
 on_both![
     rows_changed_by_hand_harm_no_others,
     a_process_deleted_by_hand_goes_on_as_another,
-    one_connection_is_enough
+    one_connection_is_enough,
+    cancelled_transactions_lose_no_delivery,
 ];
 
 async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
@@ -274,6 +275,92 @@ async fn the_defaults_of_a_pool_do_not_fail_transactions() {
         assert_eq!(database.count("attempts = 1").await, total);
         assert_eq!(workers.shutdown(Duration::from_secs(5)).await, 0);
     }
+}
+
+/// Futures of transactions are dropped at any moment, as by a timeout, in the application and in handlers.
+async fn cancelled_transactions_lose_no_delivery<B: Db>(database: Database<B>) {
+    const DELIVERIES: usize = 300;
+    let source = database.source();
+    let pool = database.inbox.pool().clone();
+    let application = tokio::spawn(async move {
+        for micros in (0..2000).cycle().step_by(7) {
+            let begun = time::timeout(Duration::from_micros(micros), pool.begin());
+            drop(begun.await);
+            tokio::task::yield_now().await;
+        }
+    });
+    let workers = database
+        .inbox
+        .workers()
+        .on(&source, async |job: Job<GraphoidEvent, B>| {
+            for micros in (0..2000).step_by(400) {
+                let begun = time::timeout(Duration::from_micros(micros), job.begin());
+                drop(begun.await);
+            }
+            let mut transaction = job.begin().await?;
+            B::record(&mut transaction, job.key()).await?;
+            job.commit(transaction).await
+        });
+    let workers = workers
+        .poll_interval(Duration::from_millis(100))
+        .start()
+        .await
+        .unwrap();
+    let mut providers = JoinSet::new();
+    for provider in 0..10 {
+        let source = source.clone();
+        providers.spawn(async move {
+            for id in 0..DELIVERIES / 10 {
+                let delivery = delivery(DELIVERIES / 10 * provider + id);
+                assert_eq!(source.accept(&delivery).await.unwrap(), Accepted::New);
+            }
+        });
+    }
+    providers.join_all().await;
+    application.abort();
+    let total = i64::try_from(DELIVERIES).unwrap();
+    until("all are done", async || {
+        database.count("state = 'done'").await == total
+    })
+    .await;
+    assert_eq!(database.count("TRUE").await, total);
+    assert_eq!(database.effects().await, total);
+    workers.shutdown(Duration::from_secs(5)).await;
+}
+
+/// The tables are found only by connections that the pool's hook has prepared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_of_the_pool_prepares_all_connections() {
+    const LEASE: Duration = Duration::from_secs(1);
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    database.run(DROP).await;
+    let role = "CREATE ROLE app LOGIN; CREATE SCHEMA app AUTHORIZATION app";
+    database.run(role).await;
+    let pool = PoolOptions::<Postgres>::new().after_connect(|connection, _| {
+        Box::pin(async move {
+            let prepare = sqlx::raw_sql("SET ROLE app; SET search_path = app");
+            prepare.execute(connection).await.map(drop)
+        })
+    });
+    let inbox = Inbox::with_pool(pool.connect(&database.url).await.unwrap());
+    inbox.migrate().await.unwrap();
+    inbox.check().await.unwrap();
+    let source = inbox.source::<Graphoid>(SOURCE);
+    let handler = async |job: Job<GraphoidEvent, Postgres>| {
+        time::sleep(4 * LEASE).await;
+        Ok(job.done())
+    };
+    let workers = inbox.workers().on(&source, handler).lease(LEASE);
+    let workers = workers.start().await.unwrap();
+    source.accept(&delivery(1)).await.unwrap();
+    let done = "SELECT count(*) FROM app.leadhook_inbox WHERE state = 'done' AND attempts = 1";
+    until("it is done", async || {
+        Postgres::count(database.inbox.pool(), done).await == 1
+    })
+    .await;
+    assert_eq!(workers.shutdown(Duration::from_secs(5)).await, 0);
 }
 
 /// A PgBouncer in front of a server. It is killed when it is dropped.

@@ -31,6 +31,7 @@ pub trait Db: Backend + Sized {
     fn with_weak_pool(url: &str) -> impl Future<Output = Inbox<Self>> + Send;
     fn run(pool: &Pool<Self>, sql: &str) -> impl Future<Output = sqlx::Result<()>> + Send;
     fn count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = i64> + Send;
+    fn try_count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = sqlx::Result<i64>> + Send;
     fn record(
         transaction: &mut Transaction<Self>,
         key: Key,
@@ -72,8 +73,12 @@ macro_rules! db {
             }
 
             async fn count(pool: &Pool<Self>, sql: &str) -> i64 {
+                Self::try_count(pool, sql).await.unwrap()
+            }
+
+            async fn try_count(pool: &Pool<Self>, sql: &str) -> sqlx::Result<i64> {
                 let query = sqlx::query_scalar(AssertSqlSafe(sql));
-                query.fetch_one(pool).await.unwrap()
+                query.fetch_one(pool).await
             }
 
             async fn record(transaction: &mut Transaction<Self>, key: Key) -> sqlx::Result<()> {
