@@ -169,6 +169,19 @@ impl Engine for Sqlite {
     }
 
     async fn scrub(connection: &mut SqliteConnection) -> Result<(), Error> {
+        // A journal that is kept has the pages as they were before. It is deleted when the mode changes.
+        let mode = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection);
+        let mode: String = mode.await?;
+        if mode == "persist" {
+            let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+            let file: String = sqlx::query_scalar(file).fetch_one(&mut *connection).await?;
+            Self::execute_all(connection, "PRAGMA journal_mode = DELETE".into()).await?;
+            let is_left = fs::metadata(format!("{file}-journal")).is_ok_and(|journal| journal.len() > 0);
+            Self::execute_all(connection, "PRAGMA journal_mode = PERSIST".into()).await?;
+            if is_left {
+                return Err(Error::StillInLog);
+            }
+        }
         // Until it is overwritten, the write-ahead log has the pages as they were before.
         let truncate = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)");
         let is_blocked: bool = truncate.fetch_one(connection).await?;

@@ -26,17 +26,29 @@ on_both![
 async fn a_delivery_is_stored_as_received<B: Db>(database: Database<B>) {
     let (inbox, source) = (&database.inbox, database.source());
     assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::New);
-    assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::Duplicate);
+    assert_eq!(
+        source.accept(&delivery(1)).await.unwrap(),
+        Accepted::Duplicate
+    );
     assert_eq!(source.accept(&delivery(2)).await.unwrap(), Accepted::New);
 
     let key = database.key(1);
     let body = inbox.body(key).await.unwrap().unwrap();
     assert_eq!(body, *delivery(1).body());
-    until("the duplicate is counted", async || database.duplicates().await == 1).await;
-    let rows = inbox.rows(&Filter::key(key), Page::first(10)).await.unwrap();
+    until("the duplicate is counted", async || {
+        database.duplicates().await == 1
+    })
+    .await;
+    let rows = inbox
+        .rows(&Filter::key(key), Page::first(10))
+        .await
+        .unwrap();
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
-    assert_eq!((row.source.as_str(), row.provider.as_str()), (SOURCE, "graphoid"));
+    assert_eq!(
+        (row.source.as_str(), row.provider.as_str()),
+        (SOURCE, "graphoid")
+    );
     assert_eq!(row.event.as_deref(), Some("lead.won"));
     assert_eq!(row.lead_id.as_deref(), Some("lead_1"));
     assert_eq!((&row.scope, row.matched_secret), (&None, None));
@@ -57,7 +69,10 @@ async fn concurrent_duplicates_are_stored_once<B: Db>(database: Database<B>) {
         .filter(|accepted| **accepted == Accepted::New);
     assert_eq!(new.count(), 1);
     assert_eq!(database.count("TRUE").await, 1);
-    until("they are counted", async || database.duplicates().await == 49).await;
+    until("they are counted", async || {
+        database.duplicates().await == 49
+    })
+    .await;
 }
 
 async fn a_delivery_that_cannot_be_stored_fails_alone<B: Db>(database: Database<B>) {

@@ -80,11 +80,10 @@ async fn a_jump_of_the_clock_loses_nothing_on_sqlite() {
     assert_eq!(database.effects().await, 1);
 
     // It was accepted ahead of the clock that is left. It is due once its process is seen to be gone.
-    let status = ahead
+    // The process may be gone before it responds.
+    let _ = ahead
         .post(&client, &event(101, "kill before the work", 1))
-        .await
-        .unwrap();
-    assert_eq!(status, StatusCode::OK);
+        .await;
     until("the process is gone", async || ahead.has_ended()).await;
     until("it is done", async || {
         database.count("state = 'done'").await == 2

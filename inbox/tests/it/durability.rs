@@ -168,9 +168,13 @@ async fn postgres_flushes_for_a_role_that_is_set_not_to() {
     inbox.migrate().await.unwrap();
     inbox.check().await.unwrap();
     let source = inbox.source::<Graphoid>(SOURCE);
-    Postgres::run(&pool, "CREATE TABLE noise (id INTEGER)").await.unwrap();
+    Postgres::run(&pool, "CREATE TABLE noise (id INTEGER)")
+        .await
+        .unwrap();
     for id in 0..3 {
-        Postgres::run(&pool, "INSERT INTO noise VALUES (1)").await.unwrap();
+        Postgres::run(&pool, "INSERT INTO noise VALUES (1)")
+            .await
+            .unwrap();
         assert!(unflushed(&pool).await > 0, "this test sees nothing");
         assert_eq!(source.accept(&delivery(id)).await.unwrap(), Accepted::New);
         assert_eq!(unflushed(&pool).await, 0);

@@ -58,7 +58,10 @@ async fn a_snoozed_job_is_not_counted_and_does_not_die<B: Db>(database: Database
     assert!(report.waited >= 24 * HOUR, "{report:?}");
     let rows = database.inbox.rows(&Filter::all(), Page::first(2)).await;
     let row = &rows.unwrap()[0];
-    assert_eq!((row.state, row.attempts, row.abandoned), (State::Done, 2, 0));
+    assert_eq!(
+        (row.state, row.attempts, row.abandoned),
+        (State::Done, 2, 0)
+    );
 }
 
 #[derive(Debug)]
@@ -109,7 +112,10 @@ async fn a_cause_is_logged_and_not_stored<B: Db>(database: Database<B>) {
     assert_eq!(rows.len(), 3);
     assert!(!format!("{rows:?}").contains("cause"), "{rows:?}");
     assert_eq!(database.count("error LIKE '%cause%'").await, 0);
-    assert_eq!(database.count("state = 'dead' AND error = 'refused'").await, 1);
+    assert_eq!(
+        database.count("state = 'dead' AND error = 'refused'").await,
+        1
+    );
 }
 
 async fn what_a_handler_logs_names_its_job<B: Db>(database: Database<B>) {
@@ -148,7 +154,10 @@ async fn conflicts_of_transactions_are_no_failed_attempts<B: Db>(database: Datab
     for id in 0..20 {
         source.accept(&delivery(id)).await.unwrap();
     }
-    let workers = database.inbox.workers().poll_interval(Duration::from_millis(50));
+    let workers = database
+        .inbox
+        .workers()
+        .poll_interval(Duration::from_millis(50));
     let workers = workers.on(&source, async |job: Job<GraphoidEvent, B>| {
         let mut transaction = job.begin().await?;
         B::count_up(&mut transaction).await?;
@@ -160,7 +169,11 @@ async fn conflicts_of_transactions_are_no_failed_attempts<B: Db>(database: Datab
         database.count("state = 'done'").await == 20
     })
     .await;
-    let counter = B::count(database.inbox.pool(), "SELECT CAST(value AS BIGINT) FROM counter").await;
+    let counter = B::count(
+        database.inbox.pool(),
+        "SELECT CAST(value AS BIGINT) FROM counter",
+    )
+    .await;
     assert_eq!((counter, database.effects().await), (20, 20));
     assert_eq!(database.count("attempts = 1 AND abandoned = 0").await, 20);
     workers.shutdown(Duration::from_secs(5)).await;

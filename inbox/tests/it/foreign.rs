@@ -248,9 +248,9 @@ async fn the_defaults_of_a_pool_do_not_fail_transactions() {
         let source = inbox.source::<Graphoid>(SOURCE);
         // Each transaction is open while the workers beat several times, and while other jobs are settled.
         let is_read_only = name.ends_with("read_only");
-        let workers = inbox
-            .workers()
-            .on(&source, move |job: Job<GraphoidEvent, Postgres>| async move {
+        let workers = inbox.workers().on(
+            &source,
+            move |job: Job<GraphoidEvent, Postgres>| async move {
                 let mut transaction = job.begin().await?;
                 if is_read_only {
                     let writes = sqlx::raw_sql("SET TRANSACTION READ WRITE");
@@ -259,7 +259,8 @@ async fn the_defaults_of_a_pool_do_not_fail_transactions() {
                 Postgres::record(&mut transaction, job.key()).await?;
                 time::sleep(Duration::from_millis(700)).await;
                 job.commit(transaction).await
-            });
+            },
+        );
         let workers = workers.lease(Duration::from_secs(1)).start().await.unwrap();
         for id in 0..10 {
             source.accept(&delivery(10 * round + id)).await.unwrap();

@@ -91,7 +91,10 @@ async fn a_row_is_taken_by_one_worker_at_a_time<B: Db>(database: Database<B>) {
     assert_eq!(database.effects().await, 300);
     assert_eq!(taken_twice.load(Ordering::Relaxed), 0);
     assert_eq!(database.count("abandoned > 0").await, 0);
-    assert_eq!(database.count("attempts = 0 AND state = 'waiting'").await, 300);
+    assert_eq!(
+        database.count("attempts = 0 AND state = 'waiting'").await,
+        300
+    );
     for workers in processes {
         assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
     }

@@ -124,7 +124,10 @@ async fn an_abandoned_row_is_taken_within_two_leases_and_a_poll<B: Db>(database:
     let taken = killed.elapsed();
     // Other tests run beside this one.
     let slack = Duration::from_secs(2);
-    assert!(LEASE < taken && taken < 2 * LEASE + 2 * POLL + slack, "{taken:?}");
+    assert!(
+        LEASE < taken && taken < 2 * LEASE + 2 * POLL + slack,
+        "{taken:?}"
+    );
 }
 
 async fn a_worker_that_was_paused_past_its_lease_settles_nothing<B: Db>(database: Database<B>) {

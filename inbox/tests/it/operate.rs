@@ -26,7 +26,9 @@ on_both![
 fn done<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
     inbox
         .workers()
-        .on(&inbox.source(SOURCE), async |job: Job<GraphoidEvent, B>| Ok(job.done()))
+        .on(&inbox.source(SOURCE), async |job: Job<GraphoidEvent, B>| {
+            Ok(job.done())
+        })
 }
 
 async fn an_unreadable_body_is_dead_at_once_and_kept<B: Db>(database: Database<B>) {
@@ -39,10 +41,7 @@ async fn an_unreadable_body_is_dead_at_once_and_kept<B: Db>(database: Database<B
     ];
     for body in bodies {
         let delivery = Delivery::<Graphoid>::from_storage(body.to_vec());
-        assert_eq!(
-            source.accept(&delivery).await.unwrap(),
-            Accepted::New
-        );
+        assert_eq!(source.accept(&delivery).await.unwrap(), Accepted::New);
     }
     assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 4);
     let dead = inbox
@@ -58,11 +57,17 @@ async fn an_unreadable_body_is_dead_at_once_and_kept<B: Db>(database: Database<B
     }
     assert_eq!(inbox.stats().await.unwrap()[0].dead, 4);
     assert_eq!(
-        inbox.replay(&Filter::dead().reason(Reason::Unreadable)).finish().await
+        inbox
+            .replay(&Filter::dead().reason(Reason::Unreadable))
+            .finish()
+            .await
             .unwrap(),
         4
     );
-    assert_eq!(database.count("state = 'waiting' AND attempts = 0").await, 4);
+    assert_eq!(
+        database.count("state = 'waiting' AND attempts = 0").await,
+        4
+    );
 }
 
 async fn rows_are_replayed_and_erased_by_key_or_reason<B: Db>(database: Database<B>) {
@@ -82,17 +87,33 @@ async fn rows_are_replayed_and_erased_by_key_or_reason<B: Db>(database: Database
     let [handled, replayed, erased] = [0, 1, 2].map(|id| database.key(id));
 
     assert_eq!(
-        inbox.replay(&Filter::dead().source("other")).finish().await.unwrap(),
-        0
-    );
-    assert_eq!(
-        inbox.replay(&Filter::dead().reason(Reason::Failed)).finish().await
+        inbox
+            .replay(&Filter::dead().source("other"))
+            .finish()
+            .await
             .unwrap(),
         0
     );
-    assert_eq!(inbox.replay(&Filter::key(replayed)).finish().await.unwrap(), 1);
-    assert_eq!(inbox.replay(&Filter::key(handled)).finish().await.unwrap(), 1);
-    assert_eq!(inbox.replay(&Filter::key(handled)).finish().await.unwrap(), 0); // it waits already
+    assert_eq!(
+        inbox
+            .replay(&Filter::dead().reason(Reason::Failed))
+            .finish()
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        inbox.replay(&Filter::key(replayed)).finish().await.unwrap(),
+        1
+    );
+    assert_eq!(
+        inbox.replay(&Filter::key(handled)).finish().await.unwrap(),
+        1
+    );
+    assert_eq!(
+        inbox.replay(&Filter::key(handled)).finish().await.unwrap(),
+        0
+    ); // it waits already
     assert_eq!(inbox.erase(&Filter::key(erased)).finish().await.unwrap(), 1);
     assert_eq!(inbox.erase(&Filter::key(erased)).finish().await.unwrap(), 0);
     assert_eq!(inbox.body(erased).await.unwrap(), None);
@@ -106,8 +127,14 @@ async fn rows_are_replayed_and_erased_by_key_or_reason<B: Db>(database: Database
     // A row that waits dies with its body.
     source.accept(&delivery(9)).await.unwrap();
     let waiting = database.key(9);
-    assert_eq!(inbox.erase(&Filter::key(waiting)).finish().await.unwrap(), 1);
-    let row = &inbox.rows(&Filter::key(waiting), Page::first(1)).await.unwrap()[0];
+    assert_eq!(
+        inbox.erase(&Filter::key(waiting)).finish().await.unwrap(),
+        1
+    );
+    let row = &inbox
+        .rows(&Filter::key(waiting), Page::first(1))
+        .await
+        .unwrap()[0];
     assert_eq!((row.state, row.reason), (State::Dead, Some(Reason::Erased)));
     assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 0);
 }
@@ -145,10 +172,7 @@ async fn keys_are_kept_for_the_retry_window_and_others_for_ever<B: Db>(database:
     assert_eq!(database.count("body IS NOT NULL").await, 2);
 
     // Whatever is set, not before the retry window is over.
-    assert_eq!(
-        source.accept(&delivery(1)).await.unwrap(),
-        Accepted::New
-    );
+    assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::New);
     assert_eq!(done(inbox).run_until_idle().await.unwrap().attempts, 2);
     let retention = Retention::default()
         .with_bodies(Duration::ZERO)

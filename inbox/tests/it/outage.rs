@@ -226,7 +226,9 @@ async fn an_exhausted_pool_is_in_nobodys_way() {
     let _only = pool.acquire().await.unwrap();
     let workers = inbox
         .workers()
-        .on(&source, async |job: Job<GraphoidEvent, Sqlite>| Ok(job.done()));
+        .on(&source, async |job: Job<GraphoidEvent, Sqlite>| {
+            Ok(job.done())
+        });
     let workers = workers.start().await.unwrap();
     assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::New);
     until("it is done", async || {
@@ -251,7 +253,9 @@ async fn a_delivery_that_is_shut_out_gets_an_error_in_time() {
         providers.spawn(async move {
             let body = format!("{id}");
             if id % 2 == 0 {
-                let accepted = scoreapp.accept(&Delivery::<ScoreApp>::from_storage(body)).await;
+                let accepted = scoreapp
+                    .accept(&Delivery::<ScoreApp>::from_storage(body))
+                    .await;
                 (accepted, ScoreApp::RESPOND_WITHIN, asked.elapsed())
             } else {
                 let accepted = grader.accept(&Delivery::<Grader>::from_storage(body)).await;
@@ -260,7 +264,10 @@ async fn a_delivery_that_is_shut_out_gets_an_error_in_time() {
         });
     }
     for (accepted, limit, elapsed) in providers.join_all().await {
-        assert!(matches!(accepted, Err(Error::Timeout | Error::Database(_))), "{accepted:?}");
+        assert!(
+            matches!(accepted, Err(Error::Timeout | Error::Database(_))),
+            "{accepted:?}"
+        );
         assert!(elapsed < limit + Duration::from_secs(1), "{elapsed:?}");
     }
     lock.rollback().await.unwrap();
@@ -268,7 +275,11 @@ async fn a_delivery_that_is_shut_out_gets_an_error_in_time() {
     let asked = Instant::now();
     let accepted = grader.accept(&Delivery::from_storage("next")).await;
     assert_eq!(accepted.unwrap(), Accepted::New);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,13 +6,18 @@ use std::{
 };
 
 use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
-use leadhook_inbox::{Failure, Filter, Job, Page};
+use leadhook_inbox::{Failure, Filter, Inbox, Job, Page};
 use reqwest::{Client, StatusCode};
+use sqlx::{
+    AssertSqlSafe,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
 use tempfile::TempDir;
 
 use crate::{
     server::Server,
     support::{
+        SOURCE,
         database::{self, Database, Db},
         on_both, until,
     },
@@ -27,7 +32,9 @@ on_both![
 
 fn bodies() -> [String; 3] {
     [
-        format!(r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"1","name":"{CANARY}"}}}}}}"#),
+        format!(
+            r#"{{"id":"{CANARY}","event":"lead.won","data":{{"lead":{{"id":"1","name":"{CANARY}"}}}}}}"#
+        ),
         format!(r#"{{"id":"1","event":"lead.won","data":{{"lead":"{CANARY}"}}}}"#),
         CANARY.to_owned(),
     ]
@@ -158,4 +165,47 @@ async fn the_file_is_its_owners_and_forgets_what_was_erased() {
         assert_eq!(inbox.erase(&filter).finish().await.unwrap(), 1);
     }
     assert!(!holds_canary());
+}
+
+/// The application's pool has settings of its own, and the body has been in its write-ahead log or journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_on_a_pool_of_the_application_leaves_nothing() {
+    for mode in ["WAL", "DELETE", "TRUNCATE", "PERSIST"] {
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("application.db");
+        let hook = format!(
+            "PRAGMA journal_mode = {mode}; PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF"
+        );
+        let pool = SqlitePoolOptions::new().after_connect(move |connection, _| {
+            let hook = sqlx::raw_sql(AssertSqlSafe(hook.clone()));
+            Box::pin(async move { hook.execute(connection).await.map(drop) })
+        });
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true);
+        let inbox = Inbox::with_pool(pool.connect_with(options).await.unwrap());
+        inbox.migrate().await.unwrap();
+        inbox.check().await.unwrap();
+        let source = inbox.source::<Graphoid>(SOURCE);
+        let filler = "x".repeat(20_000);
+        for id in 0..20 {
+            let lead = format!(r#"{{"id":"{CANARY}","name":"{CANARY}{filler}{CANARY}"}}"#);
+            let body =
+                format!(r#"{{"id":"{CANARY}{id}","event":"lead.won","data":{{"lead":{lead}}}}}"#);
+            source.accept(&Delivery::from_storage(body)).await.unwrap();
+        }
+        let holds_canary = || {
+            fs::read_dir(directory.path()).unwrap().any(|file| {
+                let bytes = fs::read(file.unwrap().path()).unwrap();
+                bytes
+                    .windows(CANARY.len())
+                    .any(|window| window == CANARY.as_bytes())
+            })
+        };
+        assert!(holds_canary(), "{mode}");
+        assert_eq!(inbox.erase(&Filter::all()).finish().await.unwrap(), 20);
+        assert!(!holds_canary(), "{mode}");
+        inbox.close().await;
+        assert!(!holds_canary(), "{mode}");
+    }
 }

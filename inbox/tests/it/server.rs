@@ -223,7 +223,10 @@ impl Server {
             self.signal("-STOP");
             let write = "UPDATE leadhook_inbox SET attempts = attempts WHERE FALSE";
             let write = B::run(database.inbox.pool(), write);
-            if time::timeout(Duration::from_millis(200), write).await.is_ok() {
+            if time::timeout(Duration::from_millis(200), write)
+                .await
+                .is_ok()
+            {
                 return;
             }
             self.signal("-CONT");

@@ -23,10 +23,16 @@ async fn a_setting_without_a_meaning_is_named() {
         ("concurrency()", |workers| workers.concurrency(usize::MAX)),
         ("timeout()", |workers| workers.timeout(NONE)),
         ("timeout()", |workers| workers.timeout(ENDLESS)),
-        ("transaction_timeout()", |workers| workers.transaction_timeout(NONE)),
-        ("transaction_timeout()", |workers| workers.transaction_timeout(ENDLESS)),
+        ("transaction_timeout()", |workers| {
+            workers.transaction_timeout(NONE)
+        }),
+        ("transaction_timeout()", |workers| {
+            workers.transaction_timeout(ENDLESS)
+        }),
         ("lease()", |workers| workers.lease(NONE)),
-        ("lease()", |workers| workers.lease(Duration::from_millis(999))),
+        ("lease()", |workers| {
+            workers.lease(Duration::from_millis(999))
+        }),
         ("lease()", |workers| workers.lease(ENDLESS)),
         ("poll_interval()", |workers| workers.poll_interval(NONE)),
         ("poll_interval()", |workers| workers.poll_interval(ENDLESS)),
@@ -69,7 +75,9 @@ async fn a_setting_without_a_meaning_is_named() {
     ];
     let limits: [(&str, Limit); 7] = [
         ("Source::concurrency()", |source| source.concurrency(0)),
-        ("Source::concurrency()", |source| source.concurrency(usize::MAX)),
+        ("Source::concurrency()", |source| {
+            source.concurrency(usize::MAX)
+        }),
         ("Source::rate()", |source| source.rate(0, HOUR)),
         ("Source::rate()", |source| source.rate(u32::MAX, HOUR)),
         ("Source::rate()", |source| source.rate(1, NONE)),
@@ -87,7 +95,10 @@ async fn a_setting_without_a_meaning_is_named() {
     for (name, workers) in settings.into_iter().chain(limits) {
         let error = workers.start().await.unwrap_err();
         assert!(
-            matches!(error, Error::Setting { .. } | Error::RetentionTooShort { .. }),
+            matches!(
+                error,
+                Error::Setting { .. } | Error::RetentionTooShort { .. }
+            ),
             "{error}"
         );
         assert!(error.to_string().starts_with(name), "{name}: {error}");
@@ -113,7 +124,11 @@ async fn the_outermost_settings_work() {
             .lease(HOUR)
             .poll_interval(HOUR)
             .dead_after(1000)
-            .retention(Retention::default().with_bodies(100 * YEAR).with_keys(100 * YEAR))
+            .retention(
+                Retention::default()
+                    .with_bodies(100 * YEAR)
+                    .with_keys(100 * YEAR),
+            )
     };
     let smallest: Set = |workers| {
         workers

@@ -27,7 +27,10 @@ async fn one_event_at_two_sources_is_handled_twice<B: Db>(database: Database<B>)
     let [north, south] = ["north", "south"].map(|name| inbox.source::<Graphoid>(name));
     for source in [&north, &south] {
         assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::New);
-        assert_eq!(source.accept(&delivery(1)).await.unwrap(), Accepted::Duplicate);
+        assert_eq!(
+            source.accept(&delivery(1)).await.unwrap(),
+            Accepted::Duplicate
+        );
     }
     assert_ne!(north.key(&delivery(1)), south.key(&delivery(1)));
     let handler = async |job: Job<GraphoidEvent, B>| {
@@ -38,7 +41,9 @@ async fn one_event_at_two_sources_is_handled_twice<B: Db>(database: Database<B>)
     let workers = inbox.workers().on(&north, handler).on(&south, handler);
     assert_eq!(workers.run_until_idle().await.unwrap().attempts, 2);
     assert_eq!(database.effects().await, 2);
-    let done = inbox.rows(&Filter::state(State::Done), Page::first(9)).await;
+    let done = inbox
+        .rows(&Filter::state(State::Done), Page::first(9))
+        .await;
     let mut sources: Vec<_> = done.unwrap().into_iter().map(|row| row.source).collect();
     sources.sort();
     assert_eq!(sources, ["north", "south"]);
@@ -46,7 +51,14 @@ async fn one_event_at_two_sources_is_handled_twice<B: Db>(database: Database<B>)
 
 async fn names_and_scopes_are_kept_apart<B: Db>(database: Database<B>) {
     let names = ["a", "a:b", "b", ""].map(|name| database.inbox.source::<Graphoid>(name));
-    let scopes = [None, Some(""), Some("b"), Some("a"), Some("a:b"), Some("1:a")];
+    let scopes = [
+        None,
+        Some(""),
+        Some("b"),
+        Some("a"),
+        Some("a:b"),
+        Some("1:a"),
+    ];
     let mut keys = Vec::new();
     for source in &names {
         for scope in scopes {
@@ -113,9 +125,15 @@ async fn a_source_without_a_handler_is_said_once<B: Db>(database: Database<B>) {
     .await;
     let said = logs.with("no handler of this process");
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("WARN") && said[0].contains("grafoid"), "{said:?}");
+    assert!(
+        said[0].contains("WARN") && said[0].contains("grafoid"),
+        "{said:?}"
+    );
     let stats = inbox.stats().await.unwrap();
-    assert_eq!((stats[0].source.as_str(), stats[0].waiting), ("grafoid", 20));
+    assert_eq!(
+        (stats[0].source.as_str(), stats[0].waiting),
+        ("grafoid", 20)
+    );
     assert!(!stats[0].has_handler);
     workers.shutdown(Duration::from_secs(5)).await;
 }
@@ -134,5 +152,10 @@ async fn what_the_receiver_knew_reaches_the_handler<B: Db>(database: Database<B>
     };
     let workers = database.inbox.workers().on(&source, handler);
     assert_eq!(workers.run_until_idle().await.unwrap().attempts, 1);
-    assert_eq!(database.count("state = 'done' AND scope = 'account 7'").await, 1);
+    assert_eq!(
+        database
+            .count("state = 'done' AND scope = 'account 7'")
+            .await,
+        1
+    );
 }

@@ -36,7 +36,9 @@ pub trait Db: Backend + Sized {
         key: Key,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
     /// Adds 1 to `counter`, in PostgreSQL as a serializable transaction.
-    fn count_up(transaction: &mut Transaction<Self>) -> impl Future<Output = sqlx::Result<()>> + Send;
+    fn count_up(
+        transaction: &mut Transaction<Self>,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
     /// Fails with an error that quotes the value.
     fn provoke(
         transaction: &mut Transaction<Self>,
@@ -56,7 +58,9 @@ macro_rules! db {
             async fn with_weak_pool(url: &str) -> Inbox<Self> {
                 let scheme = if url.starts_with('/') { "sqlite:" } else { "" };
                 let pool = PoolOptions::<Self>::new().after_connect(|connection, _| {
-                    Box::pin(async move { sqlx::raw_sql($weaken).execute(connection).await.map(drop) })
+                    Box::pin(
+                        async move { sqlx::raw_sql($weaken).execute(connection).await.map(drop) },
+                    )
                 });
                 let pool = pool.connect(&format!("{scheme}{url}")).await.unwrap();
                 Inbox::with_pool(pool)
@@ -72,10 +76,7 @@ macro_rules! db {
                 query.fetch_one(pool).await.unwrap()
             }
 
-            async fn record(
-                transaction: &mut Transaction<Self>,
-                key: Key,
-            ) -> sqlx::Result<()> {
+            async fn record(transaction: &mut Transaction<Self>, key: Key) -> sqlx::Result<()> {
                 let insert = sqlx::query("INSERT INTO effects (key) VALUES ($1)");
                 insert
                     .bind(key.to_string())
@@ -89,10 +90,7 @@ macro_rules! db {
                 count.execute(&mut **transaction).await.map(drop)
             }
 
-            async fn provoke(
-                transaction: &mut Transaction<Self>,
-                value: &str,
-            ) -> sqlx::Result<()> {
+            async fn provoke(transaction: &mut Transaction<Self>, value: &str) -> sqlx::Result<()> {
                 let query = sqlx::query($provoke).bind(value.to_owned());
                 query.execute(&mut **transaction).await.map(drop)
             }
@@ -100,8 +98,20 @@ macro_rules! db {
     };
 }
 
-db!(Sqlite, "BLOB", "PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF", "UPDATE counter SET value = value + 1", "SELECT json($1)");
-db!(Postgres, "BYTEA", "SET synchronous_commit = off", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; UPDATE counter SET value = value + 1", "SELECT CAST($1 AS INTEGER)");
+db!(
+    Sqlite,
+    "BLOB",
+    "PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF",
+    "UPDATE counter SET value = value + 1",
+    "SELECT json($1)"
+);
+db!(
+    Postgres,
+    "BYTEA",
+    "SET synchronous_commit = off",
+    "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; UPDATE counter SET value = value + 1",
+    "SELECT CAST($1 AS INTEGER)"
+);
 
 impl<B: Db> Database<B> {
     pub async fn count(&self, condition: &str) -> i64 {
@@ -111,7 +121,8 @@ impl<B: Db> Database<B> {
 
     /// How many deliveries came after the first ones.
     pub async fn duplicates(&self) -> i64 {
-        let sql = "SELECT CAST(COALESCE(SUM(duplicates), 0) AS BIGINT) FROM leadhook_inbox_duplicate";
+        let sql =
+            "SELECT CAST(COALESCE(SUM(duplicates), 0) AS BIGINT) FROM leadhook_inbox_duplicate";
         B::count(self.inbox.pool(), sql).await
     }
 
