@@ -78,7 +78,7 @@ fn finished(delivery: &Delivery<ScoreApp>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Tomba's bodies don't name the look-up, so the type is chosen by the route.
+/// Tomba's bodies don't name the lookup, so the type is chosen by the route.
 fn looked_up(delivery: &Delivery<Tomba>) -> Result<(), Box<dyn Error>> {
     match delivery.read_as::<LookupResult<EmailVerifier>>()?.event {
         LookupResult::Found(EmailVerifier { email, .. }) => {

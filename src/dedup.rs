@@ -1,8 +1,8 @@
-//! Deduplication, so that an event that is delivered several times is handled only once.
+//! Deduplication, which makes sure that an event delivered several times is handled only once.
 //!
-//! Needs the `dedup` feature. [`Dedup::once`] claims the [`Key`] of a delivery in a [`Store`], runs
-//! your work, and marks the key as done if the work succeeded. If the work failed, it releases the
-//! key, so that the provider's retry runs the work again and no event is lost.
+//! Needs the `dedup` feature. [`Dedup::once`] claims the [`Key`] of a delivery in a [`Store`], runs your
+//! work, and marks the key as done if the work succeeded. If the work failed, it releases the key, and the
+//! provider's retry runs the work again.
 //!
 //! ```
 //! use leadhook::{Delivery, ScoreApp, dedup::{Dedup, OnceError, Outcome}};
@@ -36,10 +36,13 @@
 //!
 //! # Guarantees
 //!
-//! - **No event is lost.** leadhook never responds with 200 before your work has succeeded, so the
-//!   provider retries an event until it is handled or the provider gives up.
+//! - **No false success.** leadhook never responds with 200 before your work has succeeded. A provider that
+//!   retries then sends the event until it is handled or the provider gives up. Retries are documented for
+//!   Grader.io, Graphoid, ScoreApp and Tomba's lookups. For Tomba's `save_lead`, none is known to us, so an
+//!   event whose work fails can be lost; store it first, with
+//!   [`leadhook-inbox`](https://docs.rs/leadhook-inbox).
 //! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data. The
-//!   work is dropped before its key is free, also if it fails, panics or is cancelled.
+//!   work is dropped before its key is free, even if it fails, panics or is cancelled.
 //! - **Once.** The work succeeds exactly once if it ends within its lease, the store can be reached, and
 //!   the key is remembered for as long as the provider retries.
 //!
@@ -48,11 +51,11 @@
 //! An event can be handled twice, or a delivery can wrongly be treated as a duplicate, in these cases:
 //!
 //! - **Unrecorded success.** The work succeeded, but the store could not record it
-//!   ([`Outcome::HandledUnrecorded`]), or the process ended before it did. A retry is handled again.
+//!   ([`Outcome::HandledUnrecorded`]), or the process ended before that. A retry is handled again.
 //! - **Work beyond its lease.** Work that is still running when its lease ends is cancelled at its next
 //!   poll. Side effects are not undone, and the next delivery starts from scratch. Work that blocks its
 //!   thread can't be cancelled, so the next delivery can run at the same time.
-//! - **Forgotten keys.** A store forgets a key after its retention, or earlier if it is full or
+//! - **Forgotten keys.** A store forgets a key after its retention, or earlier if the store is full or
 //!   restarts. A later retry is handled again.
 //! - **False duplicates.** Two different events can have equal keys; see [`Key`].
 //! - **Clocks.** A lease is measured twice: by the store, and by this process with a monotonic clock,
@@ -61,16 +64,8 @@
 //!
 //! # Log events
 //!
-//! With the `tracing` feature, `once` logs these events. Each has the field `key`, in hex digits.
-//!
-//! | level | fields | when |
-//! |---|---|---|
-//! | WARN | `operation` (`claim`, `complete` or `release`), `reason`, `cause` | the store failed |
-//! | WARN | `outcome = "lease_expired"` | the lease ended before the work did |
-//! | DEBUG | `outcome = "handled"` | the event was handled |
-//! | DEBUG | `outcome = "already_handled"` | the delivery is a duplicate |
-//! | DEBUG | `outcome = "in_progress"`, `remaining_ms` | another delivery of the event is in progress |
-//! | DEBUG | `outcome = "failed"` | the work failed |
+//! With the `tracing` feature, `once` logs the result of each delivery and each failure of the store. The
+//! guide has [the list](https://docs.rs/leadhook/latest/leadhook/guide/metrics/).
 
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -142,11 +137,11 @@ impl Dedup {
         }
     }
 
-    /// Sets how long the work on an event may take, which is 60 seconds by default.
+    /// Sets how long the work on an event may take. The default is 60 seconds.
     ///
-    /// While the work runs, duplicates get a 409. If a process dies, its claim in a shared store
-    /// holds until the lease ends. The default ends before the retries after 5 minutes (Graphoid's
-    /// webhook documentation), and before `ScoreApp`'s second retry after 110 seconds (assumed).
+    /// While the work runs, duplicates get a 409. If a process dies, its claim in a shared store holds until
+    /// the lease ends. The default ends before Graphoid's first retry after 5 minutes (its webhook
+    /// documentation) and before `ScoreApp`'s second resend after 110 seconds (assumed).
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -155,16 +150,16 @@ impl Dedup {
 
     /// Sets how long an event that [`once`](Self::once) has handled is remembered.
     ///
-    /// By default it is the time in which the provider may retry, which is
-    /// [`Provider::RETRY_WINDOW`]. With a shorter retention, late retries are handled again. With a longer
-    /// one, more [false duplicates](Key#false-duplicates) are possible.
+    /// The default is the time in which the provider may retry, [`Provider::RETRY_WINDOW`]. With a shorter
+    /// retention, late retries are handled again. With a longer one, more
+    /// [false duplicates](Key#false-duplicates) are possible.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
         self
     }
 
-    /// Replaces the clock that measures leases, which is [`Instant::now`] by default, for tests.
+    /// Replaces the clock that measures leases, for tests. The default is [`Instant::now`].
     ///
     /// A [`MemoryStore`] has its own clock.
     #[must_use]
@@ -181,12 +176,12 @@ impl Dedup {
     ///
     /// The work is cancelled if it is polled after its lease has ended. There is no timer. Instead, the
     /// clock is read before each poll of the future, and the future is dropped if the lease has ended.
-    /// A future that nothing wakes is not polled. To cancel such work in time, put your runtime's
-    /// timeout inside of `once`, so that the future fails and the key is released at once.
+    /// A future that nothing wakes is not polled. To cancel such work in time, wrap it in your runtime's
+    /// timeout within `once`. The future then fails, and the key is released at once.
     ///
     /// If this future is dropped or the work panics, the work is dropped, and then its claim. A
-    /// [`MemoryStore`] then frees the key at once, and Redis frees it when the lease ends. So no part of
-    /// the work is left when the next delivery begins.
+    /// [`MemoryStore`] then frees the key at once, and Redis frees it when the lease ends. No part of the
+    /// work is left when the next delivery begins.
     ///
     /// ```
     /// use std::time::Duration;
@@ -225,7 +220,7 @@ impl Dedup {
         self.once_as(delivery.key(), retention, future).await
     }
 
-    /// Runs a future as [`once`](Self::once) does, for a key of your own choice.
+    /// Runs a future as [`once`](Self::once) does, for a key that you choose.
     ///
     /// If the future succeeds, the key is remembered for `retention`, whatever
     /// [`with_retention`](Self::with_retention) says. [`Key::from_parts`] makes a key from values of the

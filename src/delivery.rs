@@ -16,7 +16,7 @@ use crate::read::unread::Unread;
 /// A verified delivery from provider `P`, with its body.
 ///
 /// Only a [`Receiver`](crate::Receiver) creates one, or [`from_storage`](Self::from_storage), for
-/// which the caller vouches. A delivery is cheap to clone and can go to a task or a queue. `Debug`
+/// which the caller vouches. A delivery is cheap to clone and can be sent to a task or a queue. `Debug`
 /// prints the length of the body and nothing of its content.
 ///
 /// ```
@@ -132,7 +132,8 @@ impl<P: Provider> Delivery<P> {
     }
 
     /// Reads the event as a type other than the provider's default, such as Tomba's
-    /// [`LookupResult`](crate::tomba::LookupResult).
+    /// [`SaveLead`](crate::tomba::SaveLead) or
+    /// [`LookupResult<EmailVerifier>`](crate::tomba::LookupResult).
     ///
     /// # Errors
     ///
@@ -184,7 +185,7 @@ impl<P: Provider> Delivery<P> {
         }
     }
 
-    /// Reads the whole body as a type of your own.
+    /// Reads the whole body as your own type.
     ///
     /// ```
     /// use leadhook::{Delivery, Graphoid};

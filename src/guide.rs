@@ -1,4 +1,6 @@
 #![doc = include_str!("../docs/guide/index.md")]
+// The guide needs no feature, so its pages don't say so at their top.
+#![cfg_attr(docsrs, doc(auto_cfg = false))]
 
 #[doc = include_str!("../docs/guide/actions.md")]
 pub mod actions {}
@@ -12,12 +14,22 @@ pub mod accounts {}
 pub mod rotation {}
 #[doc = include_str!("../docs/guide/stores.md")]
 pub mod stores {}
+#[doc = include_str!("../docs/guide/postgres.md")]
+pub mod postgres {}
 #[doc = include_str!("../docs/guide/brokers.md")]
 pub mod brokers {}
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}
+#[doc = include_str!("../docs/guide/laptop.md")]
+pub mod laptop {}
+#[doc = include_str!("../docs/guide/capture.md")]
+pub mod capture {}
 #[doc = include_str!("../docs/guide/metrics.md")]
 pub mod metrics {}
+#[doc = include_str!("../docs/guide/limits.md")]
+pub mod limits {}
+#[doc = include_str!("../docs/guide/shutdown.md")]
+pub mod shutdown {}
 #[doc = include_str!("../docs/guide/hyper.md")]
 pub mod hyper {}
 #[doc = include_str!("../docs/guide/lambda.md")]

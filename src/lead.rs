@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The person or company that an event is about, with the same fields for every provider.
 ///
 /// There is a lead only if an e-mail address, a name, a company, a job title, a phone number or a
-/// website is known. A blank text counts as unknown, and surrounding white space is removed; the payload
-/// keeps both as they were sent. A lead serializes with all eleven keys, and with
-/// null for unknown values.
+/// website is known. A blank text counts as unknown, and surrounding white space is removed. The payload
+/// keeps both as they were sent. A lead serializes with all eleven keys, with null for unknown values.
 ///
 /// ```
 /// use leadhook::{Delivery, Graphoid};
@@ -55,8 +54,8 @@ pub struct Lead {
     pub website: Option<String>,
     /// The quality of the lead as a number on the provider's scale, such as `87`.
     ///
-    /// It is `score` for Grader.io (0 to 100), `total_score.percent` for `ScoreApp`, and `score` for a
-    /// lead that was saved at Tomba. Graphoid sends no score. The score of a Tomba look-up is not used,
+    /// It is `score` for Grader.io (0 to 100 by default), `total_score.percent` for `ScoreApp`, and `score`
+    /// for a lead that was saved at Tomba. The one documented body of Graphoid has no score. The score of a Tomba lookup is not used,
     /// because it is the likelihood that mail to the address arrives.
     #[serde(serialize_with = "without_needless_fraction")]
     pub score: Option<f64>,
@@ -70,7 +69,7 @@ impl Lead {
     /// Trims the contact data, clears blank texts, and joins the full name if only its parts were sent.
     ///
     /// Returns `None` if no value is left that identifies the person or company. Use it in
-    /// [`Event::lead`](crate::Event::lead) of an event of your own:
+    /// [`Event::lead`](crate::Event::lead) of your own event:
     ///
     /// ```
     /// use leadhook::Lead;

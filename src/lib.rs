@@ -16,22 +16,30 @@
 //!
 //! These providers notify your application by webhook when something happens to a lead. leadhook
 //! verifies that a request really comes from the provider, reads it into a typed event to `match` on,
-//! and makes sure that an event delivered several times is handled only once. The core has no global
-//! state, starts no threads, and sends nothing anywhere.
+//! and makes sure that an event delivered several times is handled only once.
+#![cfg_attr(
+    all(feature = "axum", feature = "dedup", feature = "tracing"),
+    doc = "
+This is a complete receiver with axum. Its dependencies are in the
+[README](https://crates.io/crates/leadhook):
+
+",
+    doc = include_str!("../docs/guide/program.md")
+)]
 //!
 //! # Modules
 //!
 //! | module | contains |
 //! |---|---|
 //! | [`grader`], [`graphoid`], [`scoreapp`], [`tomba`] | each provider's events, payload types and facts |
-//! | `axum`, `actix`, `tower` | how to use the extractors and the layer, with the features of the same names |
-//! | `dedup` | the guard that handles each event once, with the feature `dedup` |
-//! | `samples` | signed sample requests, with the feature `samples` |
-//! | `guide` | solutions for common tasks, such as rotating secrets and collecting metrics |
+//! | [`axum`], [`actix`], [`tower`] | how to use the extractors and the layer, with the features of the same names |
+//! | [`dedup`] | the guard that handles each event once, with the feature `dedup` |
+//! | [`samples`] | signed sample requests for your tests, with the feature `samples` |
+//! | [`guide`] | solutions for common tasks, such as rotating secrets and collecting metrics |
 //!
-//! [`Provider`] and [`Event`] are the traits for a provider of your own.
+//! [`Provider`] and [`Event`] are the traits for your own provider.
 //!
-//! # Quick start
+//! # Without a framework
 //!
 //! A [`Receiver`] needs the values of a header and the raw body, which every framework gives you:
 //!
@@ -53,11 +61,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With axum or actix-web, a handler takes a `Webhook<Graphoid>` as its argument, and requests that are
-//! not authentic never reach it.
+//! # Imports
 //!
-//! Import the names that you use, and not `leadhook::*`. The modules `axum`, `actix` and `tower` would hide
-//! the crates of the same names, and `axum::Router` would not be found (E0425, E0433).
+//! Import the names that you use, and not `leadhook::*`. The modules [`axum`], [`actix`] and [`tower`] would
+//! hide the crates of the same names, and `axum::Router` would not be found (E0425, E0433).
 //!
 //! # Features
 //!
@@ -70,7 +77,45 @@
 //! | `dedup` | a guard that handles each event once and remembers handled events in memory |
 //! | `redis` | a store in Redis for that guard, for several instances |
 //! | `tracing` | log events for rejections, duplicates and failures |
-//! | `samples` | signed sample requests for your own tests |
+//! | `samples` | signed sample requests for your tests |
+//!
+// Without some feature, a module may be missing, so the links lead to docs.rs.
+#![cfg_attr(
+    all(
+        feature = "actix",
+        feature = "axum",
+        feature = "redis",
+        feature = "samples",
+        feature = "tower",
+        feature = "tracing"
+    ),
+    doc = "
+[`axum`]: mod@crate::axum
+[`actix`]: mod@crate::actix
+[`tower`]: mod@crate::tower
+[`dedup`]: mod@crate::dedup
+[`samples`]: mod@crate::samples
+[`guide`]: mod@crate::guide
+"
+)]
+#![cfg_attr(
+    not(all(
+        feature = "actix",
+        feature = "axum",
+        feature = "redis",
+        feature = "samples",
+        feature = "tower",
+        feature = "tracing"
+    )),
+    doc = "
+[`axum`]: https://docs.rs/leadhook/latest/leadhook/axum/
+[`actix`]: https://docs.rs/leadhook/latest/leadhook/actix/
+[`tower`]: https://docs.rs/leadhook/latest/leadhook/tower/
+[`dedup`]: https://docs.rs/leadhook/latest/leadhook/dedup/
+[`samples`]: https://docs.rs/leadhook/latest/leadhook/samples/
+[`guide`]: https://docs.rs/leadhook/latest/leadhook/guide/
+"
+)]
 
 #[doc(hidden)]
 pub extern crate alloc;

@@ -12,13 +12,13 @@ use crate::read::json::{self, Json};
 
 /// A provider of webhooks.
 ///
-/// The four providers of this crate implement it. For a provider of your own, implement it together
-/// with [`SignedProvider`] or [`UnsignedProvider`]. Then the receiver, the extractors and
-/// deduplication work for your provider, too.
+/// The four providers of this crate implement it. For another provider, implement it together with
+/// [`SignedProvider`] or [`UnsignedProvider`]. The receiver, the extractors and deduplication then work for
+/// that provider as well.
 ///
-/// The types of its events can be your own, with a derived `Deserialize` that reads them strictly, as
-/// here. [`payload!`](crate::payload) and [`events!`](crate::events) declare types that are read as
-/// tolerantly as those of this crate, in fewer lines.
+/// Its events can be types with a derived `Deserialize`, which are read strictly, as here.
+/// [`payload!`](crate::payload) and [`events!`](crate::events) declare types in fewer lines, which are read
+/// as tolerantly as those of this crate.
 ///
 /// ```
 /// use leadhook::{
@@ -112,14 +112,14 @@ pub trait Provider: Sized + 'static {
 
     /// How soon the response to a delivery should be sent. Defaults to 4 seconds.
     ///
-    /// If a provider documents how long it waits, subtract a margin for the network. The default leaves a
-    /// second of the shortest limit that is common elsewhere, which is 5 seconds.
+    /// If a provider documents how long it waits, subtract a margin for the network. The default is a second
+    /// below the shortest limit that is common elsewhere, 5 seconds.
     const RESPOND_WITHIN: Duration = Duration::from_secs(4);
 
     /// How long after the first delivery of an event the provider may still retry it. Defaults to 24
     /// hours.
     ///
-    /// A handled event is remembered for as long.
+    /// leadhook remembers a handled event for this long.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The type that a delivery is read as by default.
@@ -127,9 +127,9 @@ pub trait Provider: Sized + 'static {
 
     /// Returns whether two deliveries with this body are the same event. By default they are.
     ///
-    /// It matters only where duplicates are detected by the body. Return `false` if different events
-    /// can have this body. Then no delivery with this body is a duplicate. Tomba's implementation
-    /// returns `false` for a look-up that found nothing, because all such bodies are equal.
+    /// It matters only if duplicates are detected by the body. Return `false` if different events can have
+    /// this body. No delivery with this body is a duplicate then. Tomba's implementation
+    /// returns `false` for a lookup that found nothing, because all such bodies are equal.
     #[must_use]
     fn body_identifies_event(body: &[u8]) -> bool {
         let _ = body;
@@ -161,7 +161,7 @@ pub trait UnsignedProvider: Provider {}
     message = "`{Self}` is not an event",
     label = "not an event",
     note = "for a route of one of Tomba's lookups, read `LookupResult<{Self}>`",
-    note = "for data of your own, use `Delivery::json` or declare an event with `leadhook::events!`"
+    note = "for your own data, use `Delivery::json` or declare an event with `leadhook::events!`"
 )]
 pub trait Event: Sized + Serialize {
     /// The provider that sends the event.

@@ -27,7 +27,7 @@ pub struct ScoreApp;
 /// The provider Tomba.
 ///
 /// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
-/// of a look-up that found nothing or failed, is never a duplicate of another.
+/// of a lookup that found nothing or failed, is never a duplicate of another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Tomba;

@@ -18,7 +18,7 @@ use crate::rejection::Rejection;
 ///
 /// It is cheap to clone. Pass it all values of the header or query parameter that
 /// [`credential_source`](Self::credential_source) names, and the body exactly as it was received. A
-/// body that was parsed or decompressed before has other bytes, which the signature does not match.
+/// body that was parsed or decompressed before has other bytes, and the signature does not match them.
 ///
 /// ```
 /// use leadhook::{Graphoid, Receiver, Secret, Signer, graphoid::GraphoidEvent};
@@ -36,7 +36,7 @@ use crate::rejection::Rejection;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A receiver only has the methods that fit its provider. Tomba signs nothing, so this does not
+/// A receiver only has the methods that fit its provider. Tomba documents no signature, so this does not
 /// compile:
 ///
 /// ```compile_fail,E0599
@@ -56,8 +56,8 @@ struct Settings {
 
 /// The signature or token that a request must carry, and its place.
 ///
-/// The verifiers are boxed so that all variants have the same size. A move copies the unused bytes of a
-/// smaller variant, too, and with them what the stack held before, such as another receiver's keys.
+/// The verifiers are boxed, which gives all variants the same size. Moving a smaller variant would also copy
+/// its unused bytes, and with them what the stack held before, such as another receiver's keys.
 #[derive(Clone)]
 enum Credential {
     Signature(&'static str, Box<Verifier>),
@@ -119,13 +119,13 @@ impl<P: SignedProvider> Receiver<P> {
 
     /// Creates the receiver of an account that does not exist, which rejects every request.
     ///
-    /// Use it if you look accounts up for each request and find none. The client can't find out which
-    /// accounts exist, because the responses are the same as those for an account whose secret does not
-    /// match, after the same work: the signature is parsed, and the body is read and hashed. The
-    /// reason is [`UnknownAccount`](VerifyError::UnknownAccount). An account with a previous secret
-    /// hashes the body once more, and your lookup may take its own time.
+    /// Use it if you look up the account of each request and find none. Clients can't find out which
+    /// accounts exist: the response is the same as for an existing account whose secret does not match, and
+    /// so is the work, because the signature is parsed and the body is read and hashed. Two differences are
+    /// left: an account with a previous secret hashes the body once more, and your lookup takes its own time.
+    /// The reason is [`UnknownAccount`](VerifyError::UnknownAccount).
     ///
-    /// The guide's page `accounts` has a program that uses it.
+    /// The guide has [a program](https://docs.rs/leadhook/latest/leadhook/guide/accounts/) that uses it.
     ///
     /// ```
     /// use leadhook::{Grader, Receiver, VerifyError};
@@ -178,8 +178,8 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Creates a receiver that accepts requests with a static token in a query parameter.
     ///
-    /// Tomba posts the result of a look-up to the `webhook_url` of the API call and adds nothing to
-    /// it, so the token has to be in that URL. URLs get into the access logs of servers and proxies
+    /// Tomba posts the result of a lookup to the `webhook_url` of the API call and documents no header or
+    /// secret for it, so the token has to be in that URL. URLs get into the access logs of servers and proxies
     /// and into error reports, so prefer a header wherever you have the choice. Percent-encode the
     /// token in the URL. The query is decoded like a form, in which `+` is a space, and the decoded
     /// bytes are compared.
@@ -200,8 +200,8 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Creates the receiver of an account that does not exist, which rejects every request.
     ///
-    /// It is [`unknown`](Self::unknown) for a provider that does not sign. The response is the same as for
-    /// a token that does not match.
+    /// It does for a provider that does not sign what [`unknown`](Self::unknown) does for one that signs. The
+    /// response is the same as for a token that does not match.
     #[must_use]
     pub fn unknown_token() -> Self {
         Self::with_credential(Credential::UnknownToken)
@@ -209,8 +209,8 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Creates a receiver that accepts every request, from anyone.
     ///
-    /// Use it only in a network in which nobody but the provider can reach the endpoint. A provider
-    /// that signs has no such receiver.
+    /// Use it only if nobody but the provider can reach the endpoint. There is no such receiver for a
+    /// provider that signs.
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::with_credential(Credential::None)
@@ -231,8 +231,8 @@ impl<P: Provider> Receiver<P> {
     /// Creates the receiver of an account that could not be looked up, which rejects every request with
     /// 503.
     ///
-    /// Use it if you look accounts up for each request and the lookup fails or takes too long. The provider
-    /// retries the delivery. Log the lookup's error, because the rejection does not contain it.
+    /// Use it if you look up the account of each request and the lookup fails or takes too long. Log the
+    /// lookup's error, because the rejection does not contain it.
     ///
     /// ```
     /// use leadhook::{Receiver, Tomba, VerifyError};
@@ -246,11 +246,11 @@ impl<P: Provider> Receiver<P> {
         Self::with_credential(Credential::Unavailable)
     }
 
-    /// Accepts a previous secret or token, too.
+    /// Also accepts a previous secret or token.
     ///
-    /// To rotate a secret without loss, start with the new secret and the old one as previous, change
-    /// the secret at the provider, and remove the old one when
-    /// [`Delivery::matched_secret`] has been the current secret for as long as the provider retries.
+    /// To rotate a secret without losing a delivery, deploy the new secret with the old one as previous,
+    /// change the secret at the provider, and remove the old one when every delivery has
+    /// [matched](Delivery::matched_secret) the current secret for as long as the provider retries.
     ///
     /// It changes nothing for a receiver that accepts or rejects every request.
     #[must_use]
@@ -321,7 +321,7 @@ impl<P: Provider> Receiver<P> {
 
     /// Authenticates a request as [`authenticate`](Self::authenticate) does, but logs nothing.
     ///
-    /// Use it to try several receivers, of which all but one fail.
+    /// Use it to try several receivers when all but one are expected to fail.
     ///
     /// ```
     /// use leadhook::{Delivery, Grader, Receiver, VerifyError};

@@ -10,18 +10,18 @@ use crate::read::error::ReadError;
 /// The body of the response is empty, because the reason is for the operator and not for the caller.
 /// A rejection carries no secret, no signature and no value from the body.
 ///
-/// With the features `axum` and `tower`, a rejection becomes a response that carries it in its
-/// extensions, so that middleware can find it. With `actix`, it is the error of the response.
+/// With the features `axum` and `tower`, a rejection becomes a response that carries it in its extensions,
+/// where middleware finds it. With `actix`, it is the error of the response.
 ///
-/// With the `tracing` feature, a rejected request is logged once, where it fails, at level `WARN` with the
-/// message "webhook rejected" and the fields `provider`, `status`, `reason` and, if the body was read,
-/// `body_length` in bytes. The extractors and the layer log all of their rejections. Without them,
+/// With the `tracing` feature, a rejected request is logged once, where it fails, as
+/// [`webhook rejected`](https://docs.rs/leadhook/latest/leadhook/guide/metrics/). The extractors and the
+/// layer log all of their rejections. Without them,
 /// [`Receiver::authenticate`](crate::Receiver::authenticate) logs its errors, and
 /// [`check_encoding`](Self::check_encoding), [`body_too_large`](Self::body_too_large) and
 /// [`unreadable`](Self::unreadable) log the rejection that they return. Converting an error into a
 /// rejection logs nothing.
 ///
-/// If your handler takes a [`Delivery`] and reads it itself, use `unreadable` for the rejection, because
+/// If your handler reads a [`Delivery`] itself, create the rejection with `unreadable`, because
 /// [`Delivery::read`] does not log its errors:
 ///
 /// ```
@@ -53,7 +53,7 @@ pub enum RejectionKind {
     Verify(#[from] VerifyError),
     /// The body has a `Content-Encoding`, such as `gzip`. The status is 415.
     ///
-    /// No provider documents that it compresses, so it is unknown what a signature would cover.
+    /// No provider is known to compress bodies, so it is unknown what a signature would cover.
     #[error("the body has a content encoding, and only unencoded bodies can be verified")]
     UnsupportedEncoding,
     /// The body is over the limit. The status is 413.
@@ -81,13 +81,13 @@ pub enum RejectionKind {
         /// The name of the provider.
         provider: &'static str,
     },
-    /// Another extractor or a middleware took the body before. The status is 500.
+    /// Another extractor or a middleware has consumed the body. The status is 500.
     ///
     /// This happens with `actix` only, for example in a handler that takes `web::Bytes` and a
-    /// `Webhook`. Take the `Webhook` alone; its delivery has the body.
+    /// `Webhook`. Remove the other one, because the delivery in the `Webhook` has the body.
     #[error(
-        "the body was taken by another extractor or a middleware; \
-         take the body from the delivery instead"
+        "another extractor or a middleware has consumed the body; \
+         use the body of the delivery instead"
     )]
     BodyTaken,
 }

@@ -1,13 +1,17 @@
 //! Sample deliveries for your own tests.
 //!
-//! A [`Sample`] is a body that a provider documents. [`Sample::request`] turns it into a
-//! [`SampleRequest`], which you can change, sign with your secret, and convert into your framework's
-//! request.
+//! A [`Sample`] is the body of a delivery. [`Sample::request`] turns it into a [`SampleRequest`], which you
+//! can change, sign with your secret, and convert into your framework's request.
 //!
-//! Grader.io's, Graphoid's and ScoreApp's bodies are the examples of their webhook documentation,
-//! compacted to the form that is sent. Tomba's bodies were put together from its documentation and its
-//! public client libraries, with invented people. No public source has a body of phone-validator, so
-//! [`tomba::PHONE_VALIDATOR`] is inferred from public code that reads such bodies.
+//! Where the bodies come from:
+//!
+//! - **Grader.io, Graphoid, ScoreApp and Tomba's `save_lead`**: the examples of their webhook documentation,
+//!   without white space between the values. ScoreApp's examples are not JSON and were repaired. No
+//!   captured request is public, so the spelling of the real bodies may differ, for example in escapes.
+//! - **Tomba's lookups**: put together from Tomba's documentation and its public client libraries, with
+//!   invented people.
+//! - **[`tomba::PHONE_VALIDATOR`]**: inferred from public code that reads such bodies, because no public
+//!   source has one.
 
 mod body;
 pub mod grader;

@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}: {1}")]
     Unreachable(String, io::Error),
+    #[cfg(feature = "inbox")]
+    #[error("{0}")]
+    Database(String),
     #[error("the output can't be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -28,6 +31,8 @@ impl Failure {
             Self::Rejected(_) => 2,
             Self::Secret(_) | Self::File(..) | Self::Usage(_) => 64,
             Self::Unreachable(..) => 69,
+            #[cfg(feature = "inbox")]
+            Self::Database(_) => 69,
             Self::Output(_) => 74,
         }
     }

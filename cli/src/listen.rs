@@ -64,7 +64,7 @@ SCOREAPP_WEBHOOK_SECRET, TOMBA_WEBHOOK_TOKEN (in the header x-webhook-token or t
 For a Tomba lookup, end the path with its name, such as /email-verifier.
 
 A tunnel's URL goes here, by the providers' documentation:
-  Grader.io   its webhook settings, or `url` of POST /webhooks
+  Grader.io   Integrations → Webhooks → Create New Webhook
   Graphoid    Settings → Developer → Webhooks → Add Endpoint
   ScoreApp    Integrate → Webhooks → Connect
   Tomba       the webhook's notification URL; for lookups, the parameter webhook_url of the API call

@@ -2,6 +2,7 @@
 
 mod check;
 mod failure;
+mod inbox;
 mod input;
 mod inspect;
 mod json;
@@ -16,6 +17,8 @@ mod terminal;
 mod why;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
@@ -40,6 +43,7 @@ enum Command {
     Listen(listen::Arguments),
     Check(check::Arguments),
     Shape(shape::Arguments),
+    Inbox(inbox::Arguments),
     /// Print the completions of a shell
     #[command(
         after_help = "Example: leadhook completions bash > ~/.local/share/bash-completion/completions/leadhook"
@@ -66,7 +70,10 @@ fn main() -> ExitCode {
                 Err(_) => ExitCode::from(74),
             };
         }
-        Err(error) => Err(Failure::Usage(one_line(&error.render().to_string()))),
+        Err(error) => {
+            let text = conceal(error.render().to_string(), env::args_os().skip(1));
+            Err(Failure::Usage(one_line(&text)))
+        }
     };
     match result {
         Ok(status) => status.into(),
@@ -87,6 +94,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Listen(arguments) => arguments.run(),
         Command::Check(arguments) => arguments.run(),
         Command::Shape(arguments) => arguments.run(),
+        Command::Inbox(arguments) => arguments.run(),
         Command::Completions { shell } => {
             // clap writes completions to any writer and panics if that fails.
             let mut script = Vec::new();
@@ -99,6 +107,27 @@ fn run(command: Command) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+/// Leaves out of clap's error what may hold a password or be personal: the URL of a database in the wrong place.
+fn conceal(mut text: String, arguments: impl Iterator<Item = OsString>) -> String {
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        if !argument.contains("://") && !argument.contains('@') {
+            continue;
+        }
+        let value = argument
+            .split_once('=')
+            .filter(|_| argument.starts_with('-'));
+        for part in value
+            .map(|(_, value)| value)
+            .into_iter()
+            .chain([&*argument])
+        {
+            text = text.replace(part, "…");
+        }
+    }
+    text
 }
 
 /// Joins the lines of clap's error, without the usage after it.

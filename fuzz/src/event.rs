@@ -53,7 +53,7 @@ pub fn scoreapp(body: &[u8]) {
     });
 }
 
-/// A body of Tomba, read by its shape and as every look-up.
+/// A body of Tomba, read by its shape and as every lookup.
 pub fn tomba(body: &[u8]) {
     static RECEIVER: LazyLock<Receiver<Tomba>> = LazyLock::new(|| {
         Receiver::header_token("x-token", &Secret::from_bytes(SECRET).unwrap()).unwrap()
@@ -174,7 +174,7 @@ fn check<E: Event + PartialEq + Debug>(
     let written = serde_json::to_string(&envelope).unwrap();
     // None for half an emoji in raw JSON, which is kept as it was sent.
     let typed: Option<Value> = serde_json::from_str(&written).ok();
-    // A look-up with undocumented values alone is written as one that found nothing, as documented.
+    // A lookup with undocumented values alone is written as one that found nothing, as documented.
     let found_nothing = |typed: &Value| {
         let data = typed
             .get("data")
@@ -183,7 +183,7 @@ fn check<E: Event + PartialEq + Debug>(
     };
     if !typed.as_ref().is_some_and(found_nothing) {
         let again = Delivery::<E::Provider>::from_storage(written.clone()).read_as::<E>();
-        // A null, which is not written, may have told the look-up.
+        // A null, which is not written, may have told the lookup.
         assert!(
             again.is_ok() && is_guessed || again.as_ref() == Ok(&envelope),
             "{written}"

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
+use sqlx::error::DatabaseError;
+
 /// The error of an inbox's operation.
 ///
 /// Neither the message nor `Debug` contains anything of a body. Don't log the `Debug` of the source, which is
@@ -37,7 +39,9 @@ pub enum Error {
     #[error("not a PostgreSQL URL; expected postgres://user@host/database")]
     Url,
     /// The URL names several hosts.
-    #[error("the URL names several hosts, which sqlx does not support; name one that leads to the primary")]
+    #[error(
+        "the URL names several hosts, which sqlx does not support; name one that leads to the primary"
+    )]
     SeveralHosts,
     /// The path of SQLite's file is a URL, empty, or `:memory:`.
     #[error(
@@ -64,13 +68,17 @@ pub enum Error {
         missing: String,
     },
     /// Another session holds the lock of migrations.
-    #[error("another session is migrating the inbox and has not finished; end it, or try again later")]
+    #[error(
+        "another session is migrating the inbox and has not finished; end it, or try again later"
+    )]
     MigrationLocked,
     /// The inbox's tables are missing.
     #[error("the database has no inbox; call migrate(), or run the SQL of migrations()")]
     NotMigrated,
     /// The inbox's tables are older than this library.
-    #[error("the inbox has schema version {found}, and this library needs {needed}; call migrate()")]
+    #[error(
+        "the inbox has schema version {found}, and this library needs {needed}; call migrate()"
+    )]
     SchemaTooOld {
         /// The schema's version.
         found: i64,
@@ -78,7 +86,9 @@ pub enum Error {
         needed: i64,
     },
     /// The inbox's tables belong to a newer version of this library, and this one can't use them.
-    #[error("the inbox has schema version {found}, and this library knows {known}; upgrade leadhook-inbox")]
+    #[error(
+        "the inbox has schema version {found}, and this library knows {known}; upgrade leadhook-inbox"
+    )]
     SchemaTooNew {
         /// The schema's version.
         found: i64,
@@ -154,7 +164,7 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         let of_code = match code.as_deref() {
             Some("26000" | "42P05") => Self::Pooler,
             Some("53300") => Self::TooManyConnections,

@@ -54,7 +54,8 @@ impl Health {
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let vitals = *self.0.borrow();
-        let is_older = |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() > limit);
+        let is_older =
+            |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() > limit);
         if self.0.has_changed().is_err() {
             Some(Problem::Ended)
         } else if vitals.last_beat.is_none() || is_older(vitals.last_beat, vitals.lease / 2) {

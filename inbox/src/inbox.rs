@@ -7,7 +7,11 @@ use sqlx::Pool;
 
 use crate::{
     cipher::{Bodies, Cipher},
-    database::{Backend, Database, Limits, millis, schema},
+    database::{
+        Database,
+        engine::{Backend, Limits, millis},
+        schema,
+    },
     error::Error,
     operate::{
         self,

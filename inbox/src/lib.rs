@@ -75,22 +75,23 @@ mod testing;
 mod work;
 
 pub use cipher::{BodyContext, Cipher, CipherError};
-pub use database::{Backend, transaction::Transaction};
+pub use database::{engine::Backend, transaction::Transaction};
 pub use error::Error;
 pub use health::{Health, Problem};
 pub use inbox::Inbox;
+pub use intake::Accepted;
 #[cfg(feature = "actix")]
 pub use intake::actix;
 #[cfg(feature = "axum")]
 pub use intake::axum;
-pub use intake::Accepted;
 #[doc(no_inline)]
 pub use leadhook::dedup::{Key, KeyError};
 pub use operate::{
     batches::Batches,
     filter::Filter,
     prune::{Pruned, Retention},
-    rows::{Page, Reason, State, StoredRow},
+    rows::{Page, StoredRow},
+    state::{Reason, State},
     stats::SourceStats,
 };
 pub use source::Source;

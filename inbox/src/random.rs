@@ -6,7 +6,8 @@ use crate::error::Error;
 
 /// A name that nothing else has.
 pub(crate) fn id() -> Result<Arc<str>, Error> {
-    let number = || getrandom::u64().map_err(|error| Error::Randomness(io::Error::other(error).into()));
+    let number =
+        || getrandom::u64().map_err(|error| Error::Randomness(io::Error::other(error).into()));
     Ok(format!("{:016x}{:016x}", number()?, number()?).into())
 }
 

@@ -11,16 +11,21 @@ use std::{
     time::Duration,
 };
 
-use leadhook::{Delivery, Event, Provider, dedup::Key};
 #[cfg(any(feature = "actix", feature = "axum"))]
 use leadhook::Receiver;
+use leadhook::{Delivery, Event, Provider, dedup::Key};
 use tokio::time;
 
+#[cfg(any(feature = "actix", feature = "axum"))]
+use crate::intake;
 use crate::{
     cipher::Bodies,
-    database::{Backend, Database, NewRow, millis},
+    database::{
+        Database,
+        engine::{Backend, NewRow, millis},
+    },
     error::Error,
-    intake::{self, Accepted, queue::Queue},
+    intake::{Accepted, queue::Queue},
     log::log,
 };
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::{runtime::Handle, sync::mpsc, time};
 
 use crate::{
-    database::{Backend, schema},
+    database::{engine::Backend, schema},
     error::Error,
     work::{
         Workers,
@@ -65,7 +65,7 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
     let (results, mut finished) = mpsc::unbounded_channel();
     let mut slots = Slots::new(runtime, results);
     // Nothing beats while a handler runs, and nothing has to: no other process judges this one.
-    let lease = Duration::from_secs(3600);
+    let lease = Duration::from_hours(1);
     let mut process = Process::new(&database, lease, settings.dead_after, names.clone())?;
     let mut report = Report::default();
     process.judge_all().await?;
@@ -119,7 +119,12 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
     }
 }
 
-fn handler<'a, B: Backend>(handlers: &'a [Handler<B>], claimed: &Claimed) -> Option<&'a Handler<B>> {
+fn handler<'a, B: Backend>(
+    handlers: &'a [Handler<B>],
+    claimed: &Claimed,
+) -> Option<&'a Handler<B>> {
     let source = &claimed.claim.source;
-    handlers.iter().find(|handler| handler.source.name == *source)
+    handlers
+        .iter()
+        .find(|handler| handler.source.name == *source)
 }

@@ -2,7 +2,8 @@
 //!
 //! A request is authenticated by the `web::Data<Receiver<P>>` in the application's data. Without one,
 //! the response is 500. A rejected request gets an empty response with the status of its [`Rejection`],
-//! which is the error of the response. To respond yourself, take a `Result<Webhook<P>, Rejection>`.
+//! which is the error of the response. To respond yourself, use `Result<Webhook<P>, Rejection>` as the
+//! argument.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};
@@ -14,7 +15,7 @@
 //! async fn scoreapp(webhook: Webhook<ScoreApp>) -> HttpResponse {
 //!     match webhook.envelope.event {
 //!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is finished", quiz.id),
-//!         _ => {} // respond with 200, or the provider sends the event again
+//!         _ => {} // respond with 200, because an error would count as a failure
 //!     }
 //!     HttpResponse::Ok().finish()
 //! }
@@ -55,134 +56,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Never take an `Option<Webhook<P>>`.** actix-web implements its extractor trait for the `Option` of
-//! every extractor, and leadhook can't prevent that. A rejected request, an unsigned one for example,
-//! would reach your handler as `None`. The rejection is still traced.
+//! **Never use `Option<Webhook<P>>` as an argument.** actix-web implements its extractor trait for the
+//! `Option` of every extractor, and leadhook can't prevent that. A rejected request, for example an unsigned
+//! one, would reach your handler as `None`. The rejection is still logged.
 //!
-//! # Limits for bodies
+//! # Limits, accounts and your own responses
 //!
-//! The size limit for a body is actix-web's own `PayloadConfig`: 256 KiB unless you set another.
+//! The size limit for a body is actix-web's own `PayloadConfig`: 256 KiB unless you set another. The
+//! extractors set no timer, and actix-web has none for bodies. [`limits`](crate::guide::limits) says how to
+//! limit the time, how long to keep idle connections, and what happens to the body of a rejected request.
 //!
-//! A request is rejected before its body is kept if the headers or the query are reason enough. Under
-//! HTTP/1, up to 3 MiB of the body are still read and thrown away before the response, because a proxy
-//! that streams bodies gives up a connection on which the response comes first. That takes constant
-//! memory. If the body is longer, the response has `Connection: close`.
-//!
-//! The extractors set no timer, and actix-web has none for bodies. Give your application a time limit
-//! for requests with a middleware. `examples/actix.rs` has one.
-//!
-//! actix-web closes a connection that is idle for 5 s, unless you set `HttpServer::keep_alive`. Load
-//! balancers reuse theirs for up to 60 s and respond with 502 if it is closed meanwhile, so set 75 s.
-//!
-//! # Several accounts
-//!
-//! To serve several accounts of one provider, add one scope per account, each with its own receiver:
-//!
-//! ```
-//! use actix_web::{App, HttpResponse, Scope, web};
-//! use leadhook::{Grader, Receiver, Secret, SecretError, Webhook};
-//!
-//! async fn scored(webhook: Webhook<Grader>) -> HttpResponse {
-//!     println!("{}", webhook.envelope.name());
-//!     HttpResponse::Ok().finish()
-//! }
-//!
-//! fn account(name: &str, secret: &str) -> Result<Scope, SecretError> {
-//!     let receiver = Receiver::<Grader>::new(&Secret::new(secret)?).with_scope(name);
-//!     Ok(web::scope(name)
-//!         .app_data(web::Data::new(receiver))
-//!         .route("", web::post().to(scored)))
-//! }
-//!
-//! let app = App::new().service(
-//!     web::scope("/webhooks/grader")
-//!         .service(account("/north", "the north's secret")?)
-//!         .service(account("/south", "the south's secret")?),
-//! );
-//! # Ok::<(), SecretError>(())
-//! ```
-//!
-//! If accounts come and go while the application runs, look the receiver up in the handler and call
-//! [`authenticate`].
-//!
-//! # Bodies that can't be read
-//!
-//! A handler that takes the delivery decides itself what to do with a body that can't be read:
-//!
-//! ```
-//! use actix_web::HttpResponse;
-//! use leadhook::{Delivery, ReadError, Rejection, ScoreApp};
-//!
-//! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<HttpResponse, Rejection> {
-//!     match delivery.read() {
-//!         Ok(envelope) => println!("{}", envelope.name()),
-//!         // Respond with 200, because a retry would have the same shape.
-//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error),
-//!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
-//!     }
-//!     Ok(HttpResponse::Ok().finish())
-//! }
-//! # fn store(_: &[u8], _: ReadError) {}
-//! ```
+//! [`accounts`](crate::guide::accounts) has code for several accounts of one provider.
+//! [`responses`](crate::guide::responses) shows how to respond to bodies that can't be read, and how to
+//! turn the error of your work into a response.
 #![cfg_attr(
     feature = "dedup",
-    doc = r#"
-# Deduplication
+    doc = "
 
-An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
-the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own:
-
-```
-use std::fmt;
-
-use actix_web::{HttpResponse, ResponseError, http::StatusCode, web};
-use anyhow::Context;
-use leadhook::{
-    ScoreApp, Webhook,
-    dedup::{Dedup, OnceError, Outcome},
-};
-# async fn save(_: &Webhook<ScoreApp>) -> std::io::Result<()> { Ok(()) }
-
-/// The error of the work. The provider retries after a 503.
-#[derive(Debug)]
-struct AppError(anyhow::Error);
-
-impl fmt::Display for AppError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl ResponseError for AppError {
-    fn error_response(&self) -> HttpResponse {
-        eprintln!("{:#}", self.0);
-        HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for AppError {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-async fn scoreapp(
-    dedup: web::Data<Dedup>,
-    webhook: Webhook<ScoreApp>,
-) -> Result<Outcome<HttpResponse>, OnceError<AppError>> {
-    let work = async {
-        save(&webhook).await.context("the CRM is down")?;
-        Ok(HttpResponse::Ok().finish())
-    };
-    dedup.once(&webhook.delivery, work).await
-}
-
-web::post().to(scoreapp);
-```
-
-[`OnceError`]: crate::dedup::OnceError
-[`Outcome`]: crate::dedup::Outcome
-"#
+With `dedup`, an [`Outcome`](crate::dedup::Outcome) is a response if the future's value is a response, and
+a [`OnceError`](crate::dedup::OnceError) is a response if the work's error is a response.
+"
 )]
 
 use alloc::rc::Rc;
@@ -253,10 +146,10 @@ const DRAINED: usize = 3 * 1024 * 1024;
 
 /// Authenticates a request with a receiver that was looked up for it.
 ///
-/// It takes the same steps as the extractors, which use the receiver in the application's data. To look
-/// accounts up for each request, call it in a handler that takes the request and its `web::Payload`. If
-/// there is no such account, pass [`Receiver::unknown`], and if the lookup failed,
-/// [`Receiver::unavailable`]. [`Webhook::read`] reads the event.
+/// It does what the extractors do with the receiver in the application's data. To look up the account of
+/// each request, call it in a handler whose arguments are the request and its `web::Payload`. If there is no
+/// such account, pass [`Receiver::unknown`], and if the lookup failed, [`Receiver::unavailable`].
+/// [`Webhook::read`] reads the event.
 ///
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};

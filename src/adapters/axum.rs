@@ -2,7 +2,7 @@
 //!
 //! A request is authenticated by the [`Receiver<P>`](Receiver) in the router's state. A rejected
 //! request gets an empty response with the status of its [`Rejection`]. Middleware finds the rejection
-//! in the response's extensions. To respond yourself, take a `Result<Webhook<P>, Rejection>`.
+//! in the response's extensions. To respond yourself, use `Result<Webhook<P>, Rejection>` as the argument.
 //!
 //! ```
 //! use axum::{Router, extract::FromRef, routing::post};
@@ -32,7 +32,7 @@
 //! async fn scoreapp(webhook: Webhook<ScoreApp>) {
 //!     match webhook.envelope.event {
 //!         ScoreAppEvent::QuizFinished(quiz) => println!("{} is finished", quiz.id),
-//!         _ => {} // respond with 200, or the provider sends the event again
+//!         _ => {} // respond with 200, because an error would count as a failure
 //!     }
 //! }
 //!
@@ -69,147 +69,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A state has one receiver for each provider. If one provider needs several, as Tomba's look-ups do, give
+//! A state has one receiver for each provider. If one provider needs several, as Tomba's lookups do, give
 //! each route its own state: `post(handler).with_state(receiver)`. [`tomba`](crate::tomba#routes) has the
 //! code.
 //!
-//! # Limits for bodies
+//! # Limits, accounts and your own responses
 //!
-//! The size limit for a body is axum's own `DefaultBodyLimit`: 2 MiB unless you set another.
+//! The size limit for a body is axum's own `DefaultBodyLimit`: 2 MiB unless you set another. The extractors
+//! set no timer. [`limits`](crate::guide::limits) says how to limit the time, and what happens to the body
+//! of a rejected request.
 //!
-//! A request is rejected before its body is kept if the headers or the query are reason enough. Under
-//! HTTP/1, the body is still read and thrown away before the response, because the connection's next
-//! request follows it. That takes constant memory and ends 1 MiB past the size limit. If the body is
-//! longer, the rest is not read, the response has `Connection: close`, and the client may not see the
-//! response. Nothing is read after `Expect: 100-continue` either, because that would ask for the body. A
-//! proxy that passes this header on and sends the body at once, as Caddy does, may then answer the
-//! rejected request with 502.
-//!
-//! The extractors set no timer. Give your server a time limit for requests, such as tower-http's
-//! `TimeoutLayer` around the router. It covers the bodies of accepted and rejected requests.
-//!
-//! `axum::serve` drops the handler of a client that shuts down its sending direction after the request,
-//! and has no limit for idle connections. If providers connect without a proxy in between, use a server
-//! with these settings, as [the guide](crate::guide::hyper#axum-with-these-settings) shows.
-//!
-//! # Several accounts
-//!
-//! To serve several accounts of one provider, nest one router per account, each with its own receiver:
-//!
-//! ```
-//! use axum::{Router, routing::post};
-//! use leadhook::{Grader, Receiver, Secret, SecretError, Webhook};
-//!
-//! async fn scored(webhook: Webhook<Grader>) {
-//!     println!("{}", webhook.envelope.name());
-//! }
-//!
-//! fn account(name: &str, secret: &str) -> Result<Router, SecretError> {
-//!     let receiver = Receiver::<Grader>::new(&Secret::new(secret)?).with_scope(name);
-//!     Ok(Router::new().route("/", post(scored)).with_state(receiver))
-//! }
-//!
-//! let app: Router = Router::new()
-//!     .nest("/webhooks/grader/north", account("north", "the north's secret")?)
-//!     .nest("/webhooks/grader/south", account("south", "the south's secret")?);
-//! # Ok::<(), SecretError>(())
-//! ```
-//!
-//! If accounts come and go while the application runs, look the receiver up in the handler, and call the
-//! extractor with it. If there is no such account, pass [`Receiver::unknown`], and if the lookup failed,
-//! [`Receiver::unavailable`]:
-//!
-//! ```
-//! use axum::extract::{FromRequest, Path, Request};
-//! use leadhook::{Grader, Receiver, Rejection, Webhook};
-//!
-//! async fn grader(Path(account): Path<String>, request: Request) -> Result<(), Rejection> {
-//!     let receiver = receiver(&account).await;
-//!     let webhook = Webhook::<Grader>::from_request(request, &receiver).await?;
-//!     println!("{account}: {}", webhook.envelope.name());
-//!     Ok(())
-//! }
-//! # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
-//! # let _: axum::Router = axum::Router::new().route("/{account}", axum::routing::post(grader));
-//! ```
-//!
-//! # Bodies that can't be read
-//!
-//! A handler that takes the delivery decides itself what to do with a body that can't be read:
-//!
-//! ```
-//! use leadhook::{Delivery, ReadError, Rejection, ScoreApp};
-//!
-//! async fn scoreapp(delivery: Delivery<ScoreApp>) -> Result<(), Rejection> {
-//!     match delivery.read() {
-//!         Ok(envelope) => println!("{}", envelope.name()),
-//!         // Respond with 200, because a retry would have the same shape.
-//!         Err(error @ ReadError::UnexpectedShape { .. }) => store(delivery.body(), error),
-//!         Err(error) => return Err(Rejection::unreadable(&delivery, error)),
-//!     }
-//!     Ok(())
-//! }
-//! # fn store(_: &[u8], _: ReadError) {}
-//! ```
+//! [`accounts`](crate::guide::accounts) has programs for several accounts of one provider.
+//! [`responses`](crate::guide::responses) shows how to respond to bodies that can't be read, and how to
+//! turn the error of your work into a response.
 #![cfg_attr(
     feature = "dedup",
-    doc = r#"
-# Deduplication
+    doc = "
 
-An [`Outcome`] is a response if the future's value is a response, and an [`OnceError`] is a response if
-the work's error is a response. `anyhow::Error` is not a response, so wrap it in a type of your own.
-
-```
-use anyhow::Context;
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use leadhook::{
-    ScoreApp, Webhook,
-    dedup::{Dedup, OnceError, Outcome},
-};
-# use axum::{extract::{FromRef, State}};
-# use leadhook::Receiver;
-# #[derive(Clone)]
-# struct App { receiver: Receiver<ScoreApp>, dedup: Dedup }
-# impl FromRef<App> for Receiver<ScoreApp> {
-#     fn from_ref(app: &App) -> Self { app.receiver.clone() }
-# }
-# async fn save(_: &Webhook<ScoreApp>) -> std::io::Result<()> { Ok(()) }
-
-/// The error of the work. The provider retries after a 503.
-struct AppError(anyhow::Error);
-
-impl IntoResponse for AppError {
-    fn into_response(self) -> Response {
-        eprintln!("{:#}", self.0);
-        StatusCode::SERVICE_UNAVAILABLE.into_response()
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for AppError {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-#[axum::debug_handler(state = App)]
-async fn scoreapp(
-    State(app): State<App>,
-    webhook: Webhook<ScoreApp>,
-) -> Result<Outcome<()>, OnceError<AppError>> {
-    let work = async {
-        save(&webhook).await.context("the CRM is down")?;
-        Ok(())
-    };
-    app.dedup.once(&webhook.delivery, work).await
-}
-```
-
-[`OnceError`]: crate::dedup::OnceError
-[`Outcome`]: crate::dedup::Outcome
-"#
+With `dedup`, an [`Outcome`](crate::dedup::Outcome) is a response if the future's value is a response, and
+a [`OnceError`](crate::dedup::OnceError) is a response if the work's error is a response.
+"
 )]
 //!
 //! # Handlers that don't compile
@@ -225,7 +104,7 @@ async fn scoreapp(
 //! | ``the trait bound `Webhook<Grader, GraderEvent>: FromRequestParts<App>` is not satisfied`` | The `Webhook` reads the body, so it must be the last argument. |
 //! | ``conflicting implementations of trait `FromRef<App>` for type `Receiver<Tomba>` `` | The state has two receivers of one provider. Give each route its own state, as [`tomba`](crate::tomba#routes) does. |
 //! | `` `EmailVerifier` is not an event`` | Read `LookupResult<EmailVerifier>`. |
-//! | ``the trait bound `…: IntoResponse` is not satisfied`` | The work's value or error is not a response. Return `()`, or wrap the error in a type of your own. |
+//! | ``the trait bound `…: IntoResponse` is not satisfied`` | The work's value or error is not a response. Return `()`, or [wrap the error](crate::guide::responses#errors-of-your-work). |
 //!
 //! A router whose state lacks the receiver does not compile:
 //!
@@ -240,7 +119,7 @@ async fn scoreapp(
 //! }
 //! ```
 //!
-//! A handler can't take an `Option<Webhook<P>>`, because that would let unsigned requests through:
+//! `Option<Webhook<P>>` is not an extractor, because it would let unsigned requests through:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::post};

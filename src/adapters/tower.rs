@@ -1,51 +1,9 @@
 //! The layer [`AuthenticateLayer`] for any service of `http` 1.x.
 //!
-//! # Limits for bodies
-//!
-//! The size limit for a body is 2 MiB unless you set
-//! [another](AuthenticateLayer::with_body_limit).
-//!
-//! A request is rejected before its body is kept if the headers or the query are reason enough. Under
-//! HTTP/1, the body is still read and thrown away before the response, because the connection's next
-//! request follows it. That takes constant memory and ends 1 MiB past the size limit. If the body is
-//! longer, the rest is not read, the response has `Connection: close`, and the client may not see the
-//! response. Nothing is read after `Expect: 100-continue` either, because that would ask for the body. A
-//! proxy that passes this header on and sends the body at once, as Caddy does, may then answer the
-//! rejected request with 502.
-//!
-//! The layer sets no timer. Put a time limit around it, such as tower's `TimeoutLayer`. It covers the
-//! bodies of accepted and rejected requests.
-//!
-//! # Several accounts
-//!
-//! Give each account its own layer. If accounts come and go while the application runs, create the layer
-//! for each request, which costs little. If there is no such account, pass [`Receiver::unknown`], and if
-//! the lookup failed, [`Receiver::unavailable`]:
-//!
-//! ```
-//! use std::convert::Infallible;
-//!
-//! use bytes::Bytes;
-//! use http::{Request, Response};
-//! use http_body_util::Full;
-//! use leadhook::{Grader, Receiver, tower::AuthenticateLayer};
-//! use tower::{Layer, ServiceExt, service_fn};
-//!
-//! type Body = Full<Bytes>;
-//!
-//! async fn route(request: Request<Body>) -> Result<Response<Body>, Infallible> {
-//!     let account = request.uri().path().trim_start_matches("/webhooks/grader/");
-//!     let layer = AuthenticateLayer::new(receiver(account).await);
-//!     layer.layer(service_fn(grader)).oneshot(request).await
-//! }
-//! # async fn receiver(_: &str) -> Receiver<Grader> { Receiver::unknown() }
-//! # async fn grader(_: Request<Body>) -> Result<Response<Body>, Infallible> { Ok(Response::default()) }
-//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-//! # assert_eq!(route(Request::new(Body::from("{}"))).await?.status(), 401);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! The size limit for a body is 2 MiB unless you set [another](AuthenticateLayer::with_body_limit). The layer
+//! sets no timer. [`limits`](crate::guide::limits) says how to limit the time, and what happens to the body
+//! of a rejected request. [`accounts`](crate::guide::accounts) shows how to serve several accounts of one
+//! provider, and [`hyper`](crate::guide::hyper) and [`lambda`](crate::guide::lambda) have whole programs.
 //!
 //! # Responses
 //!
@@ -79,9 +37,6 @@ use crate::rejection::Rejection;
 ///
 /// The layer responds to all other requests with the status of their [`Rejection`]. The body of such a
 /// response is the default value of the service's response body.
-///
-/// While the layer reads a body, the request already occupies the service's capacity. So give bodies a
-/// time limit, and put limits for concurrent requests around the layer.
 ///
 /// ```
 /// use std::convert::Infallible;

@@ -10,10 +10,10 @@ use crate::rejection::Rejection;
 /// A verified delivery from provider `P` with its event, extracted by axum or actix-web.
 ///
 /// The event has the provider's own type by default. For a route that receives the results of one
-/// Tomba look-up, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
+/// Tomba lookup, choose the type: `Webhook<Tomba, LookupResult<EmailVerifier>>`.
 ///
 /// A request that is not authentic, or whose event can't be read, is rejected before the handler runs.
-/// [`Delivery<P>`](Delivery) is an extractor, too, and accepts every authentic body. Take it to store
+/// [`Delivery<P>`](Delivery) is also an extractor. It accepts every authentic body, so use it to store
 /// bodies that can't be read.
 ///
 #[cfg_attr(
@@ -38,10 +38,9 @@ let app: Router = Router::new()
 "#
 )]
 ///
-/// With the `tracing` feature, an unknown event is logged at level `INFO` with the message "unknown
-/// event" and the fields `provider` and `body_length` in bytes. Its name is not logged, because it may
-/// be any text. If the body has parts that the event does not contain, their number is logged at level
-/// `DEBUG` with the fields `provider`, `event` and `count`. [`Delivery::unread`] lists the parts.
+/// With the `tracing` feature, an unknown event is logged, and so is the number of parts of the body that
+/// the event does not contain, which [`Delivery::unread`] lists. The guide has
+/// [the messages and fields](https://docs.rs/leadhook/latest/leadhook/guide/metrics/).
 #[non_exhaustive]
 pub struct Webhook<P: Provider, E: Event<Provider = P> = <P as Provider>::Event> {
     /// The proof that the provider sent the request, and its bytes.

@@ -27,9 +27,9 @@ pub enum VerifyError {
     SignatureMismatch,
     /// The body is empty, and the signature is that of another body.
     ///
-    /// No documented body is empty, so the likely cause is middleware that took the body before.
+    /// No provider is known to send an empty body, so the likely cause is middleware that consumed it.
     #[error(
-        "the body is empty, and the signature is of another body; did middleware or a proxy take the body?"
+        "the body is empty, and the signature belongs to another body; did middleware or a proxy consume the body?"
     )]
     EmptyBody,
     /// The request has no token where the receiver expects one.
@@ -43,7 +43,7 @@ pub enum VerifyError {
     TokenMismatch,
     /// There is no account for this request, as [`Receiver::unknown`](crate::Receiver::unknown) says.
     ///
-    /// The client can't tell it from a signature or token that does not match.
+    /// To the client, it looks the same as a signature or token that does not match.
     #[error("the account is unknown")]
     UnknownAccount,
     /// The account could not be looked up, as [`Receiver::unavailable`](crate::Receiver::unavailable)
@@ -55,7 +55,7 @@ pub enum VerifyError {
 impl VerifyError {
     /// Returns the HTTP status of the response.
     ///
-    /// It is 503 if the account could not be looked up, so that the provider retries, and 401 otherwise.
+    /// It is 503 if the account could not be looked up, and 401 otherwise.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 /// `Display`, no `Serialize` and no comparison. Its memory is wiped when it is dropped. Copies that
 /// the environment, a configuration file or a deserializer made before are out of reach.
 ///
-/// Short secrets are accepted, because `ScoreApp` lets its users choose one like `12345`. Choose a
-/// long random one wherever you can.
+/// Short secrets are accepted, because `ScoreApp`'s users choose their secret themselves, and a public
+/// project uses `12345`. Choose a long random one wherever you can.
 ///
 /// ```
 /// use leadhook::{Secret, SecretErrorKind};
@@ -49,9 +49,10 @@ use zeroize::Zeroizing;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// Some configuration crates read a number from a variable of digits, which is not a secret then. With
-/// `figment`, put such a value in double quotes within the variable: `SCOREAPP_SECRET='"12345"'` in a shell.
-/// Or read the variable with `Secret::from_env`, which never does that.
+/// Some configuration crates read a variable that has only digits as a number, and a number is not a secret.
+/// With `figment`, put double quotes around the value within the variable, which is
+/// `SCOREAPP_SECRET='"12345"'` in a shell. Or read the variable with `Secret::from_env`, which never reads a
+/// number.
 ///
 /// A secret can be neither displayed nor compared, so these two functions do not compile:
 ///
@@ -76,8 +77,8 @@ impl Secret {
     ///
     /// [`Empty`](SecretErrorKind::Empty),
     /// [`SurroundingWhitespace`](SecretErrorKind::SurroundingWhitespace) and
-    /// [`OnlyNul`](SecretErrorKind::OnlyNul). Wrong environment variables and careless pastes have such
-    /// values.
+    /// [`OnlyNul`](SecretErrorKind::OnlyNul). Such values come from careless pastes and wrong environment
+    /// variables.
     pub fn new(secret: &str) -> Result<Self, SecretError> {
         if secret.trim_matches(is_blank).len() == secret.len() {
             Self::from_bytes(secret.as_bytes())

@@ -59,7 +59,7 @@ impl Verifier {
         }
     }
 
-    /// Accepts a previous secret, too.
+    /// Also accepts a previous secret.
     ///
     /// Secrets are tried in the order in which they were given, the current one first.
     #[must_use]
@@ -231,8 +231,8 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Returns the SHA-256 hash of parts, each after its length in eight bytes, so that different lists of
-/// parts are never the same bytes.
+/// Returns the SHA-256 hash of parts, each after its length in eight bytes. Different lists of parts are
+/// therefore never the same bytes.
 #[cfg(feature = "dedup")]
 pub(crate) fn sha256_of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut hash = Sha256::new();

@@ -25,15 +25,16 @@ const VERSION: &[u8] = b"1";
 /// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
 ///   recognized although its bytes differ.
 /// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. If the body
-///   [does not identify](Provider::body_identifies_event) an event, as the body of a look-up of Tomba
-///   that found nothing, the key is random, so that no event is lost as a duplicate.
+///   [does not identify](Provider::body_identifies_event) an event, as for a lookup of Tomba that found
+///   nothing, the key is random, so no event is lost as a duplicate.
 ///
 /// # False duplicates
 ///
 /// `ScoreApp` and Tomba send neither an id nor a timestamp of the event. If a lead is changed and then
 /// changed back, the third payload can equal the first byte for byte. It is then treated as a duplicate
-/// for as long as the first is remembered. The test delivery of Grader.io always has the same bytes, so
-/// sending it twice gives a duplicate, too. To make a key from values that you choose, use
+/// for as long as the first is remembered. In the same way, two lookups with equal results are one event,
+/// and so are two test deliveries with equal bytes. Grader.io documents one body for its tests, so
+/// pressing its test button twice probably sends a duplicate. To make a key from values that you choose, use
 /// [`from_parts`](Self::from_parts).
 ///
 /// # Other systems
@@ -52,13 +53,13 @@ const VERSION: &[u8] = b"1";
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// Computes a key from values of your own choice.
+    /// Computes a key from values that you choose.
     ///
     /// Two deliveries share the key if their provider, their [scope](crate::Receiver::with_scope) and all
     /// parts are equal. It never equals a key that is not made from parts.
     ///
-    /// Take every part from the event that the delivery was read as. A header or a query parameter is
-    /// not authenticated, so whoever can choose it can make an event look like a duplicate. An empty
+    /// Use only parts of the event that the delivery was read as. Headers and query parameters are not
+    /// authenticated, so whoever can choose them can make an event look like a duplicate. An empty
     /// part identifies nothing, so if any part is empty or there is none, this returns
     /// [`delivery.key()`](Delivery::key) instead.
     ///

@@ -43,8 +43,8 @@ return redis.call('DEL', KEYS[1])";
 ///
 /// Needs the `redis` feature. Every call runs one script on one key in one round trip, so it works with
 /// any server that has `EVAL`, `PEXPIRE`, and `SET` with `NX` and `PX`. If the server can't be reached or
-/// does not respond in time, the response is 503, so that the provider retries. For a cluster, write a
-/// [`Store`] of your own, as the guide shows.
+/// does not respond in time, the response is 503, and a provider that retries sends the delivery again. For
+/// a cluster, the guide has [another store](https://docs.rs/leadhook/latest/leadhook/guide/stores/).
 ///
 /// The store survives a failover. After any error it connects again, at most five times a second, and
 /// works again as soon as its address leads to a primary. A call that finds its connection closed, or its
@@ -57,8 +57,8 @@ return redis.call('DEL', KEYS[1])";
 ///
 /// If the server loses a key before its retention ends, a retry is handled again. That happens after a
 /// restart without persistence, after a failover to a replica that has not received the key yet, and
-/// after an eviction. Set `maxmemory-policy` to `noeviction`, so that a full server returns an error
-/// instead of evicting keys.
+/// after an eviction. Set `maxmemory-policy` to `noeviction`. A full server then returns an error instead of
+/// evicting keys.
 ///
 /// ```no_run
 /// use leadhook::dedup::{Dedup, RedisStore, StoreError};
@@ -100,7 +100,7 @@ impl RedisStore {
         Self::from_client(client).await
     }
 
-    /// Connects with a client of your own, for example one with a client certificate.
+    /// Connects with your own client, for example one with a client certificate.
     ///
     /// Must be called within a Tokio runtime. The TCP settings are the client's. Those of
     /// [`connect`](Self::connect) let the system probe an idle connection, and give up a connection that

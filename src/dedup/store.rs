@@ -142,7 +142,7 @@ impl StoreError {
         Self::Unavailable(cause.into())
     }
 
-    /// Returns the HTTP status of the response, which is 503, so that the provider retries.
+    /// Returns the HTTP status of the response, 503.
     #[must_use]
     pub fn status(&self) -> u16 {
         503

@@ -11,7 +11,7 @@ pub(super) fn store_failed(key: Key, operation: &'static str, error: &StoreError
     tracing::warn!(%key, operation, reason = %error, cause, "the deduplication store failed");
 }
 
-/// Logs the result of a delivery. Errors of the store have an event of their own.
+/// Logs the result of a delivery. Errors of the store have their own event.
 #[cfg(feature = "tracing")]
 pub(super) fn outcome<T, E>(key: Key, result: &Result<Outcome<T>, OnceError<E>>) {
     use tracing::{debug, warn};

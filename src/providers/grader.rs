@@ -55,18 +55,27 @@
 //!
 //! # Facts
 //!
-//! - Documented: if a secret is set, the header `x-grader-signature` carries the body's HMAC-SHA256
-//!   as hex digits. Grader.io expects status 200 and retries failed deliveries (Grader.io's webhook
-//!   documentation).
-//! - Not documented: the number and delays of retries, the time-out, whether endpoints are disabled,
-//!   and whether `webhook_id` belongs to the event, the delivery or the endpoint.
-//! - Only the body of `submission.scored` is documented, in two shapes. The dashboard's webhook tester
-//!   sends the flat shape, in which `data.submission_id` takes the place of `data.submission`.
+//! - Documented: a webhook is created in the dashboard under Integrations → Webhooks → Create New Webhook,
+//!   with a name, a URL, its events and an optional secret. If a secret is set, the header
+//!   `x-grader-signature` carries the body's HMAC-SHA256 as hex digits. Grader.io expects status 200 and
+//!   retries failed deliveries (Grader.io's webhook documentation).
+//! - Not known to us, because the copies that we have of that page are incomplete: how often and when
+//!   Grader.io retries, how long it waits for a response, and whether it disables endpoints.
+//! - Not known to us: whether `webhook_id` belongs to the event, the delivery or the endpoint.
+//! - Documented: the body of `submission.scored`, in two shapes. In the flat shape, which the page calls a
+//!   "test payload example", `data.submission_id` takes the place of `data.submission`. Assumed: the
+//!   dashboard's webhook tester sends the flat shape.
 //! - Assumed: the other submission events have the same payload. A body with another payload is read
 //!   as [`GraderEvent::Unknown`].
+//! - Documented: `timestamp` is in ISO 8601. All examples are in RFC 3339, a part of it, and a timestamp in
+//!   any other form of ISO 8601 is left out of the envelope.
 //! - Assumed: a retry has the same bytes as the first delivery.
-//! - Grader.io's API reference names an event `submission.graded`, which is not in the list of its
-//!   webhook documentation and has no documented body. Assumed: it has the same payload, too.
+//! - Grader.io's API reference names an event `submission.graded`, which the list of its webhook
+//!   documentation does not have. The copy that we have of its body breaks off after the timestamp. Assumed:
+//!   it has the same payload. The webhook in that page's example does not ask for `submission.scored`.
+//! - The page's own example in Node.js verifies `JSON.stringify(req.body)`, which equals the bytes that were
+//!   sent only if parsing and writing the JSON changes nothing. leadhook verifies the bytes as received.
+//! - A request of a Zapier trigger carries no signature, so no receiver accepts it.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -96,7 +105,7 @@ impl Provider for Grader {
             .with_id("webhook_id")
             .with_timestamp("timestamp"),
     );
-    /// Assumed: the delays of the retries are not documented.
+    /// Assumed: the delays of the retries are not known to us.
     const RETRY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
     type Event = GraderEvent;
 }
@@ -175,7 +184,7 @@ crate::payload! {
         pub id: String,
         /// When the form was submitted, such as `2023-10-15T14:29:30Z`.
         pub created_at: Option<DateTime<Utc>>,
-        /// The score on a scale of 0 to 100, such as `87`.
+        /// The score, such as `87`, by default on a scale of 0 to 100.
         pub score: Option<f64>,
         /// The grade that goes with the score, such as [`Grade::Hot`].
         pub grade: Option<Grade>,
@@ -220,7 +229,7 @@ crate::payload! {
 }
 
 crate::payload! {
-    /// The shape that the dashboard's webhook tester sends.
+    /// The flat shape, which Grader.io's documentation calls a test payload.
     struct Flat {
         submission_id: String,
         score: Option<f64>,

@@ -1,4 +1,4 @@
-//! Graphoid, a CRM for sales and support.
+//! Graphoid, a business platform with leads, tickets and AI analyses.
 //!
 //! | event | variant of [`GraphoidEvent`] | payload |
 //! |---|---|---|
@@ -46,13 +46,19 @@
 //!
 //! - Documented: every request has the header `X-Graphoid-Signature` with `sha256=` and the body's
 //!   HMAC-SHA256 as hex digits. Graphoid expects a 2xx status within 10 s, and retries after 5 min,
-//!   30 min, 2 h and 8 h. It disables an endpoint if more than 10 % of its deliveries fail, and may
-//!   disable one temporarily after repeated time-outs (Graphoid's webhook documentation).
-//! - That page contradicts itself on the number of attempts (four or five), and prints "about 10
-//!   hours" for the last retry, where the delays add up to 10 h 35 min.
+//!   30 min, 2 h and 8 h. It disables an endpoint, with an alert, if more than 10 % of its deliveries
+//!   fail, and may disable one temporarily after repeated timeouts. A failed event is logged in its
+//!   dashboard (Graphoid's webhook documentation).
+//! - Documented: an endpoint can also be registered by `POST /v2/webhooks` with `url`, `events` and
+//!   `active`. `events` is a list of names, such as
+//!   [`GraphoidEvent::NAMES`](crate::Event::NAMES).
+//! - That page contradicts itself on the number of attempts (four or five), and prints "~10 hrs" for the
+//!   last retry, where the delays add up to 10 h 35 min.
 //! - That page shows a body for `lead.won` only. Assumed: the other lead events have the same payload.
 //!   A body with another payload is read as [`GraphoidEvent::Unknown`].
 //! - Assumed: a retry has the `id` of the first delivery.
+//! - Not known to us: whether a second test delivery has a new `id`. If it does not, leadhook treats it as a
+//!   duplicate.
 //! - Graphoid may send events that are not in the table, because no complete public list was found.
 
 use alloc::string::String;
@@ -137,7 +143,7 @@ crate::payload! {
 }
 
 crate::payload! {
-    /// A lead in Graphoid's CRM.
+    /// A lead in Graphoid.
     pub struct SalesLead {
         /// The lead's id, such as `lead_4mNp`.
         pub id: String,

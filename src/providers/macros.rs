@@ -144,7 +144,7 @@ macro_rules! payload {
 /// name but not its body: data of another shape then makes it an unknown event instead of an error. Each variant
 /// ends with a comma. [`payload!`](crate::payload) has an example.
 ///
-/// A line behind the enum, such as `lead(event) = event.order()?.lead();`, says whom an event is about. Its
+/// A line after the enum, such as `lead(event) = event.order()?.lead();`, says whom an event is about. Its
 /// expression is an `Option<Lead>`.
 ///
 /// The enum is `#[non_exhaustive]` and implements [`Event`](crate::Event), `Clone`, `Debug`, `PartialEq`
@@ -165,8 +165,8 @@ macro_rules! events {
             $($(#[$variant_meta])* $variant($data),)*
             /// An event that has no type in this version of the crate.
             ///
-            /// It is not an error. Respond with 200, because the provider counts every other response
-            /// as a failure.
+            /// It is not an error. Respond with 200, because a provider can count any response other than
+            /// a 2xx as a failure of your endpoint.
             #[non_exhaustive]
             Unknown {
                 /// The event's name.

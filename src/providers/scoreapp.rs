@@ -52,9 +52,10 @@
 //!   until the lead form was sent.
 //! - Not explained: `data.id` and `data.key`. Assumed from the documented samples: all events of one
 //!   sitting of a quiz have the same `data.id`.
-//! - Not documented: the order of events.
-//! - Assumed: attempts are 10, 100, 1,000 and 10,000 s apart and carry the same bytes, as in the
-//!   package that ScoreApp appears to send with.
+//! - Not known to us: the order of events, and what a test request from the dashboard looks like.
+//! - Not known to us: the delays of the resends. Assumed: the n-th resend comes 10^n s after the attempt
+//!   before it, with the same bytes, as in the package that ScoreApp appears to send with. The fifth resend
+//!   then comes 30 h 52 min after the first attempt.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
@@ -72,9 +73,9 @@ impl Provider for ScoreApp {
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
     /// `ScoreApp` waits for 10 seconds (its webhook documentation). The margin is ours.
     const RESPOND_WITHIN: Duration = Duration::from_secs(8);
-    /// Assumed: the last attempt comes 3 h 5 min after the first. The rest of the time is for late
-    /// deliveries.
-    const RETRY_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
+    /// Documented are up to 5 resends. By the assumed delays, the fifth comes 30 h 52 min after the first
+    /// attempt. The rest of the time is for late deliveries.
+    const RETRY_WINDOW: Duration = Duration::from_secs(36 * 60 * 60);
     type Event = ScoreAppEvent;
 }
 
@@ -125,7 +126,8 @@ crate::payload! {
         pub status: Option<String>,
         /// A key, such as `64b00a39ce128979457258`, that `ScoreApp` does not explain.
         ///
-        /// It has the form of the key in the URL of the results. It can be guessed, so it is not a secret.
+        /// It has the form of the key in the URL of the results. Don't treat it as a secret: it looks as if
+        /// it were made from the time, so it can probably be guessed.
         pub key: Option<String>,
         /// The lead's first name, such as `Ann`.
         pub first_name: Option<String>,

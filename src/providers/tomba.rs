@@ -1,6 +1,6 @@
 //! Tomba, which finds and verifies e-mail addresses and phone numbers.
 //!
-//! A webhook of Tomba's dashboard reports each lead that a user saves or updates (`save_lead`). A look-up
+//! A webhook of Tomba's dashboard reports each lead that a user saves or updates (`save_lead`). A lookup
 //! sends its result to the `webhook_url` of the API call. The bodies don't name their event, so the
 //! route determines the type.
 //!
@@ -15,7 +15,7 @@
 //! | result of phone-validator | [`LookupResult<PhoneValidator>`](LookupResult) | [`PhoneValidator`] |
 //! | any of these, recognized by its shape | [`TombaEvent`] | the payload of its variant |
 //!
-//! Two look-ups can send the same bytes, so give the receiver of each route a scope. Then the two
+//! Two lookups can send the same bytes, so give the receiver of each route a scope. Then the two
 //! deliveries are not duplicates of each other.
 //!
 //! ```
@@ -37,7 +37,7 @@
 //!         assert_eq!(verified.email.result.as_deref(), Some("deliverable"));
 //!     }
 //!     LookupResult::NotFound => println!("nothing is known about the address"),
-//!     LookupResult::Failed(error) => println!("the look-up failed: {:?}", error.message),
+//!     LookupResult::Failed(error) => println!("the lookup failed: {:?}", error.message),
 //!     _ => {}
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,7 +45,7 @@
 //!
 //! # Routes
 //!
-//! Give each kind of result a route of its own, with its own receiver as the state of that route. Two
+//! Give each kind of result its own route, with its own receiver as the state of that route. Two
 //! receivers for Tomba in one application state would not compile with axum (E0119), and with actix-web the
 //! second would replace the first. The token in a `webhook_url` must be percent-encoded, so let code put it there.
 //!
@@ -172,19 +172,69 @@ fn routes(config: &mut web::ServiceConfig, token: &Secret) -> Result<(), leadhoo
 ```
 "##
 )]
+//! # Matching a result to its request
+//!
+//! The API responds at once, and the result follows by webhook. No documented body names the request that
+//! it belongs to, so put an ID of the request into the `webhook_url`. Use the ID as the receiver's scope as
+//! well: without it, two lookups with equal results are duplicates of each other.
+//!
+#![cfg_attr(
+    feature = "axum",
+    doc = r##"
+```
+use axum::{Router, extract::{FromRequest, Path, Request, State}, routing::post};
+use leadhook::{
+    Receiver, Rejection, Secret, Tomba, Webhook,
+    tomba::{EmailVerifier, LookupResult},
+};
+
+/// The `webhook_url` of lookup 17 is `https://example.com/tomba/email-verifier/17?token=…`.
+async fn verified(
+    State(receiver): State<Receiver<Tomba>>,
+    Path(id): Path<u64>,
+    request: Request,
+) -> Result<(), Rejection> {
+    let receiver = receiver.with_scope(&format!("email-verifier/{id}"));
+    let webhook = Webhook::<Tomba, LookupResult<EmailVerifier>>::from_request(request, &receiver).await?;
+    println!("lookup {id}: {:?}", webhook.envelope.event);
+    Ok(())
+}
+
+fn app(token: &Secret) -> Result<Router, leadhook::NameError> {
+    let receiver = Receiver::<Tomba>::query_token("token", token)?;
+    Ok(Router::new().route("/tomba/email-verifier/{id}", post(verified)).with_state(receiver))
+}
+# use axum::{body::Body, http};
+# use tower::ServiceExt;
+# tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+# let app = app(&Secret::new("a-token")?)?;
+# for (uri, status) in [("/tomba/email-verifier/17?token=a-token", 200), ("/tomba/email-verifier/17", 401)] {
+#     let request = http::Request::post(uri).body(Body::from(r#"{"data":null}"#))?;
+#     assert_eq!(app.clone().oneshot(request).await?.status(), status, "{uri}");
+# }
+# Ok::<(), Box<dyn std::error::Error>>(())
+# })?;
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"##
+)]
 //! # Facts
 //!
-//! - Tomba documents no signature. The dashboard's webhook can send static headers of your choice, so
-//!   let it send a token ([`Receiver::header_token`](crate::Receiver::header_token)). A `webhook_url`
-//!   can carry a token in its query ([`Receiver::query_token`](crate::Receiver::query_token)). Tomba
-//!   documents no token there, so this is inferred from how URLs work.
+//! - Tomba documents no signature. The dashboard's webhook can send static headers, so let it send a token
+//!   ([`Receiver::header_token`](crate::Receiver::header_token)). A `webhook_url` can carry a token in its
+//!   query ([`Receiver::query_token`](crate::Receiver::query_token)). Tomba documents no token there, so
+//!   this is inferred from how URLs work.
 //! - Documented for `webhook_url`: https only, up to 3 retries with exponential backoff, and the body
 //!   of the API's response. For both kinds Tomba asks for a response "within a few seconds" (Tomba's
-//!   webhook documentation). Retries of `save_lead` are not documented.
+//!   webhook documentation).
+//! - Not known to us: whether Tomba retries `save_lead`, which status it expects, and whether it sends the
+//!   result of a lookup that failed. Until you know, assume that a `save_lead` is sent only once, and store
+//!   it before you respond ([`leadhook-inbox`](https://docs.rs/leadhook-inbox)).
 //! - The HTTP method of `save_lead` can be chosen in the dashboard and is typically POST (Tomba's webhook
 //!   documentation).
 //! - Assumed: a retry has the same bytes as the first delivery.
-//! - The documented look-ups are those in the table. Tomba's own clients also send a `webhook_url` for
+//! - Addresses, URLs and phone numbers are text as it was sent. leadhook validates none of them.
+//! - The documented lookups are those in the table. Tomba's own clients also send a `webhook_url` for
 //!   linkedin and enrich, which have no type here. They send no `webhook_url` for phone-validator, and
 //!   no body of phone-validator is documented.
 //! - The payload types follow Tomba's API documentation and its own clients. Between 2021 and 2025

@@ -7,8 +7,7 @@ use crate::read::json::Json;
 use crate::read::pass::Pass;
 use crate::read::{fast, second, slices};
 
-/// The way in which an event type breaks the contract of [`Event`], as
-/// [`Envelope::check_contract`] found it.
+/// The error returned by [`Envelope::check_contract`] if an event type breaks the contract of [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractError {
@@ -18,14 +17,14 @@ pub enum ContractError {
     /// [`Event::read_fast`] accepts the body, but [`Event::read`] reads another event from it.
     #[error("`read_fast` and `read` read different events")]
     FastReadDiffers,
-    /// [`Event::name`] returns another name than the body has.
+    /// [`Event::name`] does not return the name in the body.
     #[error("`name` does not return the name in the body")]
     NameDiffers,
     /// The event can't be serialized.
     #[error("the event can't be serialized")]
     NotSerializable,
-    /// What the event serializes to can't be read.
-    #[error("what the event serializes to can't be read: {0}")]
+    /// The serialized event can't be read.
+    #[error("the serialized event can't be read: {0}")]
     WrittenUnreadable(ReadError),
     /// An event that is serialized and read again is not equal.
     #[error("an event that is serialized and read again is not equal")]
@@ -33,7 +32,7 @@ pub enum ContractError {
 }
 
 impl<E: Event + PartialEq> Envelope<E> {
-    /// Checks with a body that an event type of your own keeps the contract of [`Event`], for tests.
+    /// Checks with a body that your event type keeps the contract of [`Event`], for tests.
     ///
     /// The body is read in both ways, serialized and read again. All results must be equal, and the
     /// event's name must be the name in the body. Call it with a body of each event, and with an event

@@ -26,7 +26,7 @@ pub struct Envelope<E> {
     pub id: Option<String>,
     /// The envelope's timestamp, or `None` if there is none in RFC 3339.
     ///
-    /// No provider documents whether it is the time of the event or of the delivery.
+    /// Whether it is the time of the event or of the delivery is not known to us for any provider.
     pub timestamp: Option<DateTime<Utc>>,
     /// The account of the event, which is `workspace_id` for Graphoid, such as `ws_7hGt`.
     pub workspace_id: Option<String>,
@@ -39,8 +39,9 @@ pub struct Envelope<E> {
 impl<E: Event> Envelope<E> {
     /// Returns the event's name on the wire, such as `lead.won`.
     ///
-    /// Tomba sends no names. For its events this is the name of the look-up, such as
-    /// `email-verifier`.
+    /// Tomba sends no names. A saved lead is `save_lead`, and a result has the name of its lookup, such as
+    /// `email-verifier`. A [`TombaEvent`](crate::tomba::TombaEvent) can also be `not-found`, `error` or
+    /// `unknown`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.event.name()
@@ -56,13 +57,13 @@ impl<E: Event> Envelope<E> {
     ///
     /// The age is negative if the timestamp is after `now`, for example because two clocks differ.
     ///
-    /// leadhook itself rejects no event for its age, because honest retries can be old. A retry may
-    /// carry the timestamp of the first attempt, and Graphoid's last retry comes 10 h 35 min after it
-    /// (Graphoid's webhook documentation). A limit of five minutes, which is usual elsewhere, would
-    /// reject all of them. A limit does not prevent replays of recent events either, but handling each
-    /// event once does.
+    /// leadhook itself rejects no event for its age, because genuine retries can be old. Graphoid's last
+    /// retry comes 10 h 35 min after the first attempt (the sum of the documented delays), and whether it
+    /// carries the timestamp of the first attempt is not known to us. If it does, a limit of five minutes,
+    /// which is usual elsewhere, rejects every retry. A limit does not prevent replays of recent events
+    /// either, but handling each event once does.
     ///
-    /// A handler can set a limit of its own:
+    /// A handler can set its own limit:
     ///
     /// ```
     /// use chrono::{TimeDelta, Utc};

@@ -30,7 +30,7 @@ pub enum ReadError {
     #[error("the body is JSON, but not an object")]
     NotAnObject,
     /// The envelope has no event name.
-    #[error("the body has no string `{key}` that names the event")]
+    #[error("the body has no event name; a string `{key}` was expected")]
     MissingEventName {
         /// The key of the name, such as `event`.
         key: &'static str,

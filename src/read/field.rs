@@ -119,7 +119,7 @@ impl Field for f64 {
     }
 }
 
-/// Numbers as texts are documented, too: `ScoreApp` sends `actual` so.
+/// Some documented numbers are texts, such as `actual` of `ScoreApp`.
 struct NumberVisitor;
 
 impl Visitor<'_> for NumberVisitor {

@@ -13,6 +13,12 @@ use crate::read::raw_json::RawJson;
 ///
 /// A [`Field`] `T` is required, an `Option<T>` may be missing, and a `Vec<T>` is empty if it is missing.
 /// A [`RawJson`] holds any value.
+#[diagnostic::on_unimplemented(
+    message = "leadhook can't read a value of the type `{Self}`",
+    label = "not a type that leadhook reads",
+    note = "use `T` for a required field, `Option<T>` or `Vec<T>` for a field that may be missing, and `RawJson` for any value",
+    note = "`T` is `String`, `f64`, `u64`, `bool`, `DateTime<Utc>`, another payload, or your own type that implements `leadhook::Field`"
+)]
 pub trait Member: Sized {
     /// Whether an object without the member can't be read.
     const IS_REQUIRED: bool = true;

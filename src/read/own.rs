@@ -34,7 +34,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, ReadErro
 }
 
 impl Json<'_> {
-    /// Reads the value as a type of your own, strictly as its `Deserialize` demands.
+    /// Reads the value as your own type, as strictly as its `Deserialize` demands.
     ///
     /// [`Delivery::unread`](crate::Delivery::unread) lists the keys that a derived `Deserialize` ignores.
     ///

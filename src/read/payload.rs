@@ -87,6 +87,8 @@ impl<T: Payload> Payload for Box<T> {
     }
 }
 
+// So that the error for a field of another type lists `f64` and `String`, and not the crate's payloads.
+#[diagnostic::do_not_recommend]
 impl<T: Payload> Field for T {
     fn read(json: Json<'_>) -> Result<Option<Self>, ShapeError> {
         Object::of(json)?.map(<T as Payload>::read).transpose()

@@ -45,7 +45,7 @@ impl RawJson {
         slices::scalar(&self.0)
     }
 
-    /// Reads the value as a type of your own.
+    /// Reads the value as your own type.
     ///
     /// # Errors
     ///

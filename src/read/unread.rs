@@ -16,8 +16,8 @@ pub(super) const MAX_KEY: usize = 100;
 /// number of all. It serializes as the list of its paths.
 ///
 /// The paths quote keys of the body, up to 100 characters of each. Keys that the provider does not
-/// document may be personal data, such as the names of a form's fields, so treat the paths as you
-/// treat the body, also in logs. [`count`](Self::count) is safe.
+/// document may be personal data, such as the names of a form's fields, so protect the paths as you
+/// protect the body. [`count`](Self::count) is safe to log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unread {
     paths: Vec<String>,

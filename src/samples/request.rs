@@ -56,7 +56,7 @@ enum Credential {
 type Sign = fn(&Secret, &[u8]) -> (&'static str, String);
 
 impl<P: Provider> SampleRequest<P> {
-    /// Creates a request with a body of your own.
+    /// Creates a request with any other body.
     pub fn new(body: impl Into<Bytes>) -> Self {
         Self {
             path: "/".into(),

@@ -1,4 +1,4 @@
-//! The import rules of `docs/ARCHITECTURE.md`, checked against the files under `src`.
+//! The import rules of `docs/ARCHITECTURE.md`, checked against the files under `src` and `inbox/src`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,11 +11,38 @@ const PROVIDERS: [&str; 4] = ["grader", "graphoid", "scoreapp", "tomba"];
 
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
+/// A crate whose structure is described.
+struct House {
+    /// The folder of its files.
+    folder: &'static str,
+    /// The headings of its table and of its rules.
+    table: &'static str,
+    rules: &'static str,
+}
+
+const HOUSES: [House; 2] = [
+    House {
+        folder: "src",
+        table: "## The house",
+        rules: "## Import rules",
+    },
+    House {
+        folder: "inbox/src",
+        table: "## The inbox",
+        rules: "### Import rules of the inbox",
+    },
+];
+
 #[test]
 fn every_import_keeps_to_the_rules() {
-    let rules = rules();
+    let broken: Vec<_> = HOUSES.iter().flat_map(broken_rules).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+fn broken_rules(house: &House) -> Vec<String> {
+    let rules = house.rules();
     let mut broken = Vec::new();
-    for (file, imports) in &imports() {
+    for (file, imports) in &house.imports() {
         let (room, inner) = file.split_once("::").unwrap_or((file, ""));
         let allowed = rules
             .get(room)
@@ -35,7 +62,7 @@ fn every_import_keeps_to_the_rules() {
             }
         }
     }
-    assert!(broken.is_empty(), "{broken:#?}");
+    broken
 }
 
 /// Returns whether a provider imports only its own parts and code that several providers share.
@@ -49,19 +76,37 @@ fn shares_provider(file: &str, import: &str) -> bool {
 
 #[test]
 fn the_table_has_every_file() {
+    for house in &HOUSES {
+        let section = section(house.table);
+        let listed: BTreeSet<_> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once(".rs` |"))
+            .map(|(file, _)| file.replace('/', "::"))
+            .collect();
+        let files: BTreeSet<_> = house.sources().into_keys().collect();
+        assert_eq!(listed, files, "{}", house.folder);
+    }
+}
+
+/// Returns a section of `docs/ARCHITECTURE.md`, up to the next heading.
+fn section(heading: &str) -> String {
     let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
-    let (table, _) = text.split_once("Beside `src`:").unwrap();
-    let listed: BTreeSet<_> = table
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .map(|(file, _)| file.trim_end_matches(".rs").replace('/', "::"))
-        .collect();
-    let files: BTreeSet<_> = sources().into_keys().collect();
-    assert_eq!(listed, files);
+    let (_, section) = text.split_once(&format!("\n{heading}\n")).unwrap();
+    section.split("\n#").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_readme_has_the_program_of_the_front_page() {
+    let read = |file| fs::read_to_string(root().join(file)).unwrap();
+    assert!(read("README.md").contains(&read("docs/guide/program.md")));
 }
 
 #[test]
 fn no_imports_form_a_circle() {
+    HOUSES.iter().for_each(find_circles);
+}
+
+fn find_circles(house: &House) {
     // A provider and its events name each other, so the files of one provider count as one.
     let room = |path: &String| -> String {
         let provider = PROVIDERS.map(|name| format!("providers::{name}"));
@@ -69,7 +114,7 @@ fn no_imports_form_a_circle() {
         found.unwrap_or_else(|| path.clone())
     };
     let mut merged = Imports::new();
-    for (file, imports) in &imports() {
+    for (file, imports) in &house.imports() {
         let imports = imports
             .iter()
             .map(room)
@@ -102,57 +147,65 @@ fn visit(file: &str, imports: &Imports, path: &mut Vec<String>, done: &mut BTree
 
 #[test]
 fn nothing_is_imported_through_the_root_of_the_crate() {
-    for (file, code) in &sources() {
-        let through_root = code.match_indices("crate::").any(|(index, found)| {
-            let next = code[index + found.len()..].chars().next();
-            !code[..index].ends_with('$')
-                && next.is_none_or(|next| next == '{' || next.is_uppercase())
+    let sources = HOUSES.iter().flat_map(House::sources);
+    for (file, code) in sources {
+        let through_root = paths(&code.replace("$crate::", "")).any(|path| {
+            let name = path.strip_prefix("crate::");
+            name.is_some_and(|name| name.starts_with(char::is_uppercase))
         });
         assert!(!through_root, "{file} imports through the crate's root");
     }
 }
 
-/// Returns the list of `docs/ARCHITECTURE.md`: each file or folder with its permitted imports.
-fn rules() -> BTreeMap<String, Vec<String>> {
-    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
-    let (_, list) = text.split_once("## Import rules").unwrap();
-    let rules: BTreeMap<_, _> = list
-        .lines()
-        .filter_map(|line| line.strip_prefix("- `")?.split_once("`: "))
-        .map(|(room, allowed)| {
-            let allowed = allowed.split('`').skip(1).step_by(2).map(String::from);
-            (room.into(), allowed.collect())
-        })
-        .collect();
-    assert!(rules.len() >= 10, "the list was not found");
-    rules
-}
+impl House {
+    /// Returns the list of `docs/ARCHITECTURE.md`: each file or folder with its permitted imports.
+    fn rules(&self) -> BTreeMap<String, Vec<String>> {
+        let rules: BTreeMap<_, _> = section(self.rules)
+            .lines()
+            .filter_map(|line| line.strip_prefix("- `")?.split_once("`: "))
+            .map(|(room, allowed)| {
+                let allowed = allowed.split('`').skip(1).step_by(2).map(String::from);
+                (room.into(), allowed.collect())
+            })
+            .collect();
+        assert!(rules.len() >= 10, "the list was not found");
+        rules
+    }
 
-/// Returns the imports of each file, as the paths of the files that define them.
-fn imports() -> Imports {
-    let sources = sources();
-    let files: BTreeSet<&String> = sources.keys().collect();
-    sources
-        .iter()
-        .filter(|(file, _)| *file != "lib")
-        .map(|(file, code)| {
-            let imports = paths(code)
-                .filter_map(|path| {
-                    let absolute = absolute(file, &path, &files)?;
-                    // The deepest file of the path defines the name.
-                    let mut prefix = absolute.as_str();
-                    loop {
-                        if files.iter().any(|file| *file == prefix) {
-                            return Some(prefix.to_owned());
+    /// Returns the imports of each file, as the paths of the files that define them.
+    fn imports(&self) -> Imports {
+        let sources = self.sources();
+        let files: BTreeSet<&String> = sources.keys().collect();
+        sources
+            .iter()
+            .filter(|(file, _)| *file != "lib")
+            .map(|(file, code)| {
+                let imports = paths(code)
+                    .filter_map(|path| {
+                        let absolute = absolute(file, &path, &files)?;
+                        // The deepest file of the path defines the name.
+                        let mut prefix = absolute.as_str();
+                        loop {
+                            if files.iter().any(|file| *file == prefix) {
+                                return Some(prefix.to_owned());
+                            }
+                            prefix = prefix.rsplit_once("::")?.0;
                         }
-                        prefix = prefix.rsplit_once("::")?.0;
-                    }
-                })
-                .filter(|import| import != file)
-                .collect();
-            (file.clone(), imports)
-        })
-        .collect()
+                    })
+                    .filter(|import| import != file)
+                    .collect();
+                (file.clone(), imports)
+            })
+            .collect()
+    }
+
+    /// Returns the code of each file, without comments and unit tests.
+    fn sources(&self) -> BTreeMap<String, String> {
+        let mut sources = BTreeMap::new();
+        read_folder(&root().join(self.folder), "", &mut sources);
+        assert!(sources.len() > 30, "the sources were not found");
+        sources
+    }
 }
 
 /// Returns the path from the crate's root, if the path is within the crate.
@@ -218,14 +271,6 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     if !group[start..].trim().is_empty() {
         expand(&prefix, &group[start..], paths);
     }
-}
-
-/// Returns the code of each file under `src`, without comments and unit tests.
-fn sources() -> BTreeMap<String, String> {
-    let mut sources = BTreeMap::new();
-    read_folder(&root().join("src"), "", &mut sources);
-    assert!(sources.len() > 30, "the sources were not found");
-    sources
 }
 
 fn read_folder(folder: &Path, module: &str, sources: &mut BTreeMap<String, String>) {

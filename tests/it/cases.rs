@@ -694,7 +694,7 @@ fn query_token() -> Vec<Case> {
         case("gzip", "a body with an encoding can't be read", "token=0123456789abcdef").header("content-encoding", "gzip").encoded(),
         case("other-type", "each route reads one type", "token=0123456789abcdef").body(SAVE_LEAD)
             .unexpected_shape("email-verifier", "data.email", 18),
-        case("no-data", "a look-up that found nothing has a result", "token=0123456789abcdef").body("{}"),
+        case("no-data", "a lookup that found nothing has a result", "token=0123456789abcdef").body("{}"),
         case("data-text", "the data must be an object", "token=0123456789abcdef").body(r#"{"data":"x"}"#)
             .unexpected_shape("email-verifier", "data", 9),
         case("data-twice", "two readers could read two results", "token=0123456789abcdef")

@@ -3,14 +3,30 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
+    level_filters::LevelFilter,
     span,
 };
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Runs a closure whose events go to a subscriber, although other tests run without one.
+///
+/// The first thread that reaches an event makes `tracing` remember whether any subscriber wants it. If the
+/// process has only one subscriber, `tracing` asks the thread's own instead. The thread of another test has
+/// none, so the event would be lost here too. A second subscriber makes `tracing` ask both. Its level is
+/// `OFF`, so `tracing` remembers nothing while it is the only one.
+pub(crate) fn with_subscriber(subscriber: impl Subscriber + Send + Sync, run: impl FnOnce()) {
+    static SECOND: LazyLock<Dispatch> =
+        LazyLock::new(|| tracing_subscriber::registry().with(LevelFilter::OFF).into());
+
+    LazyLock::force(&SECOND);
+    tracing::subscriber::with_default(subscriber, run);
+}
 
 /// The fields of an event, with its level as the field `level`.
 pub(crate) type Fields = BTreeMap<&'static str, String>;
@@ -18,7 +34,7 @@ pub(crate) type Fields = BTreeMap<&'static str, String>;
 /// Returns the events that are written while a closure runs.
 pub(crate) fn traced(run: impl FnOnce()) -> Vec<Fields> {
     let events = Events::default();
-    tracing::subscriber::with_default(events.clone(), run);
+    with_subscriber(events.clone(), run);
     let events = events.0.lock().unwrap();
     events.clone()
 }

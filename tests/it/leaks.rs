@@ -48,7 +48,10 @@ use tracing::{
     span,
 };
 
-use crate::support::{Sample, samples, secret, signed};
+use crate::{
+    events::with_subscriber,
+    support::{Sample, samples, secret, signed},
+};
 
 const SECRET: &str = "wh1sec_Zq7_Lm3";
 const PREVIOUS: &str = "wh0sec_Yp6_Kn2";
@@ -575,7 +578,7 @@ impl Visit for Line {
 #[test]
 fn no_event_logs_a_secret_a_signature_or_personal_data() {
     let log = Log::default();
-    tracing::subscriber::with_default(log.clone(), || {
+    with_subscriber(log.clone(), || {
         block_on(async {
             requests().await;
             duplicates().await;

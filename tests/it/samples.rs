@@ -1,9 +1,11 @@
 //! The sample requests for users' tests.
 #![cfg(feature = "samples")]
 
+use std::{fs, path::Path};
+
 use leadhook::{
-    Delivery, Grader, Graphoid, ReadError, Receiver, ScoreApp, Tomba, VerifyError,
-    samples::{SampleRequest, grader, graphoid, scoreapp, tomba},
+    Delivery, Grader, Graphoid, Provider, ReadError, Receiver, ScoreApp, Tomba, VerifyError,
+    samples::{Sample, SampleRequest, grader, graphoid, scoreapp, tomba},
     tomba::{EmailVerifier, LookupResult, SaveLead},
 };
 
@@ -95,7 +97,7 @@ fn the_body_of_every_provider_can_be_changed() {
 
 #[test]
 fn every_sample_survives_a_change() {
-    fn unchanged<P: leadhook::Provider>(samples: &[leadhook::samples::Sample<P>]) {
+    fn unchanged<P: Provider>(samples: &[Sample<P>]) {
         for sample in samples {
             let request = sample.request().set("added", 1).remove("added");
             let sent: serde_json::Value = serde_json::from_str(sample.body()).unwrap();
@@ -295,4 +297,35 @@ fn the_index_after_the_end_of_a_list_can_not_be_removed() {
     let request = scoreapp::QUIZ_FINISHED.request();
     let count = questions(&request).len();
     let _ = request.remove(&format!("data.quiz_questions[{count}]"));
+}
+
+#[test]
+fn the_documentation_shows_the_bodies() {
+    fn check<P: Provider>(samples: &[Sample<P>]) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/samples/docs");
+        for sample in samples {
+            let shown = fs::read_to_string(folder.join(sample.name()).with_extension("md"));
+            let shown = shown.unwrap();
+            let shown = shown.strip_prefix("```json\n").unwrap();
+            let shown = shown.strip_suffix("```\n").unwrap();
+            assert_eq!(without_layout(shown), sample.body(), "{sample:?}");
+        }
+    }
+
+    check(grader::ALL);
+    check(graphoid::ALL);
+    check(scoreapp::ALL);
+    check(tomba::ALL);
+}
+
+/// Removes the white space between the tokens of a JSON text without escaped quotes.
+fn without_layout(json: &str) -> String {
+    let texts = json
+        .split('"')
+        .enumerate()
+        .map(|(index, text)| match index % 2 {
+            0 => text.split_whitespace().collect(),
+            _ => text.to_owned(),
+        });
+    texts.collect::<Vec<_>>().join("\"")
 }

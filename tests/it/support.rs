@@ -34,7 +34,7 @@ pub(crate) fn read_as<E: Event>(body: impl Into<Bytes>) -> Result<Envelope<E>, R
     Delivery::<E::Provider>::from_storage(body).read_as()
 }
 
-/// Reads a body as the result of a look-up, and returns the payload.
+/// Reads a body as the result of a lookup, and returns the payload.
 pub(crate) fn found<T>(body: impl Into<Bytes>) -> T
 where
     LookupResult<T>: Event,

@@ -4,8 +4,23 @@ use crate::{assert_fails, command, run};
 
 #[test]
 fn every_command_has_an_example_and_its_exit_statuses() {
-    for name in ["inspect", "why", "send", "listen", "check", "shape"] {
-        let output = run(command(name).arg("--help"), b"");
+    for name in [
+        "inspect",
+        "why",
+        "send",
+        "listen",
+        "check",
+        "shape",
+        "inbox",
+        "inbox stats",
+        "inbox list",
+        "inbox show",
+        "inbox replay",
+        "inbox erase",
+    ] {
+        let (name, action) = name.split_once(' ').unwrap_or((name, ""));
+        let action = Some(action).filter(|action| !action.is_empty());
+        let output = run(command(name).args(action).arg("--help"), b"");
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0));
         assert!(
@@ -31,4 +46,36 @@ fn prints_completions_and_a_man_page() {
 #[test]
 fn a_misspelt_command_gets_a_suggestion() {
     assert_fails(&run(&mut command("inspct"), b""), 64, "'inspect'");
+}
+
+/// A URL in the wrong place is quoted by clap.
+#[test]
+fn an_error_about_arguments_conceals_passwords() {
+    let url = "postgres://app:can'ary@db.example.com/app";
+    let option = format!("--database={url}");
+    for arguments in [
+        vec![url],
+        vec!["inbox", url, "stats"],
+        vec!["inbox", "stats", "inbox.db", url],
+        vec!["inbox", "list", "--limit", url],
+        vec!["inbox", "list", "--state", "app:can'ary@db/app"],
+        vec!["inbox", "list", "--accepted-before", url],
+        vec!["inbox", "stats", &option],
+    ] {
+        let (name, rest) = arguments.split_first().unwrap();
+        let output = run(command(name).args(rest), b"");
+        assert_fails(&output, 64, "");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!error.contains("can'ary"), "{error}");
+    }
+}
+
+#[cfg(not(feature = "inbox"))]
+#[test]
+fn without_its_feature_inbox_names_it() {
+    assert_fails(
+        &run(command("inbox").args(["stats", "inbox.db"]), b""),
+        64,
+        "--features inbox",
+    );
 }

@@ -8,7 +8,7 @@ use leadhook::{
 };
 use serde_json::{Value, json};
 
-use crate::{SECRET, assert_fails, command, run};
+use crate::{SECRET, assert_fails, command, run, signed_input};
 
 /// Runs `leadhook inspect`, with the body on its standard input.
 fn inspect(arguments: &[&str], body: &[u8]) -> Output {
@@ -21,17 +21,10 @@ fn report(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn inspect_signed<P: SignedProvider>(body: &[u8]) -> Output {
+pub(crate) fn inspect_signed<P: SignedProvider>(body: &[u8]) -> Output {
     let secret = Secret::new(SECRET).unwrap();
     let (_, signature) = Signer::<P>::new(&secret).header(body);
-    let arguments = [
-        P::NAME,
-        "--secret-env",
-        "SECRET",
-        "--signature",
-        &signature,
-        "-",
-    ];
+    let arguments = signed_input(P::NAME, "SECRET", &signature);
     inspect(&arguments, body)
 }
 
@@ -122,19 +115,7 @@ fn keeps_what_is_unknown() {
 fn rejects_requests_that_are_not_authentic() {
     let body = samples::grader::SUBMISSION_SCORED.body().as_bytes();
     let zeros = "0".repeat(64);
-    let signature = |value| {
-        inspect(
-            &[
-                "grader",
-                "--secret-env",
-                "SECRET",
-                "--signature",
-                value,
-                "-",
-            ],
-            body,
-        )
-    };
+    let signature = |value| inspect(&signed_input("grader", "SECRET", value), body);
     assert_fails(&signature(&zeros), 1, "does not match");
     assert_fails(&signature(""), 1, "empty");
     assert_fails(&signature("sha256=00"), 1, "bare hex digits were expected");
@@ -204,60 +185,22 @@ fn refuses_wrong_usage() {
             "<FILE>",
         ),
         (
-            &[
-                "github",
-                "--secret-env",
-                "SECRET",
-                "--signature",
-                &zeros,
-                "-",
-            ],
+            &signed_input("github", "SECRET", &zeros),
             "invalid value 'github'",
         ),
         (&["grader", "--signature", &zeros, "-"], "--secret-env"),
         (&["grader", "--secret-env", "SECRET", "-"], "--signature"),
+        (&signed_input("tomba", "SECRET", &zeros), "--token"),
         (
-            &[
-                "tomba",
-                "--secret-env",
-                "SECRET",
-                "--signature",
-                &zeros,
-                "-",
-            ],
-            "--token",
-        ),
-        (
-            &[
-                "grader",
-                "--secret-env",
-                "UNSET",
-                "--signature",
-                &zeros,
-                "-",
-            ],
+            &signed_input("grader", "UNSET", &zeros),
             "UNSET: the environment variable is not set",
         ),
         (
-            &[
-                "grader",
-                "--secret-env",
-                "EMPTY",
-                "--signature",
-                &zeros,
-                "-",
-            ],
+            &signed_input("grader", "EMPTY", &zeros),
             "EMPTY: the secret is empty",
         ),
         (
-            &[
-                "gradr",
-                "--secret-env",
-                "SECRET",
-                "--signature",
-                &zeros,
-                "-",
-            ],
+            &signed_input("gradr", "SECRET", &zeros),
             "a similar value exists: 'grader'",
         ),
         (

@@ -9,6 +9,8 @@
 
 mod check;
 mod help;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod inspect;
 mod listen;
 mod send;
@@ -22,6 +24,26 @@ use std::{
 };
 
 const SECRET: &str = "whsec_5d41402abc4b";
+
+/// The environment variables in which `send` and `listen` look for a secret.
+const VARIABLES: [&str; 4] = [
+    "GRADER_WEBHOOK_SECRET",
+    "GRAPHOID_WEBHOOK_SECRET",
+    "SCOREAPP_WEBHOOK_SECRET",
+    "TOMBA_WEBHOOK_TOKEN",
+];
+
+/// Returns the arguments for a signed body on standard input, whose secret is in an environment variable.
+fn signed_input<'a>(provider: &'a str, variable: &'a str, signature: &'a str) -> [&'a str; 6] {
+    [
+        provider,
+        "--secret-env",
+        variable,
+        "--signature",
+        signature,
+        "-",
+    ]
+}
 
 /// Returns a command that knows the environment of this process, and two secrets.
 fn command(name: &str) -> Command {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::Sha512;
 
-use crate::{SECRET, assert_fails, command, run};
+use crate::{SECRET, assert_fails, command, run, signed_input};
 
 const BODY: &str = r#"{"event":"submission.scored","data":{"submission":{"id":"sub_1","score":97.0,"note":"Zoë/Ann: 1 < 2","tags":[],"big":12345678901234567890}}}"#;
 
@@ -457,30 +457,8 @@ fn bad_use_is_one_line() {
         64,
         "--signature",
     );
-    assert_fails(
-        &why(&[
-            "grader",
-            "--secret-env",
-            "UNSET",
-            "--signature",
-            &zeros,
-            "-",
-        ]),
-        64,
-        "UNSET",
-    );
-    assert_fails(
-        &why(&[
-            "grader",
-            "--secret-env",
-            "EMPTY",
-            "--signature",
-            &zeros,
-            "-",
-        ]),
-        64,
-        "EMPTY",
-    );
+    assert_fails(&why(&signed_input("grader", "UNSET", &zeros)), 64, "UNSET");
+    assert_fails(&why(&signed_input("grader", "EMPTY", &zeros)), 64, "EMPTY");
     let header = [
         "grader",
         "--secret-env",

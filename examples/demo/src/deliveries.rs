@@ -130,7 +130,7 @@ impl Signed<'_> {
     }
 }
 
-/// Returns Tomba's deliveries. A saved lead has its token in a header, a look-up's result in its query.
+/// Returns Tomba's deliveries. A saved lead has its token in a header, a lookup's result in its query.
 fn with_tokens(token: &Secret) -> Vec<Sent> {
     let authenticate = |sample: &Sample<Tomba>| {
         let request = sample

@@ -28,7 +28,7 @@ pub(crate) const DUPLICATE: &str = "a duplicate, not handled again";
 pub(crate) fn app(secret: &Secret) -> Result<Router, NameError> {
     let dedup = Dedup::default();
     let header = Receiver::header_token("x-webhook-token", secret)?;
-    // Two look-ups can send the same bytes. With a scope they are different events.
+    // Two lookups can send the same bytes. With a scope they are different events.
     let query = Receiver::query_token("token", secret)?;
     let query = |scope| query.clone().with_scope(scope);
     let app = Router::new()

@@ -6,14 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    Connection as _, Pool,
-    pool::PoolOptions,
-};
+use sqlx::{Connection as _, Pool, pool::PoolOptions};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    database::{Backend, Limits, statement::Statement, step::step, within},
+    database::{
+        engine::{Backend, Limits, within},
+        statement::Statement,
+        step::step,
+    },
     error::Error,
 };
 
@@ -22,7 +23,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// An older connection is replaced, so that memory on the server does not grow and a changed DNS entry is
 /// noticed.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
+const LIFETIME: Duration = Duration::from_mins(30);
 
 /// Opens connections that are prepared by the hooks of the application's pool.
 ///
@@ -128,9 +129,10 @@ impl<B: Backend> Link<B> {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Error::Closed)?;
         let options = self.own.application.connect_options();
-        let kept = self.idle.take().filter(|kept| {
-            kept.born.elapsed() < LIFETIME && B::is_in_place(&options, kept.mark)
-        });
+        let kept = self
+            .idle
+            .take()
+            .filter(|kept| kept.born.elapsed() < LIFETIME && B::is_in_place(&options, kept.mark));
         let prepared = match kept {
             Some(kept) => kept,
             None => self.own.open().await?,
@@ -163,7 +165,9 @@ impl<B: Backend> Idle<B> {
     /// Closes the connection and waits for that. SQLite still writes to the file then.
     pub(crate) async fn close(&self) {
         if let Some(prepared) = self.take() {
-            let closed = within(CONNECT_LIMIT, async { Ok(prepared.connection.close().await?) });
+            let closed = within(CONNECT_LIMIT, async {
+                Ok(prepared.connection.close().await?)
+            });
             let _ = closed.await; // it is dropped at least
         }
     }

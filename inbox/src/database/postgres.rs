@@ -10,7 +10,10 @@ use sqlx::{
 use sqlx_core::transaction::TransactionManager as _;
 
 use crate::{
-    database::{Backend, Engine, Limits, NewRow, statement::{Statement, Value}, statements},
+    database::{
+        engine::{Backend, Engine, Limits, NewRow, statements},
+        statement::{Statement, Value},
+    },
     error::Error,
 };
 
@@ -29,10 +32,7 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, Error> {
 /// Requires TLS on the way to another machine. sqlx's default tries it, and goes on in clear text if the server
 /// has none.
 pub(crate) fn encrypted(options: PgConnectOptions) -> PgConnectOptions {
-    let is_optional = matches!(
-        options.get_ssl_mode(),
-        PgSslMode::Allow | PgSslMode::Prefer
-    );
+    let is_optional = matches!(options.get_ssl_mode(), PgSslMode::Allow | PgSslMode::Prefer);
     if is_optional && !is_local(&options) {
         options.ssl_mode(PgSslMode::Require)
     } else {
@@ -142,7 +142,11 @@ impl Engine for Postgres {
             .bind(texts(|row| Some(&row.source)))
             .bind(texts(|row| Some(row.provider)))
             .bind(texts(|row| row.scope.as_deref()))
-            .bind(rows.iter().map(|row| row.matched_secret).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|row| row.matched_secret)
+                    .collect::<Vec<_>>(),
+            )
             .bind(texts(|row| row.event.as_deref()))
             .bind(texts(|row| row.lead_id.as_deref()))
             .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use crate::{
-    database::{Backend, Database, link::Lent, within},
+    database::{
+        Database,
+        engine::{Backend, within},
+        link::Lent,
+    },
     error::Error,
 };
 
 /// How long a migration may take, another process's included.
-const MIGRATION_LIMIT: Duration = Duration::from_secs(60);
+const MIGRATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Creates the tables or brings them to the latest version.
 pub(crate) async fn migrate<B: Backend>(database: &Database<B>) -> Result<(), Error> {
@@ -20,7 +24,10 @@ pub(crate) async fn migrate<B: Backend>(database: &Database<B>) -> Result<(), Er
             let mut transaction = link.begin(MIGRATION_LIMIT).await?;
             let mut found = version(&own, &mut transaction).await?;
             // Without a lock if there is nothing to do: a process that starts might wait for it for long.
-            if found.as_ref().is_none_or(|schema| schema.version < known::<B>()) {
+            if found
+                .as_ref()
+                .is_none_or(|schema| schema.version < known::<B>())
+            {
                 B::lock_schema(&mut transaction).await?;
                 found = version(&own, &mut transaction).await?;
             }

@@ -3,14 +3,17 @@
 use std::{fs, io, path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Row as _, Sqlite, SqliteConnection, SqlStr,
+    ConnectOptions as _, Row as _, SqlStr, Sqlite, SqliteConnection,
     query::Query,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use sqlx_core::transaction::TransactionManager as _;
 
 use crate::{
-    database::{Backend, Engine, Limits, NewRow, statement::{Statement, Value}, statements},
+    database::{
+        engine::{Backend, Engine, Limits, NewRow, statements},
+        statement::{Statement, Value},
+    },
     error::Error,
 };
 
@@ -176,7 +179,8 @@ impl Engine for Sqlite {
             let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
             let file: String = sqlx::query_scalar(file).fetch_one(&mut *connection).await?;
             Self::execute_all(connection, "PRAGMA journal_mode = DELETE".into()).await?;
-            let is_left = fs::metadata(format!("{file}-journal")).is_ok_and(|journal| journal.len() > 0);
+            let is_left =
+                fs::metadata(format!("{file}-journal")).is_ok_and(|journal| journal.len() > 0);
             Self::execute_all(connection, "PRAGMA journal_mode = PERSIST".into()).await?;
             if is_left {
                 return Err(Error::StillInLog);

@@ -1,7 +1,5 @@
 //! SQL that is written once for both databases.
 
-use crate::database::Engine;
-
 /// One SQL statement and its parameters, `$1` first.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -22,26 +20,7 @@ pub(crate) enum Value {
 }
 
 impl Statement {
-    /// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), and the locks `{lock}`,
-    /// `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far the virtual clock of tests is ahead.
-    pub(crate) fn new<B: Engine>(sql: &str, offset: i64) -> Self {
-        let now = match offset {
-            0 => B::NOW.to_owned(),
-            offset => format!("({} + {offset})", B::NOW),
-        };
-        let mut sql = sql
-            .replace("{now}", &now)
-            .replace("{skip_locked}", B::SKIP_LOCKED)
-            .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
-            .replace("{lock}", B::LOCK)
-            .replace("{share}", B::SHARE)
-            .replace("{results}", B::RESULTS);
-        for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
-            while let Some((before, after)) = sql.split_once(name) {
-                let (place, after) = after.split_once('}').unwrap_or((after, ""));
-                sql = format!("{before}{}{after}", spelling.replace("{}", place));
-            }
-        }
+    pub(crate) fn new(sql: String) -> Self {
         Self {
             sql,
             values: Vec::new(),

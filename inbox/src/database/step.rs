@@ -3,7 +3,6 @@
 /// Runs before each statement and around each COMMIT of the inbox's own. In the library it does nothing; in the
 /// tests of the model, the scheduler decides who goes on.
 #[cfg(not(test))]
-#[expect(clippy::unused_async, reason = "in tests it waits")]
 pub(crate) async fn step() {}
 
 #[cfg(test)]

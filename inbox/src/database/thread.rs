@@ -16,6 +16,9 @@ use tokio::{
 
 use crate::error::Error;
 
+/// The result of a task on the thread.
+type Awaited<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+
 /// A thread with a runtime, started when it is first used. It ends when it is dropped.
 ///
 /// Neither a handler that blocks the application's threads nor a busy application delays what runs here.
@@ -41,7 +44,7 @@ impl Thread {
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, Error> {
+    ) -> Result<Awaited<T>, Error> {
         // sqlx logs, and a subscriber may panic, as may a hook of the application's pool.
         let task = AssertUnwindSafe(task).catch_unwind();
         let task = self.handle()?.spawn(task);

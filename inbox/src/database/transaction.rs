@@ -14,7 +14,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::database::{Backend, Database};
+use crate::database::{Database, engine::Backend};
 
 /// After this long without an answer to ROLLBACK, a connection is closed.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(2);
@@ -127,7 +127,10 @@ impl<B: Backend> Drop for Transaction<B> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "it is taken by those who consume it only")]
+#[expect(
+    clippy::expect_used,
+    reason = "it is taken by those who consume it only"
+)]
 impl<B: Backend> Deref for Transaction<B> {
     type Target = B::Connection;
 
@@ -136,7 +139,10 @@ impl<B: Backend> Deref for Transaction<B> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "it is taken by those who consume it only")]
+#[expect(
+    clippy::expect_used,
+    reason = "it is taken by those who consume it only"
+)]
 impl<B: Backend> DerefMut for Transaction<B> {
     fn deref_mut(&mut self) -> &mut B::Connection {
         self.connection.as_mut().expect("an open transaction")

@@ -15,7 +15,13 @@ use tokio::sync::{
 };
 
 use crate::{
-    database::{Backend, Database, Limits, NewRow, link::Link, statement::Statement, step::step, within},
+    database::{
+        Database,
+        engine::{Backend, Limits, NewRow, within},
+        link::Link,
+        statement::Statement,
+        step::step,
+    },
     error::Error,
     intake::Accepted,
     log::log,
@@ -103,7 +109,11 @@ impl Queue {
                 };
                 let incoming = incoming.clone();
                 // It ends when the queue is dropped.
-                drop(database.thread().spawn(async move { writer.run(incoming).await })?);
+                drop(
+                    database
+                        .thread()
+                        .spawn(async move { writer.run(incoming).await })?,
+                );
             }
         }
         self.sender.get().cloned().ok_or(Error::Closed)
@@ -172,7 +182,9 @@ impl<B: Backend> Writer<B> {
         let mut duplicates = Vec::new();
         match self.store_together(&by_key).await {
             // One by one, so that one that can't be stored does not fail the others.
-            Err(Error::Database(error)) if by_key.len() > 1 && error.as_database_error().is_some() => {
+            Err(Error::Database(error))
+                if by_key.len() > 1 && error.as_database_error().is_some() =>
+            {
                 for (key, waiting) in by_key {
                     let one = BTreeMap::from([(key, waiting)]);
                     let stored = self.store_together(&one).await;

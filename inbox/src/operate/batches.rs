@@ -5,7 +5,10 @@ use std::fmt;
 use leadhook::dedup::Key;
 
 use crate::{
-    database::{Backend, Database, within},
+    database::{
+        Database,
+        engine::{Backend, within},
+    },
     error::Error,
     log::log,
     operate::filter::Filter,

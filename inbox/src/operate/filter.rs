@@ -5,7 +5,7 @@ use leadhook::dedup::Key;
 
 use crate::{
     database::statement::{Statement, Value},
-    operate::rows::{Reason, State},
+    operate::state::{Reason, State},
 };
 
 /// A selection of rows to list, replay or erase. All conditions must hold.

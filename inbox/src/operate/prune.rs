@@ -6,7 +6,10 @@ use serde::Serialize;
 use tokio::time;
 
 use crate::{
-    database::{Backend, Database, millis},
+    database::{
+        Database,
+        engine::{Backend, millis},
+    },
     error::Error,
     log::log,
 };
@@ -31,8 +34,8 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Self {
-            bodies: Duration::from_secs(7 * 24 * 3600),
-            keys: Duration::from_secs(30 * 24 * 3600),
+            bodies: Duration::from_hours(7 * 24),
+            keys: Duration::from_hours(30 * 24),
         }
     }
 }
@@ -111,10 +114,14 @@ async fn in_batches<B: Backend>(
         let batch = rows.len();
         all += u64::try_from(batch).unwrap_or(u64::MAX);
         if sql.contains("DELETE") && batch > 0 {
-            let keys = rows.iter().map(|row| B::text(row, "key").map(Option::unwrap_or_default));
+            let keys = rows
+                .iter()
+                .map(|row| B::text(row, "key").map(Option::unwrap_or_default));
             let keys: Vec<String> = keys.collect::<sqlx::Result<_>>()?;
             let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
-            database.fetch(database.statement(duplicates).bind(keys)).await?;
+            database
+                .fetch(database.statement(duplicates).bind(keys))
+                .await?;
         }
         if batch == 0 {
             return Ok(all);

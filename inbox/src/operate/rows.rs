@@ -6,67 +6,13 @@ use serde::Serialize;
 
 use crate::{
     cipher::Bodies,
-    database::{Backend, Database},
+    database::{Database, engine::Backend},
     error::Error,
-    operate::filter::Filter,
+    operate::{
+        filter::Filter,
+        state::{Reason, State},
+    },
 };
-
-/// The state of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum State {
-    /// It will be handled when it is due.
-    Waiting,
-    /// A handler has it.
-    InProgress,
-    /// It was handled.
-    Done,
-    /// It will not be handled unless it is replayed.
-    Dead,
-}
-
-/// The reason why a row is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Reason {
-    /// Its handler failed for too long.
-    Failed,
-    /// Its handler returned [`Failure::dead`](crate::Failure::dead).
-    Rejected,
-    /// Its process died before it was settled, too often.
-    Abandoned,
-    /// Its body can't be read as an event.
-    Unreadable,
-    /// Its body was erased before it was handled.
-    Erased,
-}
-
-impl Reason {
-    /// All of them, as they are named in the table.
-    const NAMES: [(Self, &'static str); 5] = [
-        (Self::Failed, "failed"),
-        (Self::Rejected, "rejected"),
-        (Self::Abandoned, "abandoned"),
-        (Self::Unreadable, "unreadable"),
-        (Self::Erased, "erased"),
-    ];
-
-    /// Returns its name, as it is stored and logged.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        let named = Self::NAMES.iter().find(|(reason, _)| *reason == self);
-        named.map_or("", |(_, name)| name)
-    }
-
-    /// Returns the reason of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let named = Self::NAMES.iter().find(|(_, other)| *other == name);
-        named.map(|(reason, _)| *reason)
-    }
-}
 
 /// A page of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +112,12 @@ pub(crate) async fn body<B: Backend>(
     };
     let source = B::text(row, "source")?.unwrap_or_default();
     let body_cipher = B::text(row, "body_cipher")?;
-    Ok(Some(bodies.open(body_cipher.as_deref(), key, &source, body)?))
+    Ok(Some(bodies.open(
+        body_cipher.as_deref(),
+        key,
+        &source,
+        body,
+    )?))
 }
 
 fn stored<B: Backend>(row: &B::Row) -> Result<StoredRow, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    database::{Backend, Database},
+    database::{Database, engine::Backend},
     error::Error,
 };
 

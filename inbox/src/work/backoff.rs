@@ -80,7 +80,11 @@ mod tests {
         ];
         for (attempts, seconds) in cases {
             let middle = Duration::from_secs(seconds);
-            assert_eq!(backoff.delay(attempts, 0), middle.mul_f64(0.8), "{attempts}");
+            assert_eq!(
+                backoff.delay(attempts, 0),
+                middle.mul_f64(0.8),
+                "{attempts}"
+            );
             assert_eq!(
                 backoff.delay(attempts, u32::MAX),
                 middle.mul_f64(1.2),

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    database::Backend,
+    database::engine::Backend,
     error::Error,
     health::Vitals,
     log::log,
@@ -39,8 +39,8 @@ use crate::{
 };
 
 /// Between two prunings, and before the first.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
-const FIRST_PRUNE: Duration = Duration::from_secs(60);
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
+const FIRST_PRUNE: Duration = Duration::from_mins(1);
 
 /// The longest pause after the database failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -92,8 +92,12 @@ pub(crate) struct Control<B: Backend> {
 enum Alone {
     No,
     /// Nothing is claimed, so that the row will be alone.
-    Clearing { since: Instant },
-    Running { since: Instant },
+    Clearing {
+        since: Instant,
+    },
+    Running {
+        since: Instant,
+    },
 }
 
 /// An attempt in progress.
@@ -303,10 +307,19 @@ impl<B: Backend> Control<B> {
     }
 
     fn busy_of(&self, handler: usize) -> usize {
-        let source = self.handlers.get(handler).map(|handler| &handler.source.name);
+        let source = self
+            .handlers
+            .get(handler)
+            .map(|handler| &handler.source.name);
         let of_source = |claim: &Claim| Some(&claim.source) == source;
-        let running = self.running.values().filter(|running| of_source(&running.claim));
-        let unrecorded = self.unrecorded.iter().filter(|(ended, _)| of_source(&ended.claim));
+        let running = self
+            .running
+            .values()
+            .filter(|running| of_source(&running.claim));
+        let unrecorded = self
+            .unrecorded
+            .iter()
+            .filter(|(ended, _)| of_source(&ended.claim));
         running.count() + unrecorded.count()
     }
 
@@ -380,7 +393,12 @@ impl<B: Backend> Control<B> {
         let (number, outcome) = self.slots.free(finished);
         let now = Instant::now();
         if self.blocked.remove(&number) {
-            log(|| tracing::info!(blocked = self.blocked.len(), "a blocked thread is free again"));
+            log(|| {
+                tracing::info!(
+                    blocked = self.blocked.len(),
+                    "a blocked thread is free again"
+                );
+            });
         }
         let Some(running) = self.running.remove(&number) else {
             return; // it was given up, or its row lost
@@ -423,10 +441,13 @@ impl<B: Backend> Control<B> {
     }
 
     fn next_limit(&self) -> Option<Instant> {
-        let limits = self.running.values().map(|running| match running.cancelled {
-            None => running.began + self.settings.timeout,
-            Some(cancelled) => cancelled + self.settings.lease,
-        });
+        let limits = self
+            .running
+            .values()
+            .map(|running| match running.cancelled {
+                None => running.began + self.settings.timeout,
+                Some(cancelled) => cancelled + self.settings.lease,
+            });
         limits.min()
     }
 
@@ -454,7 +475,10 @@ impl<B: Backend> Control<B> {
     fn pause(&self, failures: u32) -> Duration {
         let doublings = failures.min(6).saturating_sub(1);
         let pause = Duration::from_millis(100).saturating_mul(1 << doublings);
-        pause.min(LONGEST_PAUSE).min(self.process.limit()).mul_f64(jitter())
+        pause
+            .min(LONGEST_PAUSE)
+            .min(self.process.limit())
+            .mul_f64(jitter())
     }
 
     /// A source has more if its limit or that of all has cut its rows off.
@@ -512,7 +536,12 @@ impl<B: Backend> Control<B> {
     /// Another process has taken this one for gone: the handlers are cancelled, and their results don't count.
     fn lose_everything(&mut self) {
         let lost = self.running.len() + self.unrecorded.len();
-        log(|| tracing::error!(lost, "the lease has ended, and other processes have the rows"));
+        log(|| {
+            tracing::error!(
+                lost,
+                "the lease has ended, and other processes have the rows"
+            );
+        });
         self.running.clear();
         self.unrecorded.clear();
         self.alone = Alone::No;
@@ -547,7 +576,11 @@ impl<B: Backend> Control<B> {
                 self.record(running.claim, outcome, Instant::now());
             }
         }
-        let ended: Vec<Ended> = self.unrecorded.into_iter().map(|(ended, _)| ended).collect();
+        let ended: Vec<Ended> = self
+            .unrecorded
+            .into_iter()
+            .map(|(ended, _)| ended)
+            .collect();
         if !ended.is_empty() {
             let (nothing, now) = (Wanted::default(), Instant::now());
             let turn = self.process.turn(&ended, &nothing, now).await?;
@@ -617,11 +650,15 @@ pub(crate) fn say(ended: &Ended, settled: Settled) {
     let cause = ended.cause.as_deref();
     match (&ended.ending, settled) {
         (_, Settled::Fenced) => {
-            log(|| tracing::warn!(source, %key, attempt, "another attempt has the row; nothing was recorded"));
+            log(
+                || tracing::warn!(source, %key, attempt, "another attempt has the row; nothing was recorded"),
+            );
         }
         (_, Settled::Done) => log(|| tracing::info!(source, %key, attempt, "handled")),
         (Ending::Rejected { label }, _) => {
-            log(|| tracing::error!(source, %key, attempt, error = label, cause, reason = "rejected", "dead"));
+            log(
+                || tracing::error!(source, %key, attempt, error = label, cause, reason = "rejected", "dead"),
+            );
         }
         (Ending::Unreadable { error }, _) => {
             log(|| tracing::error!(source, %key, attempt, error, reason = "unreadable", "dead"));
@@ -630,7 +667,9 @@ pub(crate) fn say(ended: &Ended, settled: Settled) {
             log(|| tracing::info!(source, %key, attempt, error = label, cause, ?delay, "put off"));
         }
         (Ending::Failed { label, .. }, Settled::Dead) => {
-            log(|| tracing::error!(source, %key, attempt, error = label, cause, reason = "failed", "dead"));
+            log(
+                || tracing::error!(source, %key, attempt, error = label, cause, reason = "failed", "dead"),
+            );
         }
         (Ending::Failed { label, delay, .. }, _) => {
             log(|| tracing::warn!(source, %key, attempt, error = label, cause, ?delay, "failed"));

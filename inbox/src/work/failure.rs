@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, time::Duration};
 
+use sqlx::error::DatabaseError;
+
 /// Before a transaction that was in another's way is tried again.
 const CONFLICT_DELAY: Duration = Duration::from_millis(50);
 
@@ -127,7 +129,7 @@ impl fmt::Display for Failure {
 /// counted.
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         if matches!(code.as_deref(), Some("40001" | "40P01")) {
             // Another transaction was in the way: no fault of this attempt.
             return Self::snooze("database: conflict", CONFLICT_DELAY);

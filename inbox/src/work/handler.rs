@@ -1,19 +1,18 @@
 //! Runs a handler on a claimed row.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use leadhook::{Delivery, Event, Provider};
 use tracing::Instrument as _;
 
 use crate::{
     cipher::Bodies,
-    database::{Backend, Database, transaction::Open},
+    database::{Database, engine::Backend, transaction::Open},
     source::Named,
     work::{
         failure::{Failure, FailureKind},
         job::{Done, Job},
         process::Claimed,
-        slots::Attempt,
     },
 };
 
@@ -25,6 +24,9 @@ pub(crate) struct Handler<B: Backend> {
 }
 
 type Begin<B> = dyn Fn(Claimed, Tools<B>) -> Attempt + Send + Sync;
+
+/// A handler's work on one row. Dropping it cancels the handler.
+pub(crate) type Attempt = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What an attempt needs beside its row.
 pub(crate) struct Tools<B: Backend> {

@@ -7,7 +7,8 @@ use leadhook::{Delivery, Envelope, Event, dedup::Key};
 
 use crate::{
     database::{
-        Backend, Database,
+        Database,
+        engine::Backend,
         transaction::{Open, Transaction},
     },
     operate::rows::time,

@@ -16,11 +16,10 @@ use serde::Serialize;
 
 use crate::{
     database::{
-        Backend, Database,
+        Database,
+        engine::{Backend, millis, within},
         link::{Lent, Link},
-        millis,
         statement::Statement,
-        within,
     },
     error::Error,
     log::log,
@@ -31,7 +30,7 @@ use crate::{
 const BEATS: u32 = 6;
 
 /// No delay is longer. A row that is due later was delayed by a clock that was wrong for a while.
-pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(31 * 24 * 3600);
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_hours(31 * 24);
 
 /// A claimed row and its body as it is stored.
 #[derive(Clone, Debug)]
@@ -402,7 +401,14 @@ impl<B: Backend> Process<B> {
             if B::text(row, "state")?.as_deref() == Some("dead") {
                 log(|| tracing::error!(source, key, times, reason = "abandoned", "dead"));
             } else {
-                log(|| tracing::warn!(source, key, times, "abandoned; it will run apart from the others"));
+                log(|| {
+                    tracing::warn!(
+                        source,
+                        key,
+                        times,
+                        "abandoned; it will run apart from the others"
+                    );
+                });
             }
         }
         Ok(())
@@ -470,7 +476,9 @@ async fn settle<B: Backend>(
     let (committed, ended): (Vec<&Ended>, Vec<&Ended>) = ended
         .iter()
         .partition(|ended| ended.ending == Ending::Committed);
-    let committed = committed.iter().map(|ended| (ended.claim.key, Settled::Done));
+    let committed = committed
+        .iter()
+        .map(|ended| (ended.claim.key, Settled::Done));
     let mut settled: Vec<_> = committed.collect();
     if ended.is_empty() {
         return Ok(settled);
@@ -529,7 +537,9 @@ async fn reconcile<B: Backend>(
     sources: Vec<String>,
 ) -> Result<(), Error> {
     let release = database.statement(include_str!("sql/release.sql"));
-    transaction.execute(release.bind(process).bind(known)).await?;
+    transaction
+        .execute(release.bind(process).bind(known))
+        .await?;
     let cap = database.statement(include_str!("sql/cap_due.sql"));
     let cap = cap.bind(sources).bind(millis(LONGEST_DELAY));
     transaction.execute(cap).await?;
@@ -563,7 +573,10 @@ impl<B: Backend> Claims<'_, B> {
             let (statement, token) = self.statement(&due.join("UNION ALL\n"), wanted.rows)?;
             let statement = wanted.sources.iter().fold(statement, |statement, source| {
                 let (name, limit, running) = source;
-                statement.bind(&**name).bind(count(*limit)).bind(count(*running))
+                statement
+                    .bind(&**name)
+                    .bind(count(*limit))
+                    .bind(count(*running))
             });
             claimed.extend(self.fetch(transaction, statement, &token).await?);
         }

@@ -19,7 +19,7 @@ const MOST_ATTEMPTS: usize = 1_000_000;
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// Longer settings are mistakes.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
@@ -37,7 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 8,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             transaction_timeout: Duration::from_secs(1),
             lease: Duration::from_secs(18),
             poll_interval: Duration::from_secs(1),
@@ -50,7 +50,13 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        number("concurrency()", self.concurrency, 1, MOST_SLOTS, "expected 1 to 256")?;
+        number(
+            "concurrency()",
+            self.concurrency,
+            1,
+            MOST_SLOTS,
+            "expected 1 to 256",
+        )?;
         number(
             "dead_after()",
             self.dead_after as usize,
@@ -60,15 +66,40 @@ impl Settings {
         )?;
         let tick = Duration::from_millis(1);
         duration("timeout()", self.timeout, tick, LONGEST)?;
-        duration("transaction_timeout()", self.transaction_timeout, tick, LONGEST)?;
-        duration("lease()", self.lease, SHORTEST_LEASE, Duration::from_secs(3600))?;
-        duration("poll_interval()", self.poll_interval, tick, Duration::from_secs(3600))?;
+        duration(
+            "transaction_timeout()",
+            self.transaction_timeout,
+            tick,
+            LONGEST,
+        )?;
+        duration(
+            "lease()",
+            self.lease,
+            SHORTEST_LEASE,
+            Duration::from_hours(1),
+        )?;
+        duration(
+            "poll_interval()",
+            self.poll_interval,
+            tick,
+            Duration::from_hours(1),
+        )?;
         let [first, longest, give_up_after] = self.backoff.times();
         duration("Backoff::with_first()", first, tick, LONGEST_DELAY)?;
         duration("Backoff::with_longest()", longest, first, LONGEST_DELAY)?;
-        duration("Backoff::with_give_up_after()", give_up_after, tick, LONGEST * 100)?;
+        duration(
+            "Backoff::with_give_up_after()",
+            give_up_after,
+            tick,
+            LONGEST * 100,
+        )?;
         let [bodies, keys] = self.retention.times();
-        duration("Retention::with_bodies()", bodies, Duration::ZERO, LONGEST * 100)?;
+        duration(
+            "Retention::with_bodies()",
+            bodies,
+            Duration::ZERO,
+            LONGEST * 100,
+        )?;
         duration("Retention::with_keys()", keys, tick, LONGEST * 100)
     }
 }
@@ -76,12 +107,29 @@ impl Settings {
 /// Checks the limits of a source.
 pub(crate) fn check_source(source: &Named) -> Result<(), Error> {
     if let Some(handlers) = source.concurrency {
-        number("Source::concurrency()", handlers, 1, MOST_SLOTS, "expected 1 to 256")?;
+        number(
+            "Source::concurrency()",
+            handlers,
+            1,
+            MOST_SLOTS,
+            "expected 1 to 256",
+        )?;
     }
     if let Some(rate) = source.rate {
         let attempts = rate.attempts as usize;
-        number("Source::rate()", attempts, 1, MOST_ATTEMPTS, "expected 1 to 1000000 attempts")?;
-        duration("Source::rate()", rate.per, Duration::from_millis(1), LONGEST)?;
+        number(
+            "Source::rate()",
+            attempts,
+            1,
+            MOST_ATTEMPTS,
+            "expected 1 to 1000000 attempts",
+        )?;
+        duration(
+            "Source::rate()",
+            rate.per,
+            Duration::from_millis(1),
+            LONGEST,
+        )?;
     }
     Ok(())
 }

@@ -4,9 +4,7 @@
 //! application's, but on a thread of the inbox's. A handler that blocks its thread blocks nothing else.
 
 use std::{
-    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::mpsc,
     thread,
 };
@@ -16,10 +14,10 @@ use tokio::{
     sync::{mpsc::UnboundedSender, oneshot},
 };
 
-use crate::{error::Error, work::handler::Outcome};
-
-/// A handler's work on one row. Dropping it cancels the handler.
-pub(crate) type Attempt = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+use crate::{
+    error::Error,
+    work::handler::{Attempt, Outcome},
+};
 
 /// Threads that wait for attempts.
 pub(crate) struct Slots {

@@ -13,12 +13,12 @@ use leadhook::{
 use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 
-use crate::{server::send, support::until};
+use crate::server::send;
 
 const SECRET: &str = "a secret of the tests";
 
 /// `cargo test` builds the examples beside the tests.
-pub fn example(name: &str) -> Command {
+fn example(name: &str) -> Command {
     let deps = std::env::current_exe().unwrap();
     let program = deps.parent().unwrap().with_file_name("examples").join(name);
     assert!(
@@ -132,38 +132,6 @@ async fn the_receiver_serves_every_provider() {
     assert_eq!(receiver.line(), "");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_tool_shows_replays_and_erases_dead_rows() {
-    let directory = TempDir::new().unwrap();
-    let file = directory.path().join("inbox.db");
-    let receiver = Receiver::start(&file);
-    let request = sign(SampleRequest::<leadhook::ScoreApp>::new("not JSON"));
-    assert_eq!(receiver.post("scoreapp", request).await, StatusCode::OK);
-
-    let tool = |arguments: &[&str]| {
-        let mut command = example("inboxctl");
-        let output = command.arg(&file).args(arguments).output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{error}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    until("it is dead", async || {
-        tool(&["dead"]).contains("Unreadable")
-    })
-    .await;
-    drop(receiver);
-    let dead = tool(&["dead", "--source", "scoreapp", "--reason", "unreadable"]);
-    let key = dead.split(' ').next().unwrap();
-    assert!(tool(&["show", key]).contains("scoreapp Dead Unreadable attempts=1"));
-    assert_eq!(tool(&["body", key]), "not JSON\n");
-    assert!(tool(&["stats"]).starts_with("scoreapp: 0 waiting, 0 in progress, 1 dead"));
-    assert_eq!(tool(&["replay", "--source", "grader"]), "0 replayed\n");
-    assert_eq!(tool(&["replay", "--source", "scoreapp"]), "1 replayed\n");
-    assert!(tool(&["stats"]).starts_with("scoreapp: 1 waiting, 0 in progress, 0 dead"));
-    assert_eq!(tool(&["erase", key]), "1 erased\n");
-    assert_eq!(tool(&["prune"]), "Pruned { bodies: 0, rows: 0 }\n");
-}
-
 #[test]
 fn wrong_usage_is_an_error() {
     let directory = TempDir::new().unwrap();
@@ -175,16 +143,4 @@ fn wrong_usage_is_an_error() {
         .unwrap();
     assert!(!receiver.status.success());
     assert!(String::from_utf8_lossy(&receiver.stderr).contains("GRADER_WEBHOOK_SECRET"));
-    assert_eq!(
-        example("inboxctl").output().unwrap().status.code(),
-        Some(64)
-    );
-    let missing = directory.path().join("missing.db");
-    let tool = example("inboxctl")
-        .arg(&missing)
-        .arg("stats")
-        .output()
-        .unwrap();
-    assert!(!tool.status.success());
-    assert!(!missing.exists());
 }

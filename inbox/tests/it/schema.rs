@@ -1,6 +1,7 @@
 //! A wrong schema, URL or file is an error at start.
 
 use std::{
+    env,
     fs::{self, Permissions},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
@@ -16,12 +17,9 @@ use leadhook_inbox::{Error, Inbox, Job, Postgres, Retention, Sqlite};
 use sqlx::{PgPool, SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use crate::{
-    examples::example,
-    support::{
-        database::{self, DROP, Database, Db},
-        delivery, on_both,
-    },
+use crate::support::{
+    database::{self, DROP, Database, Db},
+    delivery, on_both,
 };
 
 on_both![
@@ -142,22 +140,35 @@ async fn a_read_only_database_is_an_error_that_says_what_to_do() {
     inbox.check().await.unwrap();
 }
 
+/// The variable that names the file to open.
+const FILE: &str = "LEADHOOK_INBOX_FILE";
+
+#[tokio::test]
+#[ignore = "not a test, but a program that one of them runs"]
+async fn open_as_another_user() {
+    if let Ok(file) = env::var(FILE) {
+        Inbox::<Sqlite>::open(file).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_without_permission_is_an_error_that_says_what_to_do() {
     let directory = TempDir::new().unwrap();
     let set_mode =
         |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     set_mode(directory.path(), 0o755);
-    // Root may write to everything, so the tool runs as another user.
-    let tool = directory.path().join("inboxctl");
-    fs::copy(example("inboxctl").get_program(), &tool).unwrap();
-    let is_root = fs::metadata(&tool).unwrap().uid() == 0;
-    let migrate = |file: &Path| {
-        let mut command = Command::new(&tool);
+    // Root may write to everything, so a copy of this program runs as another user.
+    let program = directory.path().join("it");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    let is_root = fs::metadata(&program).unwrap().uid() == 0;
+    let open = |file: &Path| {
+        let mut command = Command::new(&program);
+        command.args(["--ignored", "--exact", "schema::open_as_another_user"]);
+        command.arg("--nocapture").env(FILE, file);
         if is_root {
             command.uid(65534).gid(65534);
         }
-        let output = command.arg(file).arg("migrate").output().unwrap();
+        let output = command.output().unwrap();
         (
             output.status.success(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -199,7 +210,7 @@ async fn a_file_without_permission_is_an_error_that_says_what_to_do() {
                 0o777
             },
         );
-        let (succeeded, error) = migrate(&file);
+        let (succeeded, error) = open(&file);
         assert_eq!(succeeded, name == "open", "{name}: {error}");
         assert!(
             succeeded || error.contains("directory where it may create"),

@@ -109,8 +109,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Connects in a task of its own, so that the attempt ends even if every call that waits for it is
-    /// dropped.
+    /// Connects in a separate task. The attempt then ends even if every call that waits for it is dropped.
     fn start(client: &Client) -> Self {
         let client = client.clone();
         let (sender, result) = watch::channel(None);

@@ -14,8 +14,8 @@ use crate::read::json::Json;
 
 /// The grade of a submission, which goes with its score.
 ///
-/// The variants are the documented grades. A text with another spelling, such as `Hot`, is
-/// [`Other`](Self::Other).
+/// The variants are Grader.io's default grades. By its API reference, the owner of a grader can set other
+/// categories and thresholds. A text with another spelling, such as `Hot`, is [`Other`](Self::Other).
 ///
 /// ```
 /// use leadhook::grader::Grade;
@@ -35,13 +35,13 @@ use crate::read::json::Json;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Grade {
-    /// `hot`: a score of 80 to 100.
+    /// `hot`: by default a score of 80 to 100 (Grader.io's page on understanding graders).
     Hot,
-    /// `warm`: a score of 50 to 79.
+    /// `warm`: by default a score of 50 to 79.
     Warm,
-    /// `cold`: a score of 20 to 49.
+    /// `cold`: by default a score of 20 to 49.
     Cold,
-    /// `disqualified`: a score below 20.
+    /// `disqualified`: by default a score below 20.
     Disqualified,
     /// Any other grade, as it was sent.
     Other(String),

@@ -1,4 +1,4 @@
-//! The result of the look-up author-finder.
+//! The result of the lookup author-finder.
 
 use alloc::{string::String, vec::Vec};
 

@@ -25,12 +25,12 @@ pub(super) trait Data: Field {
 pub(super) struct Body<'a>(pub(super) Json<'a>);
 
 impl<'a> Body<'a> {
-    /// Returns the data, unless the look-up found nothing.
+    /// Returns the data, unless the lookup found nothing.
     pub(super) fn data(self) -> Option<Json<'a>> {
         self.0.get("data").filter(|data| has_value(*data, 0))
     }
 
-    /// Returns whether the look-up failed. An error may be empty.
+    /// Returns whether the lookup failed. An error may be empty.
     pub(super) fn is_failure(self) -> bool {
         let errors = self.0.get("errors");
         errors.is_some_and(|errors| errors.is_object() || has_value(errors, 0))
@@ -64,8 +64,8 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Returns whether there is a value in the JSON: something else than null and the empty text, also within
-/// lists and objects.
+/// Returns whether there is a value in the JSON, or within its lists and objects, that is neither null nor
+/// the empty text.
 fn has_value(json: Json<'_>, depth: usize) -> bool {
     /// JSON that is nested deeper counts as a value.
     const MAX_DEPTH: usize = 16;

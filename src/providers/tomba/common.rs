@@ -1,4 +1,4 @@
-//! Payload types that several look-ups share.
+//! Payload types that several lookups share.
 
 use alloc::string::String;
 use core::fmt;

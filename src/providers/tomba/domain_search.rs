@@ -1,4 +1,4 @@
-//! The result of the look-up domain-search.
+//! The result of the lookup domain-search.
 
 use alloc::{string::String, vec::Vec};
 

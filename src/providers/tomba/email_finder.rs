@@ -1,4 +1,4 @@
-//! The result of the look-up email-finder.
+//! The result of the lookup email-finder.
 
 use alloc::{string::String, vec::Vec};
 

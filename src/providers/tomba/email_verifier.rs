@@ -1,4 +1,4 @@
-//! The result of the look-up email-verifier.
+//! The result of the lookup email-verifier.
 
 use alloc::{string::String, vec::Vec};
 

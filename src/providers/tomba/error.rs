@@ -1,9 +1,9 @@
-//! The error of a look-up.
+//! The error of a lookup.
 
 use alloc::string::String;
 
 crate::payload! {
-    /// The error of a failed look-up, in the form of Tomba's API.
+    /// The error of a failed lookup, in the form of Tomba's API.
     pub struct LookupError {
         /// The kind of error, such as `invalid_request`.
         #[key = "type"]

@@ -22,10 +22,10 @@ use crate::read::json::{self, Json};
 use crate::read::member::Member;
 use crate::read::raw_json::RawJson;
 
-/// The name of a look-up that failed.
+/// The name of a lookup that failed.
 const FAILED: &str = "error";
 
-/// The name of a look-up that found nothing.
+/// The name of a lookup that found nothing.
 const NOT_FOUND: &str = "not-found";
 
 /// The name of a body of an unknown shape.
@@ -36,9 +36,9 @@ impl Provider for Tomba {
     const LAYOUT: Layout = Layout::Bare {
         keys: &["data", "meta", "errors"],
     };
-    /// Assumed, because the delays of the retries are not documented. It is shorter than the other
-    /// providers' because Tomba sends neither an id nor a timestamp. If a lead is changed and then
-    /// changed back, the third body can equal the first.
+    /// Assumed, because the delays of the retries are not known to us. It is shorter than the other
+    /// providers' because Tomba sends neither an id nor a timestamp of the event. If a lead is changed and
+    /// then changed back, the third body can equal the first.
     const RETRY_WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
     type Event = TombaEvent;
 
@@ -71,7 +71,7 @@ impl Event for SaveLead {
     }
 }
 
-/// Declares [`TombaEvent`] from the table of payload types, whose names are the variants' names, too.
+/// Declares [`TombaEvent`] from the table of payload types, whose names are also those of the variants.
 macro_rules! tomba_event {
     ($($(#[$meta:meta])* $payload:ident = $name:literal $(with $field:ident)?,)*) => {
         $(impl Data for $payload {
@@ -91,15 +91,15 @@ macro_rules! tomba_event {
         /// Tomba's bodies don't name their event, so the variant is a guess, for routes that receive
         /// several kinds of events. A result of phone-finder without the address, domain or profile
         /// that was looked up is read as phone-validator, and a result of author-finder without an
-        /// article as email-finder. If you can, give each look-up a route of its own and read it as a
+        /// article as email-finder. If you can, give each lookup its own route and read it as a
         /// [`LookupResult`](super::LookupResult).
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum TombaEvent {
             $($(#[$meta])* $payload($payload),)*
-            /// A look-up that found nothing.
+            /// A lookup that found nothing.
             NotFound,
-            /// A look-up that failed.
+            /// A lookup that failed.
             Failed(LookupError),
             /// A body of an unknown shape, as raw JSON.
             Unknown(RawJson),

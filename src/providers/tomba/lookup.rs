@@ -1,4 +1,4 @@
-//! The result of a look-up.
+//! The result of a lookup.
 
 use serde::Serialize;
 
@@ -10,10 +10,10 @@ use crate::providers::Tomba;
 use crate::read::error::ShapeError;
 use crate::read::json::Json;
 
-/// The result of a look-up.
+/// The result of a lookup.
 ///
-/// `T` is the payload type of the look-up. Tomba's bodies don't name the look-up, so each look-up
-/// needs a `webhook_url` and a route of its own, and the route determines `T`:
+/// `T` is the payload type of the lookup. Tomba's bodies don't name the lookup, so each lookup
+/// needs its own `webhook_url` and route, and the route determines `T`:
 ///
 /// ```
 /// use leadhook::{
@@ -40,24 +40,24 @@ use crate::read::json::Json;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum LookupResult<T> {
-    /// The look-up found something, because the body's data has a value in it.
+    /// The lookup found something, because the body's data has a value in it.
     ///
     /// If all values are undocumented, every field of the payload is empty, and
     /// [`Delivery::unread`](crate::Delivery::unread) lists the values. Such an envelope serializes without
     /// the values and reads as [`NotFound`](Self::NotFound) then, so store the body instead.
     Found(T),
-    /// The look-up found nothing, because the body has no data or no value in its data.
+    /// The lookup found nothing, because the body has no data or no value in its data.
     ///
     /// That Tomba sends such a body to a webhook is assumed. Its own tools expect it from the API.
     NotFound,
-    /// The look-up failed.
+    /// The lookup failed.
     ///
     /// That Tomba sends errors to a webhook is assumed.
     Failed(LookupError),
 }
 
 impl<T> LookupResult<T> {
-    /// Returns the payload, or `None` if the look-up found nothing or failed.
+    /// Returns the payload, or `None` if the lookup found nothing or failed.
     #[must_use]
     pub fn found(self) -> Option<T> {
         match self {

@@ -1,4 +1,4 @@
-//! The result of the look-up phone-finder.
+//! The result of the lookup phone-finder.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, slice};
@@ -25,7 +25,7 @@ use crate::read::member::Member;
 pub enum PhoneFinder {
     /// One number.
     One(FoundPhone),
-    /// All numbers, which Tomba sends if the look-up has the option `full` (Tomba's Go client).
+    /// All numbers, which Tomba sends if the lookup has the option `full` (Tomba's Go client).
     Full(Vec<FoundPhone>),
 }
 

@@ -1,4 +1,4 @@
-//! The result of the look-up phone-validator.
+//! The result of the lookup phone-validator.
 
 use alloc::{string::String, vec::Vec};
 

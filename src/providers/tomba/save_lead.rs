@@ -17,17 +17,17 @@ crate::payload! {
         pub last_name: Option<String>,
         /// The phone number, such as `+1-555-0123`.
         pub phone: Option<String>,
-        /// The website, such as `example.com`.
+        /// The URL of the website, such as `https://example.com`.
         pub website: Option<String>,
         /// The position within the company, such as `founder`.
         pub position: Option<String>,
-        /// The Twitter profile, such as `https://twitter.com/annlee`.
+        /// The Twitter handle, such as `annlee`.
         pub twitter: Option<String>,
         /// The LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
         /// The user's notes, such as `met at the fair`.
         pub notes: Option<String>,
-        /// Tomba's score of the lead, such as `71`.
+        /// The lead's score, such as `71`. Tomba documents a number and not its scale.
         pub score: Option<f64>,
     }
 }

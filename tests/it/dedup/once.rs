@@ -19,7 +19,7 @@ use leadhook::{
     },
 };
 
-use super::support::{LONG, TestClock, key};
+use super::support::{LONG, Scripted, TestClock, key};
 
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("the CRM is down")]
@@ -376,40 +376,6 @@ async fn work_is_not_begun_when_the_claim_took_longer_than_the_lease() {
     let work = poll_fn(|_| -> Poll<Work> { panic!("polled") });
     let outcome = dedup.once_as(key(1), LONG, work).await.unwrap();
     assert!(matches!(outcome, Outcome::LeaseExpired));
-}
-
-/// A store that records its calls, and in which one kind of call fails.
-#[derive(Clone, Default)]
-struct Scripted {
-    calls: Arc<Mutex<Vec<(&'static str, Duration)>>>,
-    fails: &'static str,
-}
-
-impl Scripted {
-    fn call(&self, name: &'static str, time: Duration) -> Result<(), StoreError> {
-        self.calls.lock().unwrap().push((name, time));
-        if self.fails.contains(name) {
-            Err(StoreError::unavailable("no route to the store"))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Store for Scripted {
-    type Claim = ();
-
-    async fn claim(&self, _: Key, lease: Duration) -> Result<ClaimStatus<()>, StoreError> {
-        self.call("claim", lease).map(ClaimStatus::Acquired)
-    }
-
-    async fn complete(&self, (): (), retention: Duration) -> Result<(), StoreError> {
-        self.call("complete", retention)
-    }
-
-    async fn release(&self, (): ()) -> Result<(), StoreError> {
-        self.call("release", Duration::ZERO)
-    }
 }
 
 #[tokio::test]

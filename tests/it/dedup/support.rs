@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
@@ -10,7 +10,7 @@ use std::{
 
 use leadhook::{
     Delivery, Graphoid,
-    dedup::{ClaimStatus, Key},
+    dedup::{ClaimStatus, Key, Store, StoreError},
 };
 
 /// A lease that does not end during a test.
@@ -68,6 +68,40 @@ impl TestClock {
     pub(crate) fn read(&self) -> impl Fn() -> Instant + Send + Sync + 'static {
         let clock = self.clone();
         move || clock.now()
+    }
+}
+
+/// A store that records its calls, and in which one kind of call fails.
+#[derive(Clone, Default)]
+pub(crate) struct Scripted {
+    pub(crate) calls: Arc<Mutex<Vec<(&'static str, Duration)>>>,
+    pub(crate) fails: &'static str,
+}
+
+impl Scripted {
+    fn call(&self, name: &'static str, time: Duration) -> Result<(), StoreError> {
+        self.calls.lock().unwrap().push((name, time));
+        if self.fails.contains(name) {
+            Err(StoreError::unavailable("no route to the store"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Store for Scripted {
+    type Claim = ();
+
+    async fn claim(&self, _: Key, lease: Duration) -> Result<ClaimStatus<()>, StoreError> {
+        self.call("claim", lease).map(ClaimStatus::Acquired)
+    }
+
+    async fn complete(&self, (): (), retention: Duration) -> Result<(), StoreError> {
+        self.call("complete", retention)
+    }
+
+    async fn release(&self, (): ()) -> Result<(), StoreError> {
+        self.call("release", Duration::ZERO)
     }
 }
 

@@ -3,13 +3,14 @@
 use std::{
     future::{Future, pending},
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use leadhook::dedup::{ClaimStatus, Dedup, Key, MemoryStore, Store, StoreError};
+use leadhook::dedup::{Dedup, MemoryStore};
 
-use super::support::{LONG, TestClock, key};
+use super::support::{LONG, Scripted, TestClock, key};
 use crate::events::{Fields, traced};
 
 type Work = Result<(), &'static str>;
@@ -91,35 +92,6 @@ fn an_event_in_progress_and_an_expired_lease_have_their_events() {
     );
 }
 
-/// A store in which one kind of call fails.
-struct Fails(&'static str);
-
-impl Fails {
-    fn call(&self, operation: &str) -> Result<(), StoreError> {
-        if self.0 == operation {
-            Err(StoreError::unavailable("no route to the store"))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Store for Fails {
-    type Claim = ();
-
-    async fn claim(&self, _: Key, _: Duration) -> Result<ClaimStatus<()>, StoreError> {
-        self.call("claim").map(ClaimStatus::Acquired)
-    }
-
-    async fn complete(&self, (): (), _: Duration) -> Result<(), StoreError> {
-        self.call("complete")
-    }
-
-    async fn release(&self, (): ()) -> Result<(), StoreError> {
-        self.call("release")
-    }
-}
-
 #[test]
 fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
     let failed = |operation| {
@@ -130,8 +102,9 @@ fn a_failing_store_has_an_event_with_the_call_and_the_cause() {
         ];
         event("WARN", "the deduplication store failed", &fields)
     };
-    let run = |operation, work: Work| {
-        let dedup = Dedup::new(Fails(operation));
+    let run = |fails, work: Work| {
+        let calls = Arc::default();
+        let dedup = Dedup::new(Scripted { calls, fails });
         traced(|| assert!(poll(dedup.once_as(key(1), LONG, async move { work })).is_ready()))
     };
     assert_eq!(run("claim", Ok(())), [failed("claim")]);

@@ -1,4 +1,4 @@
-//! The results of Tomba's look-ups.
+//! The results of Tomba's lookups.
 
 use core::fmt::Debug;
 
@@ -11,14 +11,14 @@ use leadhook::{
     },
 };
 
-/// Checks that a body without data has the same result for every look-up.
+/// Checks that a body without data has the same result for every lookup.
 fn has_results<T>()
 where
     T: Debug + PartialEq,
     LookupResult<T>: Event + Debug + PartialEq,
 {
     let [name] = LookupResult::<T>::NAMES else {
-        panic!("a look-up has one name");
+        panic!("a lookup has one name");
     };
     for body in [
         "{}",

@@ -21,6 +21,9 @@ fn an_event_is_remembered_for_longer_than_its_provider_retries_it() {
     assert!(Graphoid::RETRY_WINDOW > HOUR * 10 + HOUR * 35 / 60);
     assert_eq!(Graphoid::RETRY_WINDOW, HOUR * 24);
     assert_eq!(Grader::RETRY_WINDOW, HOUR * 24);
-    assert_eq!(ScoreApp::RETRY_WINDOW, HOUR * 12);
+    // ScoreApp's fifth resend comes 30 h 52 min after the first try, by the assumed delays.
+    let delays = (1..=5).map(|resend| Duration::from_secs(10_u64.pow(resend)));
+    assert!(ScoreApp::RETRY_WINDOW > delays.sum::<Duration>());
+    assert_eq!(ScoreApp::RETRY_WINDOW, HOUR * 36);
     assert_eq!(Tomba::RETRY_WINDOW, HOUR * 3);
 }

@@ -463,7 +463,7 @@ fn a_boolean_in_a_form_is_no_contact() {
     assert_eq!(lead.website.as_deref(), Some("1"));
 }
 
-/// A look-up, and some of its fields.
+/// A lookup, and some of its fields.
 type LookUp = (fn(&FormData) -> Option<String>, &'static [&'static str]);
 
 #[test]

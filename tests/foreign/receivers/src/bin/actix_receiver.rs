@@ -25,20 +25,12 @@ use actix_web::{
     rt::net::TcpStream,
     web::{self, Data, ReqData, ServiceConfig},
 };
-use leadhook::{
-    Event, Provider, Receiver, Webhook,
-    dedup::Outcome,
-    grader::GraderEvent,
-    graphoid::GraphoidEvent,
-    scoreapp::ScoreAppEvent,
-    tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
-        PhoneValidator, SaveLead,
-    },
-};
+use leadhook::{Event, Provider, Receiver, Webhook, dedup::Outcome};
 use serde_json::json;
 use socket2::SockRef;
-use support::{Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, SHUTDOWN_WITHIN, Settings, Work};
+use support::{
+    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, Routes, SHUTDOWN_WITHIN, Settings, Work,
+};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
@@ -68,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     Ok(response)
                 }
             })
-            .configure(|app| configure(app, &settings))
+            .configure(|app| settings.add_routes(app))
     })
     .on_connect(|connection, extensions| {
         if let Some(Ok(watched)) = connection.downcast_ref().map(Watched::new) {
@@ -86,36 +78,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(server.run().await?)
 }
 
-fn configure(app: &mut ServiceConfig, settings: &Settings) {
-    let lookups = settings.tomba_lookups.as_ref();
-    route::<GraderEvent>(app, "/webhooks/grader", settings.grader.as_ref());
-    route::<GraphoidEvent>(app, "/webhooks/graphoid", settings.graphoid.as_ref());
-    route::<ScoreAppEvent>(app, "/webhooks/scoreapp", settings.scoreapp.as_ref());
-    route::<SaveLead>(
-        app,
-        "/webhooks/tomba/save-lead",
-        settings.tomba_leads.as_ref(),
-    );
-    route::<LookupResult<EmailVerifier>>(app, "/webhooks/tomba/email-verifier", lookups);
-    route::<LookupResult<EmailFinder>>(app, "/webhooks/tomba/email-finder", lookups);
-    route::<LookupResult<DomainSearch>>(app, "/webhooks/tomba/domain-search", lookups);
-    route::<LookupResult<AuthorFinder>>(app, "/webhooks/tomba/author-finder", lookups);
-    route::<LookupResult<PhoneFinder>>(app, "/webhooks/tomba/phone-finder", lookups);
-    route::<LookupResult<PhoneValidator>>(app, "/webhooks/tomba/phone-validator", lookups);
-}
-
-/// Adds the route of a provider's events, unless the provider is not served.
-fn route<E>(app: &mut ServiceConfig, path: &str, receiver: Option<&Receiver<E::Provider>>)
-where
-    E: Event + 'static,
-{
-    if let Some(receiver) = receiver {
+impl Routes for ServiceConfig {
+    fn add<E>(&mut self, path: &str, receiver: Receiver<E::Provider>)
+    where
+        E: Event + Send + Sync + 'static,
+    {
         let resource = web::resource(path)
-            // The same bytes on two routes are two events.
-            .app_data(Data::new(receiver.clone().with_scope(path)))
+            .app_data(Data::new(receiver))
             .wrap(middleware::from_fn(in_time::<E::Provider>))
             .route(web::post().to(receive::<E>));
-        app.service(resource);
+        self.service(resource);
     }
 }
 

@@ -8,7 +8,7 @@
 use std::{
     error::Error,
     future::{Ready, ready},
-    io,
+    io, mem,
     net::SocketAddr,
     pin::Pin,
     sync::{
@@ -19,7 +19,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, Extension, FromRef, Request, State, connect_info::Connected},
+    extract::{ConnectInfo, Extension, Request, connect_info::Connected},
     http::{HeaderValue, StatusCode, header::CONNECTION},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -27,19 +27,11 @@ use axum::{
 };
 use axum_server::{Handle, accept::Accept};
 use hyper_util::rt::TokioTimer;
-use leadhook::{
-    Event, Provider, Receiver, Webhook,
-    dedup::Outcome,
-    grader::GraderEvent,
-    graphoid::GraphoidEvent,
-    scoreapp::ScoreAppEvent,
-    tomba::{
-        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
-        PhoneValidator, SaveLead,
-    },
-};
+use leadhook::{Event, Provider, Receiver, Webhook, dedup::Outcome};
 use serde_json::json;
-use support::{Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, SHUTDOWN_WITHIN, Settings, Work};
+use support::{
+    Deadline, IDLE_WITHIN, REQUESTS_PER_CONNECTION, Routes, SHUTDOWN_WITHIN, Settings, Work,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     time,
@@ -74,66 +66,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .timer(TokioTimer::new())
         .half_close(true)
         .header_read_timeout(IDLE_WITHIN);
-    let app = app(settings, &work).layer(middleware::from_fn(end_connection));
-    let app = app.into_make_service_with_connect_info::<RequestCount>();
+    let mut app = Router::new();
+    settings.add_routes(&mut app);
+    let app = app
+        .layer(Extension(work))
+        .layer(middleware::from_fn(end_connection))
+        .into_make_service_with_connect_info::<RequestCount>();
     Ok(server.serve(app).await?)
 }
 
-fn app(settings: Settings, work: &Work) -> Router {
-    let lookups = settings.tomba_lookups;
-    let routes = [
-        route::<GraderEvent>("/webhooks/grader", settings.grader, work),
-        route::<GraphoidEvent>("/webhooks/graphoid", settings.graphoid, work),
-        route::<ScoreAppEvent>("/webhooks/scoreapp", settings.scoreapp, work),
-        route::<SaveLead>("/webhooks/tomba/save-lead", settings.tomba_leads, work),
-        route::<LookupResult<EmailVerifier>>(
-            "/webhooks/tomba/email-verifier",
-            lookups.clone(),
-            work,
-        ),
-        route::<LookupResult<EmailFinder>>("/webhooks/tomba/email-finder", lookups.clone(), work),
-        route::<LookupResult<DomainSearch>>("/webhooks/tomba/domain-search", lookups.clone(), work),
-        route::<LookupResult<AuthorFinder>>("/webhooks/tomba/author-finder", lookups.clone(), work),
-        route::<LookupResult<PhoneFinder>>("/webhooks/tomba/phone-finder", lookups.clone(), work),
-        route::<LookupResult<PhoneValidator>>("/webhooks/tomba/phone-validator", lookups, work),
-    ];
-    routes.into_iter().fold(Router::new(), Router::merge)
-}
-
-/// Returns the route of a provider's events, which is empty if the provider is not served.
-fn route<E>(path: &str, receiver: Option<Receiver<E::Provider>>, work: &Work) -> Router
-where
-    E: Event + Send + Sync + 'static,
-{
-    let Some(receiver) = receiver else {
-        return Router::new();
-    };
-    // The same bytes on two routes are two events.
-    let receiver = receiver.with_scope(path);
-    let work = work.clone();
-    Router::new()
-        .route(path, post(receive::<E>))
-        .layer(middleware::from_fn(in_time::<E::Provider>))
-        .with_state(Account { receiver, work })
-}
-
-struct Account<P> {
-    receiver: Receiver<P>,
-    work: Work,
-}
-
-impl<P> Clone for Account<P> {
-    fn clone(&self) -> Self {
-        Self {
-            receiver: self.receiver.clone(),
-            work: self.work.clone(),
-        }
-    }
-}
-
-impl<P> FromRef<Account<P>> for Receiver<P> {
-    fn from_ref(account: &Account<P>) -> Self {
-        account.receiver.clone()
+impl Routes for Router {
+    fn add<E>(&mut self, path: &str, receiver: Receiver<E::Provider>)
+    where
+        E: Event + Send + Sync + 'static,
+    {
+        let route = Router::new()
+            .route(path, post(receive::<E>))
+            .layer(middleware::from_fn(in_time::<E::Provider>))
+            .with_state(receiver);
+        *self = mem::take(self).merge(route);
     }
 }
 
@@ -149,7 +100,7 @@ async fn in_time<P: Provider>(mut request: Request, next: Next) -> Response {
 
 /// Handles an event once, and responds when that has succeeded.
 async fn receive<E>(
-    State(account): State<Account<E::Provider>>,
+    Extension(work): Extension<Work>,
     Extension(deadline): Extension<Deadline>,
     webhook: Webhook<E::Provider, E>,
 ) -> Response
@@ -159,7 +110,7 @@ where
     let Webhook {
         delivery, envelope, ..
     } = &webhook;
-    match account.work.handle(deadline, delivery, envelope).await {
+    match work.handle(deadline, delivery, envelope).await {
         Ok(outcome @ Outcome::InProgress { .. }) => outcome.into_response(),
         // The work or the store failed, or took too long, so the provider must retry.
         Ok(Outcome::LeaseExpired) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -12,6 +12,13 @@ use leadhook::{
     Delivery, Envelope, Event, Grader, Graphoid, Lead, Provider, Receiver, ScoreApp, Secret,
     SecretError, SecretErrorKind, Tomba,
     dedup::{Dedup, OnceError, Outcome, RedisStore},
+    grader::GraderEvent,
+    graphoid::GraphoidEvent,
+    scoreapp::ScoreAppEvent,
+    tomba::{
+        AuthorFinder, DomainSearch, EmailFinder, EmailVerifier, LookupResult, PhoneFinder,
+        PhoneValidator, SaveLead,
+    },
 };
 use serde::Serialize;
 use tokio::{
@@ -47,7 +54,7 @@ pub(crate) struct Settings {
     pub(crate) scoreapp: Option<Receiver<ScoreApp>>,
     /// Tomba's dashboard webhook can send a header.
     pub(crate) tomba_leads: Option<Receiver<Tomba>>,
-    /// Results of Tomba's look-ups can carry a token in their URL only.
+    /// Results of Tomba's lookups can carry a token in their URL only.
     pub(crate) tomba_lookups: Option<Receiver<Tomba>>,
 }
 
@@ -85,6 +92,44 @@ impl Settings {
         }
         Ok(settings)
     }
+
+    /// Adds the routes of the providers that are served.
+    pub(crate) fn add_routes(&self, routes: &mut impl Routes) {
+        fn add<E>(routes: &mut impl Routes, path: &str, receiver: Option<&Receiver<E::Provider>>)
+        where
+            E: Event + Send + Sync + 'static,
+        {
+            if let Some(receiver) = receiver {
+                // The same bytes on two routes are two events.
+                routes.add::<E>(path, receiver.clone().with_scope(path));
+            }
+        }
+
+        add::<GraderEvent>(routes, "/webhooks/grader", self.grader.as_ref());
+        add::<GraphoidEvent>(routes, "/webhooks/graphoid", self.graphoid.as_ref());
+        add::<ScoreAppEvent>(routes, "/webhooks/scoreapp", self.scoreapp.as_ref());
+        add::<SaveLead>(
+            routes,
+            "/webhooks/tomba/save-lead",
+            self.tomba_leads.as_ref(),
+        );
+
+        let lookups = self.tomba_lookups.as_ref();
+        add::<LookupResult<EmailVerifier>>(routes, "/webhooks/tomba/email-verifier", lookups);
+        add::<LookupResult<EmailFinder>>(routes, "/webhooks/tomba/email-finder", lookups);
+        add::<LookupResult<DomainSearch>>(routes, "/webhooks/tomba/domain-search", lookups);
+        add::<LookupResult<AuthorFinder>>(routes, "/webhooks/tomba/author-finder", lookups);
+        add::<LookupResult<PhoneFinder>>(routes, "/webhooks/tomba/phone-finder", lookups);
+        add::<LookupResult<PhoneValidator>>(routes, "/webhooks/tomba/phone-validator", lookups);
+    }
+}
+
+/// The routes of a framework's application.
+pub(crate) trait Routes {
+    /// Adds the route of a provider's events.
+    fn add<E>(&mut self, path: &str, receiver: Receiver<E::Provider>)
+    where
+        E: Event + Send + Sync + 'static;
 }
 
 fn variable(name: &str) -> Result<Option<String>, String> {

@@ -4,4 +4,5 @@ pub(crate) mod batches;
 pub(crate) mod filter;
 pub(crate) mod prune;
 pub(crate) mod rows;
+pub(crate) mod state;
 pub(crate) mod stats;

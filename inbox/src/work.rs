@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time};
 
 use crate::{
     cipher::Bodies,
-    database::{Backend, Database, schema},
+    database::{Database, engine::Backend, schema},
     error::Error,
     health::{Health, Vitals},
     log::log,
@@ -220,21 +220,19 @@ impl<B: Backend> RunningWorkers<B> {
     /// It returns within `limit`, whatever handlers and the database do. Of that, up to 2 s are reserved for
     /// releasing. A handler that blocks its thread can't be stopped, but the process can exit.
     pub async fn shutdown(self, limit: Duration) -> u64 {
-        let end = Instant::now() + limit.min(Duration::from_secs(24 * 3600));
+        let limit = limit.min(Duration::from_hours(24));
         let reserve = (limit / 4).min(Duration::from_secs(2));
+        let end = Instant::now() + limit;
+        let drained = Instant::now() + limit.saturating_sub(reserve);
         self.phase.send_replace(Phase::Draining);
         let mut ended = self.ended;
-        let released = match time::timeout_at((end - reserve).into(), &mut ended).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                let until = end - reserve / 2;
-                self.phase.send_replace(Phase::Stopping(until));
-                match time::timeout_at(end.into(), &mut ended).await {
-                    Ok(ended) => ended,
-                    Err(_) => Ok(Err(Error::Timeout)),
-                }
-            }
-        };
+        let mut released = time::timeout_at(drained.into(), &mut ended).await;
+        if released.is_err() {
+            self.phase
+                .send_replace(Phase::Stopping(drained + reserve / 2));
+            released = time::timeout_at(end.into(), &mut ended).await;
+        }
+        let released = released.unwrap_or(Ok(Err(Error::Timeout)));
         drop(self.database);
         match released.unwrap_or(Err(Error::Panicked)) {
             Ok(released) => released,

@@ -1,44 +1,13 @@
-//! The database: connections of the inbox's own, its statements, and what differs between SQLite and
-//! PostgreSQL.
-//!
-//! No caller's future ever holds one of these connections. A caller asks a task on the inbox's own thread
-//! and waits for the answer, so a request that is cancelled leaves no statement half done.
+//! What differs between SQLite and PostgreSQL.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc, OnceLock, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sqlx::Pool;
-use tokio::{
-    sync::{Mutex, MutexGuard, Semaphore, watch},
-    time,
-};
+use tokio::time;
 
-use crate::{database::file::TemporaryFile, error::Error};
-
-pub(crate) mod file;
-pub(crate) mod link;
-#[cfg(feature = "_postgres")]
-pub(crate) mod postgres;
-pub(crate) mod schema;
-#[cfg(feature = "sqlite")]
-pub(crate) mod sqlite;
-pub(crate) mod statement;
-pub(crate) mod step;
-pub(crate) mod thread;
-pub(crate) mod transaction;
+use crate::{database::statement::Statement, error::Error};
 
 pub(crate) use sealed::Engine;
-
-use link::{Idle, Link, Own};
-use statement::Statement;
-use thread::Thread;
 
 /// A database that an inbox can live in: [`Sqlite`](crate::Sqlite) or [`Postgres`](crate::Postgres).
 ///
@@ -47,7 +16,15 @@ use thread::Thread;
 pub trait Backend: Engine {}
 
 mod sealed {
-    use super::{Error, Future, Limits, NewRow, Statement};
+    use std::future::Future;
+
+    use crate::{
+        database::{
+            engine::{Limits, NewRow},
+            statement::Statement,
+        },
+        error::Error,
+    };
 
     pub trait Engine: sqlx::Database {
         /// The database's clock in milliseconds since 1970, the same throughout a statement.
@@ -150,8 +127,10 @@ mod sealed {
         ) -> impl Future<Output = Result<(), Error>> + Send;
 
         /// Whether the database is still the one that its name stands for.
-        fn is_in_place(options: &<Self::Connection as sqlx::Connection>::Options, mark: u64)
-        -> bool;
+        fn is_in_place(
+            options: &<Self::Connection as sqlx::Connection>::Options,
+            mark: u64,
+        ) -> bool;
 
         /// Identifies the database that the name stands for now.
         fn mark(options: &<Self::Connection as sqlx::Connection>::Options) -> u64;
@@ -190,164 +169,28 @@ pub struct NewRow {
     pub(crate) retry_window: i64,
 }
 
-/// How long a statement of operators may take.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
-
-/// The database of an inbox. It is cheap to clone.
-pub(crate) struct Database<B: Backend>(Arc<Shared<B>>);
-
-struct Shared<B: Backend> {
-    /// The application's pool, for the transactions of handlers.
-    pool: Pool<B>,
-    limits: Limits,
-    /// At SQLite's lock those who wait would poll. In a queue each gets its turn.
-    turns: Arc<Semaphore>,
-    /// Milliseconds by which the virtual clock of tests is ahead of the database's.
-    offset: AtomicI64,
-    /// Signals a delivery or a replayed row to the workers of this process.
-    changed: Arc<watch::Sender<()>>,
-    /// Where the connections of the inbox's own live.
-    thread: Thread,
-    /// Those connections, to be closed.
-    idle: std::sync::Mutex<Vec<Weak<Idle<B>>>>,
-    /// The connection of operators.
-    operator: Mutex<Link<B>>,
-    /// Removed when the inbox is dropped.
-    file: OnceLock<TemporaryFile>,
-}
-
-impl<B: Backend> Database<B> {
-    pub(crate) fn new(pool: Pool<B>, limits: Limits) -> Self {
-        let turns = Arc::new(Semaphore::new(if B::ONE_WRITER {
-            1
-        } else {
-            Semaphore::MAX_PERMITS
-        }));
-        let own = Own::new(pool.clone(), limits);
-        let operator = Link::new(own, turns.clone());
-        Self(Arc::new(Shared {
-            idle: vec![Arc::downgrade(operator.idle())].into(),
-            operator: Mutex::new(operator),
-            pool,
-            limits,
-            turns,
-            offset: AtomicI64::new(0),
-            changed: Arc::new(watch::Sender::new(())),
-            thread: Thread::default(),
-            file: OnceLock::new(),
-        }))
-    }
-
-    pub(crate) fn pool(&self) -> &Pool<B> {
-        &self.0.pool
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        self.0.limits
-    }
-
-    pub(crate) fn turns(&self) -> &Arc<Semaphore> {
-        &self.0.turns
-    }
-
-    pub(crate) fn thread(&self) -> &Thread {
-        &self.0.thread
-    }
-
-    /// A connection of the inbox's own for one task. It connects when it is first used.
-    pub(crate) fn link(&self) -> Link<B> {
-        let own = Own::new(self.pool().clone(), self.limits());
-        let link = Link::new(own, self.turns().clone());
-        let mut idle = self.idle();
-        idle.retain(|idle| idle.strong_count() > 0);
-        idle.push(Arc::downgrade(link.idle()));
-        link
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Idle<B>>>> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Removes a file when the last clone of this inbox is dropped.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn keep_until_dropped(&self, file: TemporaryFile) {
-        let _ = self.0.file.set(file); // there is one at most
-    }
-
-    /// Wakes the workers of this process.
-    pub(crate) fn wake(&self) {
-        self.0.changed.send_replace(());
-    }
-
-    /// Who signals to the workers of this process.
-    pub(crate) fn changed(&self) -> &Arc<watch::Sender<()>> {
-        &self.0.changed
-    }
-
-    pub(crate) fn advance_clock(&self, millis: i64) {
-        self.0.offset.fetch_add(millis, Ordering::Relaxed);
-    }
-
-    pub(crate) fn statement(&self, sql: &str) -> Statement {
-        let mut statement = Statement::new::<B>(sql, self.0.offset.load(Ordering::Relaxed));
-        statement.is_persistent = !self.limits().pooler;
-        statement
-    }
-
-    /// Runs statements of an operator in one transaction, and returns the rows of each.
-    pub(crate) async fn run(
-        &self,
-        statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<B::Row>>, Error> {
-        let database = self.clone();
-        let running = self.thread().spawn(async move {
-            let mut link = database.0.operator.lock().await;
-            within(STATEMENT_LIMIT, async {
-                let mut transaction = link.begin(STATEMENT_LIMIT).await?;
-                let mut rows = Vec::with_capacity(statements.len());
-                for statement in statements {
-                    rows.push(transaction.fetch(statement).await?);
-                }
-                transaction.commit().await?;
-                Ok(rows)
-            })
-            .await
-        });
-        running?.await
-    }
-
-    /// Runs one statement of an operator.
-    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<B::Row>, Error> {
-        let rows = self.run(vec![statement]).await?;
-        Ok(rows.into_iter().next().unwrap_or_default())
-    }
-
-    /// Lets an operator's task use the operators' connection.
-    pub(crate) async fn operator(&self) -> MutexGuard<'_, Link<B>> {
-        self.0.operator.lock().await
-    }
-
-    /// Closes all connections.
-    pub(crate) async fn close(&self) {
-        let idle: Vec<_> = self.idle().drain(..).filter_map(|idle| idle.upgrade()).collect();
-        let closing = self.thread().spawn(async move {
-            for idle in idle {
-                idle.close().await;
-            }
-            Ok(())
-        });
-        if let Ok(closing) = closing {
-            let _ = closing.await; // it can't fail
+/// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, and the locks
+/// `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far the virtual clock of tests is
+/// ahead.
+pub(crate) fn render<B: Engine>(sql: &str, offset: i64) -> Statement {
+    let now = match offset {
+        0 => B::NOW.to_owned(),
+        offset => format!("({} + {offset})", B::NOW),
+    };
+    let mut sql = sql
+        .replace("{now}", &now)
+        .replace("{skip_locked}", B::SKIP_LOCKED)
+        .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
+        .replace("{lock}", B::LOCK)
+        .replace("{share}", B::SHARE)
+        .replace("{results}", B::RESULTS);
+    for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
+        while let Some((before, after)) = sql.split_once(name) {
+            let (place, after) = after.split_once('}').unwrap_or((after, ""));
+            sql = format!("{before}{}{after}", spelling.replace("{}", place));
         }
-        self.thread().stop().await;
-        self.pool().close().await;
     }
-}
-
-impl<B: Backend> Clone for Database<B> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
+    Statement::new(sql)
 }
 
 /// Waits no longer than this.
