@@ -128,13 +128,14 @@ async fn rate<B: Bare>(tasks: usize, inbox: &Inbox<B>, way: Way) -> f64 {
     let mut running = JoinSet::new();
     for _ in 0..tasks {
         let inbox = inbox.clone();
+        let source = inbox.source::<ScoreApp>("measured");
         running.spawn(async move {
             let mut count = 0_u32;
             while Instant::now() < end {
                 match way {
                     Way::Accept => {
-                        let delivery = Delivery::<ScoreApp>::from_storage(body());
-                        inbox.accept("measured", &delivery).await.unwrap();
+                        let delivery = Delivery::from_storage(body());
+                        source.accept(&delivery).await.unwrap();
                     }
                     Way::Insert => B::insert(inbox.pool(), body()).await,
                 }
@@ -154,9 +155,10 @@ async fn age<B: Bare>(inbox: &Inbox<B>) {
         let seen = ages.clone();
         let accepted = Arc::new(Mutex::new(std::collections::HashMap::new()));
         let times = accepted.clone();
+        let source = inbox.source::<ScoreApp>(SOURCE);
         let workers = inbox
             .workers()
-            .on(SOURCE, move |job: Job<ScoreAppEvent, B>| {
+            .on(&source, move |job: Job<ScoreAppEvent, B>| {
                 let began: Option<Instant> = times.lock().unwrap().get(&job.key()).copied();
                 seen.lock()
                     .unwrap()
@@ -169,12 +171,12 @@ async fn age<B: Bare>(inbox: &Inbox<B>) {
             time::interval(Duration::from_secs(1) / u32::try_from(per_second).unwrap());
         for _ in 0..total {
             interval.tick().await;
-            let delivery = Delivery::<ScoreApp>::from_storage(body());
+            let delivery = Delivery::from_storage(body());
             accepted
                 .lock()
                 .unwrap()
-                .insert(delivery.key(), Instant::now());
-            inbox.accept(SOURCE, &delivery).await.unwrap();
+                .insert(source.key(&delivery), Instant::now());
+            source.accept(&delivery).await.unwrap();
         }
         while ages.lock().unwrap().len() < usize::try_from(total).unwrap() {
             time::sleep(Duration::from_millis(10)).await;

@@ -1,9 +1,9 @@
 //! Stores verified lead webhooks, so that you respond at once and handle them later.
 //!
-//! An [`Inbox`] is a table in SQLite or PostgreSQL. A route [accepts](Inbox::accept) a
-//! [`leadhook::Delivery`] into it and responds with 200 once it is on the disk. [`Workers`] call your handler with the typed
-//! event, as a [`Job`]. They retry what fails, and keep what can't be handled as dead rows, to be
-//! [replayed](Inbox::replay) or [erased](Inbox::erase).
+//! An [`Inbox`] is a table in SQLite or PostgreSQL. A [`Source`] accepts each [`leadhook::Delivery`] into it, and its
+//! route responds with 200 once the delivery is on the disk. [`Workers`] call your handler with the typed event, as
+//! a [`Job`]. They retry what fails, and keep what can't be handled as dead rows, which you can
+//! [replay](Inbox::replay) or [erase](Inbox::erase).
 //!
 //! ```
 //! use leadhook::{Delivery, Graphoid, graphoid::GraphoidEvent};
@@ -19,13 +19,14 @@
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let inbox = Inbox::temporary().await?; // or Inbox::<Sqlite>::open("inbox.db")
+//! let graphoid = inbox.source::<Graphoid>("graphoid");
 //! # let body = r#"{"id":"evt_1","event":"lead.won","data":{"lead":{"id":"1","name":"Acme"}}}"#;
 //! let delivery = Delivery::<Graphoid>::from_storage(body); // or from a receiver
-//! assert_eq!(inbox.accept("graphoid", &delivery).await?, Accepted::New);
-//! assert_eq!(inbox.accept("graphoid", &delivery).await?, Accepted::Duplicate);
+//! assert_eq!(graphoid.accept(&delivery).await?, Accepted::New);
+//! assert_eq!(graphoid.accept(&delivery).await?, Accepted::Duplicate);
 //!
-//! let workers = inbox.workers().on("graphoid", handle);
-//! assert_eq!(workers.run_until_idle().await?.tries, 1); // in a server: workers.start()
+//! let workers = inbox.workers().on(&graphoid, handle);
+//! assert_eq!(workers.run_until_idle().await?.attempts, 1); // in a server: workers.start()
 //! # Ok::<(), leadhook_inbox::Error>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -33,30 +34,42 @@
 //!
 //! # How it works
 //!
-//! A row has a key, which the duplicates of an event share. It is *waiting*, *done* or *dead*. A worker claims
-//! a waiting row with a lease, and each change it makes from then on is conditional on the lease's
-//! token, so that a worker that is late changes nothing. A heartbeat extends the leases of
-//! running handlers. A lease that runs out was *abandoned*: the process is gone.
+//! A row has a key, which the duplicates of an event at a source share. It is *waiting*, *done* or *dead*.
+//!
+//! The workers that a process starts have a row of their own in the database, with a counter that they raise
+//! several times in a [lease](Workers::lease). When they claim a waiting row, they write their name and a new token
+//! into it. Every later change of the row is conditional on the token, so a late attempt changes nothing. As long as
+//! the counter grows, the claimed rows stay with their process, however long the handlers take. When others have seen
+//! the counter stand still for 5/3 of the lease, they free the rows of that process. Each measures this with its
+//! own clock, and only while it reaches the database itself, so an outage takes no row from a living process.
+//!
+//! The inbox has connections and a thread of its own, so neither a busy runtime nor a cancelled request disturbs it.
+//! Handlers run within your runtime, each on a thread of the inbox, so a handler that blocks holds up no other.
 //!
 //! | what happens | what becomes of the row |
 //! |---|---|
 //! | the handler returns [`Job::done`], or [`Job::commit`] succeeds | done |
-//! | it returns [`Failure::retry`], panics, or runs past the deadline | waiting, due after the [`Backoff`]; dead when it has failed for too long |
+//! | it returns [`Failure::retry`], panics, or runs into its [timeout](Workers::timeout) | waiting, due after the [`Backoff`]; dead if it has failed for 14 days |
+//! | it returns [`Failure::snooze`] | waiting, due after that time; the attempt is not counted |
 //! | it returns [`Failure::dead`] | dead |
 //! | the body can't be read as the handler's event | dead |
-//! | the process dies | waiting, due when the lease ends; claimed while no other handler runs; dead after three times |
-//! | [`RunningWorkers::shutdown`] cuts it off | waiting, due at once, and the try is not counted |
+//! | the process dies | waiting, due when the others free it; retried apart from other rows; dead after [three times](Workers::dead_after) |
+//! | [`RunningWorkers::shutdown`] cuts the handler off | waiting, due at once; the attempt is not counted |
+//! | [`Inbox::replay`] | waiting, due at once |
+//! | [`Inbox::erase`] | without a body; dead if it was waiting |
+//! | [`Retention`] ends | a done row loses its body, and later it is deleted |
 //!
-//! The README lists the guarantees, and for each what is not promised, and how to run an inbox in production.
+//! The README lists what is guaranteed and what is not, and says how to run an inbox in production.
 //!
 //! # Features
 //!
 //! | feature | |
 //! |---|---|
 //! | `sqlite` (default) | [`Inbox<Sqlite>`](Sqlite), with SQLite compiled in |
-//! | `postgres` | [`Inbox<Postgres>`](Postgres) |
-//! | `axum` | [`Inbox::axum`] and a server with a bounded shutdown, [`axum::serve`] |
-//! | `actix` | [`Inbox::actix`] |
+//! | `postgres`, `tls-rustls` | [`Inbox<Postgres>`](Postgres), with TLS by rustls and the system's certificates |
+//! | `tls-native-tls` | [`Inbox<Postgres>`](Postgres), with TLS by the system's library, such as OpenSSL |
+//! | `axum` | [`Source::axum`] and [`axum::ready`] |
+//! | `actix` | [`Source::actix`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // These hold for the library and not for its examples. The rest is in the workspace's `Cargo.toml`.
 #![deny(clippy::print_stderr, clippy::print_stdout)]

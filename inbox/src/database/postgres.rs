@@ -26,7 +26,8 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, Error> {
     if authority.contains(',') {
         return Err(Error::SeveralHosts);
     }
-    PgConnectOptions::from_str(url).map_err(|_| Error::Url)
+    let options = PgConnectOptions::from_str(url).map_err(|_| Error::Url)?;
+    Ok(options.extra_float_digits(None)) // poolers reject it
 }
 
 /// Requires TLS on the way to another machine. sqlx's default tries it, and goes on in clear text if the server

@@ -76,8 +76,8 @@ pub(crate) struct Control<B: Backend> {
     unrecorded: Vec<(Ended, Instant)>,
     /// When the latest attempts of each source with a rate began.
     begun: Vec<VecDeque<Instant>>,
-    /// The last claim got all it wanted, so there may be more.
-    is_more_due: bool,
+    /// Whether each source may have more due rows: its last claim got all it wanted.
+    more_due: Vec<bool>,
     next_poll: Instant,
     next_prune: Instant,
     suspects: Suspects,
@@ -125,6 +125,7 @@ impl<B: Backend> Control<B> {
         Self {
             process,
             begun: handlers.iter().map(|_| VecDeque::new()).collect(),
+            more_due: vec![true; handlers.len()],
             handlers,
             tools,
             settings,
@@ -136,7 +137,6 @@ impl<B: Backend> Control<B> {
             next_number: 0,
             blocked: HashSet::new(),
             unrecorded: Vec::new(),
-            is_more_due: true,
             next_poll: now,
             next_prune: now + FIRST_PRUNE.mul_f64(jitter()),
             suspects: Suspects::default(),
@@ -198,7 +198,7 @@ impl<B: Backend> Control<B> {
             tokio::select! {
                 _ = phase.changed() => {}
                 Some(finished) = self.finished.recv() => self.end(finished),
-                Ok(()) = changes.changed() => self.is_more_due = true,
+                Ok(()) = changes.changed() => self.more_due.fill(true),
                 () = time::sleep_until(wake.into()) => {}
             }
         }
@@ -209,7 +209,7 @@ impl<B: Backend> Control<B> {
         let polls = is_working && self.next_poll <= now;
         if polls {
             self.suspects = self.process.suspects().await?;
-            self.is_more_due = true;
+            self.more_due.fill(true);
             self.next_poll = now + self.settings.poll_interval.mul_f64(jitter());
         }
         let wanted = if is_working {
@@ -241,11 +241,7 @@ impl<B: Backend> Control<B> {
                 }
                 None => true, // the row is locked by somebody else
             });
-        if claims {
-            let fresh = turn.claimed.iter();
-            let fresh = fresh.filter(|claimed| claimed.claim.abandoned == 0).count();
-            self.is_more_due = wanted.rows > 0 && fresh >= wanted.rows;
-        }
+        self.note_more(&wanted, &turn.claimed);
         self.note_suspects(now, &wanted, &turn.claimed);
         for claimed in turn.claimed {
             self.start(claimed, now);
@@ -285,7 +281,7 @@ impl<B: Backend> Control<B> {
             wanted.suspect = Some(Suspect::Beside);
             free -= 1;
         }
-        if !self.is_more_due || free == 0 {
+        if free == 0 {
             return wanted;
         }
         wanted.rows = free;
@@ -293,9 +289,10 @@ impl<B: Backend> Control<B> {
             .filter_map(|index| {
                 let handler = self.handlers.get(index)?;
                 let running = self.busy_of(index);
+                let may_have_more = *self.more_due.get(index)?;
                 let room = self.limit_of(handler).saturating_sub(running);
                 let room = room.min(self.left_of_rate(index, now)).min(free);
-                (room > 0).then(|| (handler.source.name.clone(), room, running))
+                (may_have_more && room > 0).then(|| (handler.source.name.clone(), room, running))
             })
             .collect();
         let rooms: usize = wanted.sources.iter().map(|(_, room, _)| room).sum();
@@ -482,6 +479,20 @@ impl<B: Backend> Control<B> {
             .min(LONGEST_PAUSE)
             .min(self.process.limit())
             .mul_f64(jitter())
+    }
+
+    /// A source has more if its limit or that of all has cut its rows off.
+    fn note_more(&mut self, wanted: &Wanted, claimed: &[Claimed]) {
+        let fresh = claimed.iter().filter(|claimed| claimed.claim.abandoned == 0);
+        let is_cut_off = fresh.clone().count() >= wanted.rows;
+        for (handler, more_due) in self.handlers.iter().zip(&mut self.more_due) {
+            let name = &handler.source.name;
+            let asked = wanted.sources.iter().find(|(asked, ..)| asked == name);
+            if let Some((_, room, _)) = asked {
+                let of_source = fresh.clone().filter(|claimed| claimed.claim.source == *name);
+                *more_due = is_cut_off || of_source.count() >= *room;
+            }
+        }
     }
 
     fn note_suspects(&mut self, now: Instant, wanted: &Wanted, claimed: &[Claimed]) {

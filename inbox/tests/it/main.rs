@@ -14,7 +14,6 @@ mod support;
 mod accept;
 mod clocks;
 mod durability;
-mod examples;
 mod failures;
 mod fairness;
 mod foreign;
