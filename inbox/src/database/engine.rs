@@ -168,6 +168,7 @@ pub struct NewRow {
     pub(crate) matched_secret: Option<i64>,
     pub(crate) event: Option<String>,
     pub(crate) lead_id: Option<String>,
+    pub(crate) subjects: [Option<i64>; 4],
     pub(crate) body: Bytes,
     pub(crate) body_cipher: Option<String>,
     /// Milliseconds.

@@ -150,6 +150,10 @@ impl Engine for Postgres {
             )
             .bind(texts(|row| row.event.as_deref()))
             .bind(texts(|row| row.lead_id.as_deref()))
+            .bind(rows.iter().map(|row| row.subjects[0]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.subjects[1]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.subjects[2]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.subjects[3]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
             .bind(texts(|row| row.body_cipher.as_deref()))
             .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
@@ -205,7 +209,8 @@ impl Engine for Postgres {
 
     async fn check_rights(connection: &mut PgConnection) -> Result<(), Error> {
         let missing = "SELECT string_agg(name || ': ' || privilege, ', ') FROM \
-            unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process']) AS name, \
+            unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process', \
+                'leadhook_inbox_subject_key', 'leadhook_inbox_without_subjects']) AS name, \
             unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege \
             WHERE NOT has_table_privilege(name, privilege)";
         let missing: Option<String> = sqlx::query_scalar(missing)

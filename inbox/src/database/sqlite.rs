@@ -142,6 +142,10 @@ impl Engine for Sqlite {
                 .bind(row.matched_secret)
                 .bind(row.event.as_deref())
                 .bind(row.lead_id.as_deref())
+                .bind(row.subjects[0])
+                .bind(row.subjects[1])
+                .bind(row.subjects[2])
+                .bind(row.subjects[3])
                 .bind(&row.body[..])
                 .bind(row.body_cipher.as_deref())
                 .bind(row.retry_window);

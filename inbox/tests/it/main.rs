@@ -24,6 +24,7 @@ mod locks;
 mod logging;
 mod operate;
 mod outage;
+mod person;
 mod receiver;
 mod routes;
 mod schema;

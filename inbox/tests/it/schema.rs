@@ -135,7 +135,8 @@ async fn a_read_only_database_is_an_error_that_says_what_to_do() {
     let error = missing().await;
     assert!(error.contains("leadhook_inbox_process: INSERT"), "{error}");
     assert!(!error.contains("leadhook_inbox: "), "{error}");
-    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox_process TO reader";
+    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox_process, \
+        leadhook_inbox_subject_key, leadhook_inbox_without_subjects TO reader";
     database.run(grant).await;
     inbox.check().await.unwrap();
 }
