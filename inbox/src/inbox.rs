@@ -331,12 +331,16 @@ impl Inbox<sqlx::Postgres> {
     /// States that a pooler in transaction mode is in front of the server, such as PgBouncer, Supabase's port 6543
     /// or Neon's `-pooler` hosts. Then the inbox prepares no named statements.
     ///
-    /// It holds for the inbox's own connections. For the transactions of handlers, give the inbox a pool whose
-    /// options have `statement_cache_capacity(0)`, and use unprepared queries.
+    /// It holds for the inbox's own connections, and those that its pool opens from now on cache no statements. In
+    /// the transactions of handlers, call sqlx's `persistent(false)` on each query.
     ///
     /// Call it before the inbox is cloned or used.
     #[must_use]
     pub fn behind_a_pooler(self) -> Self {
+        let options = (*self.pool().connect_options()).clone();
+        let options = options.extra_float_digits(None); // poolers reject it
+        self.pool()
+            .set_connect_options(options.statement_cache_capacity(0));
         let limits = Limits {
             pooler: true,
             ..self.limits

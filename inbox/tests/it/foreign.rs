@@ -1,14 +1,6 @@
 //! Other software at the same tables: consoles, poolers, pools with settings of their own.
 
-use std::{
-    fs,
-    os::unix::{fs::chown, process::CommandExt},
-    path::Path,
-    process::{Child, Command, Stdio},
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, str::FromStr, sync::Arc, time::Duration};
 
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{Accepted, Error, Filter, Inbox, Job, Page, Postgres, State};
@@ -16,13 +8,14 @@ use sqlx::{
     AssertSqlSafe, Connection, PgPool, SqliteConnection, pool::PoolOptions,
     postgres::PgConnectOptions,
 };
-use tempfile::TempDir;
 use tokio::{task::JoinSet, time};
 
 use crate::support::{
     SOURCE,
     database::{self, DROP, Database, Db},
-    delivery, on_both, postgres as pg, recording, until,
+    delivery, on_both,
+    pgbouncer::PgBouncer,
+    postgres as pg, recording, until,
 };
 
 on_both![
@@ -363,54 +356,6 @@ async fn a_hook_of_the_pool_prepares_all_connections() {
     assert_eq!(workers.shutdown(Duration::from_secs(5)).await, 0);
 }
 
-/// A PgBouncer in front of a server. It is killed when it is dropped.
-struct PgBouncer {
-    process: Child,
-    directory: TempDir,
-}
-
-impl PgBouncer {
-    /// None, and a message, where PgBouncer is not installed.
-    fn start(server: &pg::Server) -> Option<Self> {
-        let directory = TempDir::new().unwrap();
-        let place = directory.path().display();
-        let settings = format!(
-            "[databases]\n* = host={}\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\nauth_type = any\n\
-             unix_socket_dir = {place}\npool_mode = session\nignore_startup_parameters = extra_float_digits\n",
-            server.directory().display(),
-        );
-        // With `auth_type = any` it takes the user from here.
-        let settings = settings.replace("* = ", "* = user=tests ");
-        let file = directory.path().join("pgbouncer.ini");
-        fs::write(&file, settings).unwrap();
-        // Debian has it outside of `PATH` for users.
-        let debian = Path::new("/usr/sbin/pgbouncer");
-        let program = if debian.exists() {
-            debian
-        } else {
-            Path::new("pgbouncer")
-        };
-        let mut command = Command::new(program);
-        if fs::metadata(&file).is_ok_and(|file| std::os::unix::fs::MetadataExt::uid(&file) == 0) {
-            chown(directory.path(), Some(65534), Some(65534)).unwrap();
-            command.uid(65534).gid(65534);
-        }
-        command.arg("--quiet").arg(file).stderr(Stdio::null());
-        let Ok(process) = command.spawn() else {
-            eprintln!("SKIPPED: pgbouncer is not found (Debian: apt-get install pgbouncer)");
-            return None;
-        };
-        Some(Self { process, directory })
-    }
-}
-
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pgbouncer_in_session_mode_will_do() {
     let Some(server) = pg::Server::start(&[]) else {
@@ -418,14 +363,11 @@ async fn a_pgbouncer_in_session_mode_will_do() {
     };
     let server = Arc::new(server);
     let database = database::on(server.clone()).await;
-    let Some(bouncer) = PgBouncer::start(&server) else {
+    let Some(bouncer) = PgBouncer::start(&server, "session") else {
         return;
     };
-    let socket = server.directory().display().to_string();
-    let url = database
-        .url
-        .replace(&socket, &bouncer.directory.path().display().to_string());
-    until("it runs", async || PgPool::connect(&url).await.is_ok()).await;
+    let url = bouncer.url(&database.url, &server);
+    until("it runs", async || bouncer.answers(&url).await).await;
     let inbox = <Postgres as Db>::open(&url).await;
     let source = inbox.source::<Graphoid>(SOURCE);
     let workers = recording(&inbox).start().await.unwrap();

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 use leadhook::Graphoid;
 use leadhook_inbox::{Accepted, Error, Inbox, Postgres};
 
-use crate::{delivery, postgres::Server};
+use crate::support::{delivery, postgres::Server};
 
 /// An address of this machine that is not loopback, so that it counts as another machine's.
 fn other_address() -> Option<String> {
