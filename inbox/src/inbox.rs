@@ -299,8 +299,8 @@ impl Inbox<sqlx::Postgres> {
     /// States that a pooler in transaction mode is in front of the server, such as PgBouncer, Supabase's port 6543
     /// or Neon's `-pooler` hosts. Then the inbox prepares no named statements.
     ///
-    /// It holds for the inbox's own connections. For the transactions of handlers, give the inbox a pool whose
-    /// options have `statement_cache_capacity(0)`, and use unprepared queries.
+    /// In the transactions of handlers, call `.persistent(false)` on each query for the same reason. A pool of your
+    /// own needs `extra_float_digits(None)` in its options, because PgBouncer rejects that parameter.
     ///
     /// Call it before the inbox is cloned or used.
     #[must_use]
