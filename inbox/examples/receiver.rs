@@ -26,6 +26,7 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     pin::Pin,
+    process::ExitCode,
     str::FromStr,
     thread,
     time::{Duration, SystemTime},
@@ -74,18 +75,28 @@ const ATTEMPTS_END: Duration = Duration::from_secs(20);
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-fn main() -> Result<(), AnyError> {
+fn main() -> ExitCode {
     // Standard error may be gone while the server runs, and a subscriber must not panic then.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(false)
         .log_internal_errors(false)
         .init();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), AnyError> {
     // Each connection is an open file, and the usual limit is 1,024.
     rlimit::increase_nofile_limit(u64::MAX)?;
     let runtime = Runtime::new()?;
     let result = runtime.block_on(async {
-        // Listen for signals first, so that one during the start is not fatal for jobs in progress.
+        // Listen for signals first, so that one during the start does not kill jobs in progress.
         let stop = stop_signal()?;
         let database: String = setting("DATABASE", "inbox.db".into())?;
         if database.starts_with("postgres://") || database.starts_with("postgresql://") {
@@ -105,7 +116,8 @@ async fn serve<B: Backend>(
 ) -> Result<(), AnyError> {
     let (router, workers) = sources(&inbox)?;
     let listen: String = setting("LISTEN", "127.0.0.1:8080".into())?;
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind(&listen).await;
+    let listener = listener.map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
     let address = listener.local_addr()?;
     let workers = workers.start().await?;
     for source in inbox.stats().await? {
@@ -398,8 +410,10 @@ fn timeout() -> Result<Duration, AnyError> {
 
 fn seconds(variable: &str, default: f64) -> Result<Duration, AnyError> {
     let value = setting(variable, default)?;
-    let time = Duration::try_from_secs_f64(value);
-    time.map_err(|_| format!("{variable} is {value}; expected seconds").into())
+    match Duration::try_from_secs_f64(value) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => Err(format!("{variable} is {value}; expected seconds").into()),
+    }
 }
 
 fn setting<T: FromStr<Err: Display>>(variable: &str, default: T) -> Result<T, AnyError> {

@@ -205,7 +205,7 @@ impl<B: Backend> Inbox<B> {
         let subject = Subject::email(email);
         let numbers = self.intake.keys.all(self.database(), &subject).await?;
         let (database, bodies) = (self.database().clone(), self.intake.bodies.clone());
-        Person::find(database, bodies, numbers).await
+        Person::find(database, bodies, numbers, &self.intake.keys.ids()).await
     }
 
     /// Makes settled rows due at once, as if they had just been accepted.

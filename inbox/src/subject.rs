@@ -183,6 +183,12 @@ impl SubjectKeys {
         Ok(numbers)
     }
 
+    /// The ids of the keys in use.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let keys = self.checked.get().map_or(&[][..], Vec::as_slice);
+        keys.iter().map(|key| &*key.id).collect()
+    }
+
     /// All numbers under which a subject may be stored.
     pub(crate) async fn all<B: Backend>(
         &self,

@@ -12,7 +12,7 @@
 //! let server = HttpServer::new(move || {
 //!     App::new().service(scoreapp.actix("/webhooks/scoreapp", receiver.clone()))
 //! });
-//! // A client that sends half a request can't delay the end of the server for longer than this.
+//! // A client that has sent half a request can't hold up the shutdown for longer than this.
 //! let server = server.shutdown_timeout(10);
 //! // Load balancers reuse a connection that was idle for 60 s.
 //! let server = server.keep_alive(std::time::Duration::from_secs(75));

@@ -1,8 +1,8 @@
 //! Routes for axum 0.8. Needs the `axum` feature.
 //!
 //! [`Source::axum`](crate::Source::axum) returns the route of a source, and [`ready`] the one for readiness
-//! probes. Serve them with [axum-server](https://docs.rs/axum-server), whose shutdown is bounded: `axum::serve`
-//! waits for a client that has sent half a request for as long as that client likes.
+//! probes. Serve them with [axum-server](https://docs.rs/axum-server), whose shutdown has a limit. The graceful
+//! shutdown of `axum::serve` has none, so a client that has sent half a request holds it up.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -27,10 +27,13 @@
 //! let stop = handle.clone();
 //! tokio::spawn(async move {
 //!     let _ = tokio::signal::ctrl_c().await; // and SIGTERM, as in the README
-//!     stop.graceful_shutdown(Some(Duration::from_secs(10)));
+//!     stop.graceful_shutdown(Some(Duration::from_secs(5)));
 //! });
-//! let address = "127.0.0.1:8080".parse::<std::net::SocketAddr>()?;
-//! axum_server::bind(address).handle(handle).serve(app.into_make_service()).await?;
+//! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
+//! let mut server = axum_server::bind(address).handle(handle);
+//! // Clients that stop sending after their request get their response, too.
+//! server.http_builder().http1().half_close(true);
+//! server.serve(app.into_make_service()).await?;
 //! workers.shutdown(Duration::from_secs(20)).await;
 //! # Ok(())
 //! # }
@@ -42,7 +45,7 @@
 //!
 //! ```
 //! use axum::{
-//!     extract::{Path, Request, State},
+//!     extract::{FromRequest as _, Path, Request, State},
 //!     http::StatusCode,
 //! };
 //! use leadhook::{Delivery, Grader, Receiver, Rejection};

@@ -20,7 +20,8 @@ use crate::{
 /// [`Inbox::person`](crate::Inbox::person) returns it. No body is read to find the rows. Rows are not found if
 /// their event has no e-mail address or can't be read, if their source [has no
 /// subjects](crate::Source::without_subjects) (see [`not_searched`](Self::not_searched)), or if they were stored
-/// under a [`SubjectKey`](crate::SubjectKey) that the inbox does not have any more. Backups are not searched.
+/// under a [`SubjectKey`](crate::SubjectKey) that this inbox does not have (see
+/// [`missing_keys`](Self::missing_keys)). Backups are not searched.
 ///
 /// A shared mailbox such as `info@example.com` is one person here, so look at the rows before you erase them.
 ///
@@ -52,6 +53,7 @@ pub struct Person<B: Backend> {
     filter: Filter,
     sources: Vec<PersonSource>,
     not_searched: Vec<String>,
+    missing_keys: Vec<String>,
 }
 
 /// How much a source has of somebody.
@@ -81,12 +83,15 @@ impl<B: Backend> Person<B> {
         database: Database<B>,
         bodies: Bodies,
         subject: Vec<i64>,
+        key_ids: &[&str],
     ) -> Result<Self, Error> {
         let filter = Filter::subject(subject);
         let count = filter.bind(database.statement(include_str!("sql/person.sql")));
         let not_searched = "SELECT source FROM leadhook_inbox_without_subjects ORDER BY source";
         let not_searched = database.statement(not_searched);
-        let rows = database.run(vec![count, not_searched]).await?;
+        let keys = "SELECT id FROM leadhook_inbox_subject_key WHERE secret IS NULL ORDER BY id";
+        let keys = database.statement(keys);
+        let rows = database.run(vec![count, not_searched, keys]).await?;
         let mut rows = rows.into_iter();
         let sources = rows.next().unwrap_or_default();
         let sources = sources.iter().map(|row| {
@@ -104,7 +109,15 @@ impl<B: Backend> Person<B> {
         let not_searched = not_searched
             .iter()
             .map(|row| Ok(B::text(row, "source")?.unwrap_or_default()));
+        let mut missing_keys = Vec::new();
+        for row in rows.next().unwrap_or_default() {
+            let id = B::text(&row, "id")?.unwrap_or_default();
+            if !key_ids.contains(&&*id) {
+                missing_keys.push(id);
+            }
+        }
         Ok(Self {
+            missing_keys,
             sources: sources.collect::<Result<_, Error>>()?,
             not_searched: not_searched.collect::<Result<_, Error>>()?,
             database,
@@ -130,6 +143,13 @@ impl<B: Backend> Person<B> {
     #[must_use]
     pub fn not_searched(&self) -> &[String] {
         &self.not_searched
+    }
+
+    /// Returns the ids of the subject keys that were used and that this inbox does not have. What was stored under
+    /// them is not found.
+    #[must_use]
+    pub fn missing_keys(&self) -> &[String] {
+        &self.missing_keys
     }
 
     /// Returns the selection of the person's rows, for [`Inbox::rows`](crate::Inbox::rows).

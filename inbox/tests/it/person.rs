@@ -202,6 +202,10 @@ async fn keys_rotate_and_are_checked<B: Db>(database: Database<B>) {
         .await
         .unwrap();
     assert_eq!(rows(&second, "ann@example.com").await, 2);
+    let person = database.inbox.person("ann@example.com").await.unwrap();
+    assert_eq!(person.missing_keys(), ["first", "second"]);
+    let person = second.person("ann@example.com").await.unwrap();
+    assert!(person.missing_keys().is_empty());
     // Who has one of the keys finds what is stored under it.
     assert_eq!(rows(&with("second", &[]).await, "ann@example.com").await, 1);
     assert_eq!(rows(&database.inbox, "ann@example.com").await, 0);

@@ -867,7 +867,9 @@ fn a_wrong_setting_is_named() {
         ("FORWARD_URL", "", "FORWARD_URL"),
         ("FORWARD_URL", "crm.example.com", "FORWARD_URL"),
         ("FORWARD_URL", "https://crm.example.com", "http://"),
-        ("LISTEN", "nowhere", "invalid socket address"),
+        ("TIMEOUT_SECONDS", "0", "TIMEOUT_SECONDS"),
+        ("LISTEN", "nowhere", "LISTEN"),
+        ("DATABASE", ":memory:", "not the path of a file"),
     ];
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("inbox.db");
