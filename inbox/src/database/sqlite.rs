@@ -21,8 +21,11 @@ use crate::{
 /// <https://www.sqlite.org/wal.html#walresetbug>.
 const OLDEST: [u32; 3] = [3, 51, 3];
 
-/// Longer than any transaction of this library, shorter than the responses' time limit.
+/// Longer than any transaction of this library, and short enough for a second try in time for the response.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// The application has more time.
+const APPLICATIONS_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The options of a file that belongs to the inbox alone.
 pub(crate) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
@@ -34,7 +37,7 @@ pub(crate) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT))
+        .busy_timeout(APPLICATIONS_BUSY_TIMEOUT))
 }
 
 /// Whether SQLite takes this for the path of a file, and not for a URI or a database in memory.
