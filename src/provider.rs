@@ -1,5 +1,6 @@
 //! The traits for providers and their events.
 
+use alloc::string::String;
 use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -200,6 +201,14 @@ pub trait Event: Sized + Serialize {
     /// Returns the person or company that the event is about, if one is known.
     fn lead(&self) -> Option<Lead> {
         None
+    }
+
+    /// Returns the provider's id of the record that the event is about, also if no contact data is known.
+    ///
+    /// It is the [`id`](Lead::id) that a lead of this event would have, such as the id of one sitting of a
+    /// quiz. By default it is the lead's.
+    fn lead_id(&self) -> Option<String> {
+        self.lead()?.id
     }
 
     /// Returns the key under which the event is written in a [bare](Layout::Bare) body.

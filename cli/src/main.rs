@@ -51,9 +51,12 @@ enum Command {
     Completions {
         shell: clap_complete::Shell,
     },
-    /// Print the man page
-    #[command(after_help = "Example: leadhook man | man -l -")]
-    Man,
+    /// Print a man page
+    #[command(after_help = "Example: leadhook man inbox replay | man -l -")]
+    Man {
+        /// The command that it is about, such as `check` or `inbox replay` [default: the whole]
+        command: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -102,8 +105,16 @@ fn run(command: Command) -> Result<u8, Failure> {
             io::stdout().write_all(&script)?;
             Ok(0)
         }
-        Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+        Command::Man { command } => {
+            let mut whole = Cli::command();
+            whole.build();
+            let mut page = &whole;
+            for name in &command {
+                page = page
+                    .find_subcommand(name)
+                    .ok_or_else(|| Failure::Usage(format!("there is no command {name}")))?;
+            }
+            clap_mangen::Man::new(page.clone()).render(&mut io::stdout())?;
             Ok(0)
         }
     }

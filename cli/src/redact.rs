@@ -105,7 +105,7 @@ fn mask(text: &[u32], shown: &str) -> Text {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::panic, clippy::string_slice, clippy::unwrap_used)]
 
     use super::{EVENTS, redact};
@@ -114,7 +114,7 @@ mod tests {
         provider::Kind,
     };
 
-    const CANARIES: [&str; 4] = [
+    pub(crate) const CANARIES: [&str; 4] = [
         "Canary Müller",
         "canary@example.com",
         "CANARY",
@@ -122,7 +122,7 @@ mod tests {
     ];
 
     /// Calls a function for each body in which one key or text is a canary.
-    fn with_each_value(node: &Node, canary: &str, check: &mut dyn FnMut(Node)) {
+    pub(crate) fn with_each_value(node: &Node, canary: &str, check: &mut dyn FnMut(Node)) {
         match node {
             Node::Literal(_) | Node::Text(_) => check(Node::Text(json::text(canary))),
             Node::List(items) => {
@@ -178,6 +178,27 @@ mod tests {
             }
         }
         assert!(tried > 1000);
+    }
+
+    /// What the fuzzer found is odd, so it is worth a try.
+    #[test]
+    fn no_canary_is_left_in_inputs_of_the_fuzzer() {
+        let inputs = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/inputs");
+        let mut tried = 0;
+        for directory in std::fs::read_dir(inputs).unwrap() {
+            for file in std::fs::read_dir(directory.unwrap().path()).unwrap() {
+                let body = std::fs::read(file.unwrap().path()).unwrap();
+                let canary = b"Canary";
+                for place in 0..=body.len() {
+                    tried += 1;
+                    let (start, end) = body.split_at(place);
+                    let text = redact(&[start, canary, end].concat());
+                    let found = text.windows(canary.len()).any(|part| part == canary);
+                    assert!(!found, "{place}: {}", String::from_utf8_lossy(&text));
+                }
+            }
+        }
+        assert!(tried > 100);
     }
 
     #[test]

@@ -66,28 +66,14 @@ impl Arguments {
         let mut report = Report::default();
         for file in &self.file {
             let body = Input::read(file)?.not_empty()?.body;
-            let Some(node) = json::parse(&body) else {
+            if report.add(&body, &documented, self.keys).is_none() {
                 writeln!(
                     io::stderr(),
                     "leadhook: {}: not JSON, or nested too deeply",
                     file.display()
                 )?;
                 return Ok(2);
-            };
-            let reading = Reading::of(&body);
-            let event = reading.as_ref().map_or_else(
-                || "unknown event".into(),
-                |reading| format!("{} {}", reading.provider, reading.event),
-            );
-            *report.events.entry(event).or_default() += 1;
-            let unread = reading.map(|reading| reading.unread).unwrap_or_default();
-            let unread: Vec<String> = unread.iter().map(|path| without_indices(path)).collect();
-            let walk = Walk {
-                documented: &documented,
-                unread: &unread,
-                keys: self.keys,
-            };
-            walk.add(&node, &Place::default(), &mut report.paths);
+            }
         }
         let mut output = io::stdout();
         if self.json {
@@ -184,6 +170,26 @@ fn without_indices(path: &str) -> String {
 }
 
 impl Report {
+    /// Adds a body, unless it is not JSON.
+    fn add(&mut self, body: &[u8], documented: &HashSet<Text>, keys: bool) -> Option<()> {
+        let node = json::parse(body)?;
+        let reading = Reading::of(body);
+        let event = reading.as_ref().map_or_else(
+            || "unknown event".into(),
+            |reading| format!("{} {}", reading.provider, reading.event),
+        );
+        *self.events.entry(event).or_default() += 1;
+        let unread = reading.map(|reading| reading.unread).unwrap_or_default();
+        let unread: Vec<String> = unread.iter().map(|path| without_indices(path)).collect();
+        let walk = Walk {
+            documented,
+            unread: &unread,
+            keys,
+        };
+        walk.add(&node, &Place::default(), &mut self.paths);
+        Some(())
+    }
+
     fn table(&self) -> String {
         let mut lines = Vec::new();
         for (event, count) in &self.events {
@@ -221,5 +227,38 @@ impl Report {
         }
         lines.push(String::new());
         lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::Report;
+    use crate::{
+        json, keys,
+        provider::Kind,
+        redact::tests::{CANARIES, with_each_value},
+    };
+
+    #[test]
+    fn no_canary_is_printed_wherever_it_is() {
+        let documented = keys::documented();
+        let mut tried = 0;
+        for kind in Kind::PROVIDERS {
+            for (name, body) in kind.samples() {
+                let node = json::parse(body.as_bytes()).unwrap();
+                for canary in CANARIES {
+                    with_each_value(&node, canary, &mut |changed| {
+                        tried += 1;
+                        let mut report = Report::default();
+                        let body = changed.to_bytes();
+                        report.add(&body, &documented, false).unwrap();
+                        let text = report.table() + &serde_json::to_string(&report).unwrap();
+                        assert!(!text.to_lowercase().contains("canary"), "{name}: {text}");
+                    });
+                }
+            }
+        }
+        assert!(tried > 1000);
     }
 }

@@ -116,6 +116,25 @@ pub enum Error {
     /// The [`Cipher`](crate::Cipher) failed.
     #[error(transparent)]
     Cipher(#[from] crate::cipher::CipherError),
+    /// The key of subjects is missing in the database.
+    #[error(
+        "the database has no key of subjects; give the inbox one with with_subject_keys(), or run the SQL of \
+         migrations() again"
+    )]
+    NoSubjectKey,
+    /// Another key was used under the same id.
+    #[error(
+        "the subject key {0:?} is not the one that was used under this id before; give it another id"
+    )]
+    OtherSubjectKey(String),
+    /// The rows of a person are not as many as was confirmed.
+    #[error("{found} rows are about the person, and {expected} were confirmed; look at them again")]
+    OtherCount {
+        /// How many were confirmed.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
     /// A setting has no meaning.
     #[error("{setting} is {value}; {expected}")]
     Setting {

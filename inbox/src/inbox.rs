@@ -17,11 +17,13 @@ use crate::{
         self,
         batches::Batches,
         filter::Filter,
+        person::Person,
         prune::{self, Pruned, Retention},
         rows::{Page, StoredRow},
         stats::{self, SourceStats},
     },
     source::{Intake, Registry, Source},
+    subject::{Subject, SubjectKey, SubjectKeys},
     work::Workers,
 };
 
@@ -55,6 +57,7 @@ impl<B: Backend> Inbox<B> {
                 database: Database::new(pool, limits),
                 queue: Arc::default(),
                 bodies,
+                keys: Arc::default(),
             },
             limits,
             registry: Arc::default(),
@@ -70,9 +73,23 @@ impl<B: Backend> Inbox<B> {
         self
     }
 
+    /// Sets the key under which subjects are stored, and those that were used before, so that
+    /// [`person`](Self::person) also finds what was stored under them.
+    ///
+    /// Call it before the inbox is cloned or used.
+    #[must_use]
+    pub fn with_subject_keys(mut self, current: SubjectKey, previous: &[SubjectKey]) -> Self {
+        let mut keys = vec![current];
+        keys.extend_from_slice(previous);
+        self.intake.keys = Arc::new(SubjectKeys::new(keys));
+        self
+    }
+
     fn with_limits(self, limits: Limits) -> Self {
         let pool = self.pool().clone();
-        Self::new(pool, limits, self.intake.bodies)
+        let mut inbox = Self::new(pool, limits, self.intake.bodies);
+        inbox.intake.keys = self.intake.keys;
+        inbox
     }
 
     /// Returns a source of deliveries from provider `P`.
@@ -127,7 +144,8 @@ impl<B: Backend> Inbox<B> {
     ///
     /// If not, or the database fails. The error says what is wrong and what to do about it.
     pub async fn check(&self) -> Result<(), Error> {
-        schema::check(self.database()).await
+        schema::check(self.database()).await?;
+        self.intake.keys.check(self.database()).await.map(drop)
     }
 
     /// Returns the figures of each source that has waiting or dead rows.
@@ -174,6 +192,20 @@ impl<B: Backend> Inbox<B> {
     /// If the database or the cipher fails.
     pub async fn body(&self, key: Key) -> Result<Option<Vec<u8>>, Error> {
         operate::rows::body(self.database(), &self.intake.bodies, key).await
+    }
+
+    /// Finds what is stored about the person with an e-mail address. See [`Person`].
+    ///
+    /// White space around the address and upper case do not matter.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails, or a [`SubjectKey`] is not the one that was used under its id.
+    pub async fn person(&self, email: &str) -> Result<Person<B>, Error> {
+        let subject = Subject::email(email);
+        let numbers = self.intake.keys.all(self.database(), &subject).await?;
+        let (database, bodies) = (self.database().clone(), self.intake.bodies.clone());
+        Person::find(database, bodies, numbers).await
     }
 
     /// Makes settled rows due at once, as if they had just been accepted.
@@ -299,12 +331,16 @@ impl Inbox<sqlx::Postgres> {
     /// States that a pooler in transaction mode is in front of the server, such as PgBouncer, Supabase's port 6543
     /// or Neon's `-pooler` hosts. Then the inbox prepares no named statements.
     ///
-    /// In the transactions of handlers, call `.persistent(false)` on each query for the same reason. A pool of your
-    /// own needs `extra_float_digits(None)` in its options, because PgBouncer rejects that parameter.
+    /// It holds for the inbox's own connections, and those that its pool opens from now on cache no statements. In
+    /// the transactions of handlers, call sqlx's `persistent(false)` on each query.
     ///
     /// Call it before the inbox is cloned or used.
     #[must_use]
     pub fn behind_a_pooler(self) -> Self {
+        let options = (*self.pool().connect_options()).clone();
+        let options = options.extra_float_digits(None); // poolers reject it
+        self.pool()
+            .set_connect_options(options.statement_cache_capacity(0));
         let limits = Limits {
             pooler: true,
             ..self.limits

@@ -84,6 +84,7 @@ mod log;
 mod operate;
 mod random;
 mod source;
+mod subject;
 mod testing;
 mod work;
 
@@ -102,6 +103,7 @@ pub use leadhook::dedup::{Key, KeyError};
 pub use operate::{
     batches::Batches,
     filter::Filter,
+    person::{Exported, Person, PersonSource},
     prune::{Pruned, Retention},
     rows::{Page, StoredRow},
     state::{Reason, State},
@@ -115,6 +117,7 @@ pub use sqlx::Postgres;
 #[cfg(feature = "sqlite")]
 #[doc(no_inline)]
 pub use sqlx::Sqlite;
+pub use subject::{Subject, SubjectKey};
 pub use testing::Report;
 pub use work::{
     RunningWorkers, Workers,

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    marker::PhantomData,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +12,7 @@ use std::{
 
 #[cfg(any(feature = "actix", feature = "axum"))]
 use leadhook::Receiver;
-use leadhook::{Delivery, Event, Provider, dedup::Key};
+use leadhook::{Delivery, Envelope, Event, Provider, dedup::Key};
 use tokio::time;
 
 #[cfg(any(feature = "actix", feature = "axum"))]
@@ -27,6 +26,7 @@ use crate::{
     error::Error,
     intake::{Accepted, queue::Queue},
     log::log,
+    subject::{Subject, SubjectKeys},
 };
 
 /// Names and ids in the listing are cut to this many characters.
@@ -51,14 +51,25 @@ const LONGEST_NAME: usize = 200;
 pub struct Source<P, B: Backend> {
     intake: Intake<B>,
     named: Named,
-    provider: PhantomData<fn() -> P>,
+    subjects: Subjects<P>,
 }
+
+/// Whom the events of a source are about.
+enum Subjects<P> {
+    /// Their lead's address and id.
+    OfTheLead,
+    Own(Arc<Choose<P>>),
+    None,
+}
+
+type Choose<P> = dyn Fn(&Delivery<P>) -> Vec<Subject> + Send + Sync;
 
 /// What all sources of an inbox share.
 pub(crate) struct Intake<B: Backend> {
     pub(crate) database: Database<B>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) bodies: Bodies,
+    pub(crate) keys: Arc<SubjectKeys>,
 }
 
 /// A source's name and limits.
@@ -85,6 +96,8 @@ struct State {
     is_of_two_providers: AtomicBool,
     is_handled: AtomicBool,
     was_said: AtomicBool,
+    /// The database knows that the source has no subjects.
+    is_noted: AtomicBool,
 }
 
 /// The sources that were named in this process.
@@ -104,6 +117,7 @@ impl Registry {
                 is_of_two_providers: AtomicBool::new(false),
                 is_handled: AtomicBool::new(false),
                 was_said: AtomicBool::new(false),
+                is_noted: AtomicBool::new(false),
             })
         });
         if state.provider != P::NAME {
@@ -117,7 +131,7 @@ impl Registry {
                 concurrency: None,
                 rate: None,
             },
-            provider: PhantomData,
+            subjects: Subjects::OfTheLead,
         }
     }
 
@@ -190,6 +204,43 @@ impl<P: Provider, B: Backend> Source<P, B> {
         self
     }
 
+    /// Chooses whom an event is about, up to four subjects. By default these are the e-mail address of its lead and
+    /// the provider's id of the lead or sitting.
+    ///
+    /// ```
+    /// # use leadhook::ScoreApp;
+    /// use leadhook_inbox::Subject;
+    ///
+    /// # async fn run() -> Result<(), leadhook_inbox::Error> {
+    /// # let inbox = leadhook_inbox::Inbox::temporary().await?;
+    /// let scoreapp = inbox.source::<ScoreApp>("scoreapp").subjects(|envelope| {
+    ///     let phone = envelope.lead().and_then(|lead| lead.phone);
+    ///     phone.iter().map(|phone| Subject::new("phone", phone)).collect()
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subjects<F>(mut self, choose: F) -> Self
+    where
+        F: Fn(&Envelope<P::Event>) -> Vec<Subject> + Send + Sync + 'static,
+    {
+        self.subjects = Subjects::Own(Arc::new(move |delivery: &Delivery<P>| {
+            delivery
+                .read()
+                .map_or_else(|_| Vec::new(), |envelope| choose(&envelope))
+        }));
+        self
+    }
+
+    /// Stores nothing of whom the events are about. Then [`Inbox::person`](crate::Inbox::person) does not find
+    /// them, and says so.
+    #[must_use]
+    pub fn without_subjects(mut self) -> Self {
+        self.subjects = Subjects::None;
+        self
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -254,20 +305,55 @@ impl<P: Provider, B: Backend> Source<P, B> {
 
     async fn store(&self, key: Key, delivery: &Delivery<P>) -> Result<Accepted, Error> {
         self.named.check()?;
-        let row = self.row(key, delivery)?;
+        let (mut row, subjects) = self.row(key, delivery)?;
         let Intake {
-            database, queue, ..
+            database,
+            queue,
+            keys,
+            ..
         } = &self.intake;
+        match subjects {
+            Some(subjects) => {
+                let numbers = keys.current(database, &subjects).await?;
+                for (place, number) in row.subjects.iter_mut().zip(numbers) {
+                    *place = Some(number);
+                }
+            }
+            None => self.note_without_subjects().await?,
+        }
         queue.store(database, row).await
     }
 
-    /// What is stored of a delivery.
-    fn row(&self, key: Key, delivery: &Delivery<P>) -> Result<NewRow, Error> {
+    /// Lets `Inbox::person` know that it does not find the rows of this source.
+    async fn note_without_subjects(&self) -> Result<(), Error> {
+        if self.named.state.is_noted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let database = &self.intake.database;
+        let note = "INSERT INTO leadhook_inbox_without_subjects (source) VALUES ($1) ON CONFLICT (source) DO NOTHING";
+        database
+            .fetch(database.statement(note).bind(self.name()))
+            .await?;
+        self.named.state.is_noted.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What is stored of a delivery, and whom it is about; None if that is not stored.
+    fn row(
+        &self,
+        key: Key,
+        delivery: &Delivery<P>,
+    ) -> Result<(NewRow, Option<Vec<Subject>>), Error> {
         let source = self.named.name.clone();
         let (body, body_cipher) = self.intake.bodies.seal(key, &source, delivery.body())?;
         let envelope = delivery.read().ok();
         let matched_secret = delivery.matched_secret();
-        Ok(NewRow {
+        let subjects = match &self.subjects {
+            Subjects::OfTheLead => Some(envelope.as_ref().map_or_else(Vec::new, Subject::of)),
+            Subjects::Own(choose) => Some(choose(delivery)),
+            Subjects::None => None,
+        };
+        let row = NewRow {
             key: key.to_string(),
             source,
             provider: P::NAME,
@@ -276,12 +362,14 @@ impl<P: Provider, B: Backend> Source<P, B> {
             event: envelope.as_ref().map(|envelope| name(envelope.name())),
             lead_id: envelope
                 .as_ref()
-                .and_then(|envelope| envelope.event.lead()?.id)
+                .and_then(|envelope| envelope.event.lead_id())
                 .map(|id| name(&id)),
             body,
             body_cipher,
+            subjects: [None; 4],
             retry_window: millis(P::RETRY_WINDOW),
-        })
+        };
+        Ok((row, subjects))
     }
 
     /// Returns an axum route that authenticates deliveries, accepts them, and responds with 200 or 503.
@@ -330,6 +418,17 @@ impl<B: Backend> Clone for Intake<B> {
             database: self.database.clone(),
             queue: self.queue.clone(),
             bodies: self.bodies.clone(),
+            keys: self.keys.clone(),
+        }
+    }
+}
+
+impl<P> Clone for Subjects<P> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::OfTheLead => Self::OfTheLead,
+            Self::Own(choose) => Self::Own(choose.clone()),
+            Self::None => Self::None,
         }
     }
 }
@@ -339,7 +438,7 @@ impl<P, B: Backend> Clone for Source<P, B> {
         Self {
             intake: self.intake.clone(),
             named: self.named.clone(),
-            provider: PhantomData,
+            subjects: self.subjects.clone(),
         }
     }
 }

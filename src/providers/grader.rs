@@ -142,6 +142,7 @@ crate::events! {
         IntegrationSyncCompleted(RawJson) = "integration.sync_completed",
     }
     lead(event) = event.submission()?.lead();
+    lead_id(event) = Some(event.submission()?.submission.id.clone());
 }
 
 impl GraderEvent {

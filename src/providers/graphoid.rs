@@ -116,6 +116,7 @@ crate::events! {
         AiAnalysisComplete(RawJson) = "ai.analysis.complete",
     }
     lead(event) = event.lead_event()?.lead();
+    lead_id(event) = Some(event.lead_event()?.lead.id.clone());
 }
 
 impl GraphoidEvent {

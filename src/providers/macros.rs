@@ -145,7 +145,8 @@ macro_rules! payload {
 /// ends with a comma. [`payload!`](crate::payload) has an example.
 ///
 /// A line after the enum, such as `lead(event) = event.order()?.lead();`, says whom an event is about. Its
-/// expression is an `Option<Lead>`.
+/// expression is an `Option<Lead>`. A second line, such as `lead_id(event) = Some(event.order()?.id.clone());`,
+/// gives the id of the record also if no contact data is known.
 ///
 /// The enum is `#[non_exhaustive]` and implements [`Event`](crate::Event), `Clone`, `Debug`, `PartialEq`
 /// and `Serialize`.
@@ -157,6 +158,7 @@ macro_rules! events {
             $($(#[$variant_meta:meta])* $variant:ident($data:ty) $(or $fallback:ident)? = $name:literal,)*
         }
         $(lead($event:ident) = $lead:expr;)?
+        $(lead_id($with_id:ident) = $id:expr;)?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
@@ -224,6 +226,11 @@ macro_rules! events {
             $(fn lead(&self) -> Option<$crate::Lead> {
                 let $event = self;
                 $lead
+            })?
+
+            $(fn lead_id(&self) -> Option<$crate::alloc::string::String> {
+                let $with_id = self;
+                $id
             })?
         }
 

@@ -97,6 +97,7 @@ crate::events! {
         LeadDetailsUpdated(Box<QuizSubmission>) = "LEAD_DETAILS_UPDATED",
     }
     lead(event) = event.quiz()?.lead();
+    lead_id(event) = Some(event.quiz()?.id.clone());
 }
 
 impl ScoreAppEvent {

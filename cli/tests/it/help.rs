@@ -35,12 +35,20 @@ fn prints_completions_and_a_man_page() {
     for (arguments, expected) in [
         (vec!["completions", "bash"], "complete -F"),
         (vec!["man"], ".TH leadhook"),
+        (vec!["man", "check"], ".TH leadhook-check"),
+        (vec!["man", "inbox", "replay"], ".TH leadhook-inbox-replay"),
     ] {
         let (name, rest) = arguments.split_first().unwrap();
         let output = run(command(name).args(rest), b"");
         assert_eq!(output.status.code(), Some(0));
         assert!(String::from_utf8(output.stdout).unwrap().contains(expected));
     }
+}
+
+#[test]
+fn a_man_page_of_a_missing_command_is_an_error() {
+    let output = run(command("man").args(["inbox", "prune"]), b"");
+    assert_fails(&output, 64, "there is no command prune");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::{
 };
 
 use leadhook::{Delivery, Graphoid, ScoreApp, graphoid::GraphoidEvent};
-use leadhook_inbox::{Backend, Failure, Inbox, Job, Key, Postgres, Sqlite};
+use leadhook_inbox::{Backend, Backoff, Failure, Inbox, Job, Key, Postgres, Sqlite};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Pool};
 use tempfile::TempDir;
@@ -173,6 +173,9 @@ impl<B: Db> Database<B> {
                 &scoreapp,
                 async |job: Job<leadhook::scoreapp::ScoreAppEvent, B>| Ok(job.done()),
             );
+        // After a few attempts, because each one is a commit.
+        let minute = Duration::from_secs(60);
+        let workers = workers.backoff(Backoff::default().with_give_up_after(minute));
         workers.run_until_idle().await.unwrap();
         // The workers have advanced the clock of their inbox.
         let now = B::open(&self.name).await;

@@ -45,6 +45,8 @@ mod sealed {
         const ACCEPT: &'static str;
         /// The results in the JSON of `$1`, as the table `r`.
         const RESULTS: &'static str;
+        /// An expression that ends the session if its transaction is left alone.
+        const GUARD: &'static str;
         /// How many connections store deliveries.
         const WRITERS: usize;
         /// Whether only one connection can write at a time.
@@ -87,6 +89,9 @@ mod sealed {
             rows: &[&NewRow],
             limits: Limits,
         ) -> impl Future<Output = Result<Vec<bool>, Error>> + Send;
+
+        /// Whether a row could not be stored, and others could.
+        fn is_of_a_row(error: &sqlx::Error) -> bool;
 
         /// Runs a statement to its end and returns its rows.
         fn fetch(
@@ -163,13 +168,14 @@ pub struct NewRow {
     pub(crate) matched_secret: Option<i64>,
     pub(crate) event: Option<String>,
     pub(crate) lead_id: Option<String>,
+    pub(crate) subjects: [Option<i64>; 4],
     pub(crate) body: Bytes,
     pub(crate) body_cipher: Option<String>,
     /// Milliseconds.
     pub(crate) retry_window: i64,
 }
 
-/// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, and the locks
+/// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, the `{guard}` of a transaction, and the locks
 /// `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far the virtual clock of tests is
 /// ahead.
 pub(crate) fn render<B: Engine>(sql: &str, offset: i64) -> Statement {
@@ -183,6 +189,7 @@ pub(crate) fn render<B: Engine>(sql: &str, offset: i64) -> Statement {
         .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
         .replace("{lock}", B::LOCK)
         .replace("{share}", B::SHARE)
+        .replace("{guard}", B::GUARD)
         .replace("{results}", B::RESULTS);
     for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
         while let Some((before, after)) = sql.split_once(name) {

@@ -66,6 +66,7 @@ impl Engine for Postgres {
     const ACCEPT: &'static str = include_str!("sql/postgres-accept.sql");
     const RESULTS: &'static str = "json_to_recordset(CAST($1 AS json)) \
         AS r (key TEXT, token TEXT, ending TEXT, error TEXT, delay BIGINT, give_up BIGINT)";
+    const GUARD: &'static str = "set_config('idle_in_transaction_session_timeout', '10000', true)";
     const WRITERS: usize = 2;
     const ONE_WRITER: bool = false;
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/postgres-1.sql")];
@@ -93,10 +94,9 @@ impl Engine for Postgres {
                 set_config('default_transaction_isolation', 'read committed', false) AS isolation, \
                 set_config('default_transaction_read_only', 'off', false) AS read_only"
         };
-        let fsync: String = sqlx::query_scalar(prepare)
-            .persistent(false)
-            .fetch_one(&mut *connection)
-            .await?;
+        // Not prepared: behind a pooler, the statement could be another client's by the time it is executed.
+        let row = sqlx::raw_sql(prepare).fetch_one(&mut *connection).await?;
+        let fsync: String = row.try_get(0)?;
         if fsync != "on" && !limits.trust_fsync_off {
             return Err(Error::NotDurable(
                 "PostgreSQL reports fsync = off; set it to on, or say trust_fsync_off() if your provider makes \
@@ -150,6 +150,10 @@ impl Engine for Postgres {
             )
             .bind(texts(|row| row.event.as_deref()))
             .bind(texts(|row| row.lead_id.as_deref()))
+            .bind(rows.iter().map(|row| row.subjects[0]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.subjects[1]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.subjects[2]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.subjects[3]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
             .bind(texts(|row| row.body_cipher.as_deref()))
             .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
@@ -175,6 +179,16 @@ impl Engine for Postgres {
         Ok(rows.iter().map(|row| new.contains(&row.key)).collect())
     }
 
+    fn is_of_a_row(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(|error| error.code());
+        // Data, constraints, and limits such as the size of an index's entry.
+        code.is_some_and(|code| {
+            ["22", "23", "54"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        })
+    }
+
     async fn lock_schema(connection: &mut PgConnection) -> Result<(), Error> {
         // Any number will do, as long as nobody else uses it.
         let lock = "SET LOCAL lock_timeout = 8000; SELECT pg_advisory_xact_lock(7308604895)";
@@ -195,7 +209,8 @@ impl Engine for Postgres {
 
     async fn check_rights(connection: &mut PgConnection) -> Result<(), Error> {
         let missing = "SELECT string_agg(name || ': ' || privilege, ', ') FROM \
-            unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process']) AS name, \
+            unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process', \
+                'leadhook_inbox_subject_key', 'leadhook_inbox_without_subjects']) AS name, \
             unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege \
             WHERE NOT has_table_privilege(name, privilege)";
         let missing: Option<String> = sqlx::query_scalar(missing)

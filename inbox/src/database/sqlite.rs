@@ -68,6 +68,7 @@ impl Engine for Sqlite {
     const RESULTS: &'static str = "(SELECT value ->> 'key' AS key, value ->> 'token' AS token, \
         value ->> 'ending' AS ending, value ->> 'error' AS error, value ->> 'delay' AS delay, \
         value ->> 'give_up' AS give_up FROM json_each($1)) AS r";
+    const GUARD: &'static str = "NULL"; // the locks of a process end with it
     const WRITERS: usize = 1;
     const ONE_WRITER: bool = true;
     const MIGRATIONS: &'static [&'static str] = &[include_str!("sql/sqlite-1.sql")];
@@ -141,6 +142,10 @@ impl Engine for Sqlite {
                 .bind(row.matched_secret)
                 .bind(row.event.as_deref())
                 .bind(row.lead_id.as_deref())
+                .bind(row.subjects[0])
+                .bind(row.subjects[1])
+                .bind(row.subjects[2])
+                .bind(row.subjects[3])
                 .bind(&row.body[..])
                 .bind(row.body_cipher.as_deref())
                 .bind(row.retry_window);
@@ -151,6 +156,13 @@ impl Engine for Sqlite {
             Self::execute_all(connection, "COMMIT".into()).await?;
         }
         Ok(are_new)
+    }
+
+    fn is_of_a_row(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(|error| error.code());
+        let code: Option<u32> = code.and_then(|code| code.parse().ok());
+        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, and their extended codes
+        matches!(code.map(|code| code & 0xff), Some(18..=20))
     }
 
     async fn lock_schema(_: &mut SqliteConnection) -> Result<(), Error> {

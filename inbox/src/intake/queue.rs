@@ -181,10 +181,9 @@ impl<B: Backend> Writer<B> {
         }
         let mut duplicates = Vec::new();
         match self.store_together(&by_key).await {
-            // One by one, so that one that can't be stored does not fail the others.
-            Err(Error::Database(error))
-                if by_key.len() > 1 && error.as_database_error().is_some() =>
-            {
+            // One by one, so that one that can't be stored does not fail the others. If the database is to blame,
+            // each would only wait as long again.
+            Err(Error::Database(error)) if by_key.len() > 1 && B::is_of_a_row(&error) => {
                 for (key, waiting) in by_key {
                     let one = BTreeMap::from([(key, waiting)]);
                     let stored = self.store_together(&one).await;

@@ -27,6 +27,8 @@ pub struct Filter {
     lead_id: Option<String>,
     accepted_before: Option<DateTime<Utc>>,
     settled_before: Option<DateTime<Utc>>,
+    /// One of these numbers is one of the row's subjects.
+    subject: Vec<i64>,
 }
 
 impl Filter {
@@ -111,6 +113,14 @@ impl Filter {
         self
     }
 
+    /// Selects the rows that are about a subject.
+    pub(crate) fn subject(numbers: Vec<i64>) -> Self {
+        Self {
+            subject: numbers,
+            ..Self::default()
+        }
+    }
+
     /// Puts the conditions in the place of `{selected}`.
     pub(crate) fn bind(&self, mut statement: Statement) -> Statement {
         let text = |value: &Option<String>| value.clone().map(Value::from);
@@ -138,6 +148,16 @@ impl Filter {
                 let place = statement.values.len().to_string();
                 selected.extend([" AND ", condition, " $", &place]);
             }
+        }
+        if !self.subject.is_empty() {
+            let mut any = Vec::new();
+            for number in &self.subject {
+                statement = statement.bind(*number);
+                let place = statement.values.len();
+                // Each column has an index of its own.
+                any.extend((1..=4).map(|column| format!("subject_{column} = ${place}")));
+            }
+            selected.extend([" AND (", &any.join(" OR "), ")"]);
         }
         statement.part("{selected}", &selected)
     }

@@ -483,13 +483,17 @@ impl<B: Backend> Control<B> {
 
     /// A source has more if its limit or that of all has cut its rows off.
     fn note_more(&mut self, wanted: &Wanted, claimed: &[Claimed]) {
-        let fresh = claimed.iter().filter(|claimed| claimed.claim.abandoned == 0);
+        let fresh = claimed
+            .iter()
+            .filter(|claimed| claimed.claim.abandoned == 0);
         let is_cut_off = fresh.clone().count() >= wanted.rows;
         for (handler, more_due) in self.handlers.iter().zip(&mut self.more_due) {
             let name = &handler.source.name;
             let asked = wanted.sources.iter().find(|(asked, ..)| asked == name);
             if let Some((_, room, _)) = asked {
-                let of_source = fresh.clone().filter(|claimed| claimed.claim.source == *name);
+                let of_source = fresh
+                    .clone()
+                    .filter(|claimed| claimed.claim.source == *name);
                 *more_due = is_cut_off || of_source.count() >= *room;
             }
         }

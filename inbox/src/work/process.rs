@@ -540,9 +540,13 @@ async fn reconcile<B: Backend>(
     transaction
         .execute(release.bind(process).bind(known))
         .await?;
-    let cap = database.statement(include_str!("sql/cap_due.sql"));
-    let cap = cap.bind(sources).bind(millis(LONGEST_DELAY));
-    transaction.execute(cap).await?;
+    // Each has an index of its own.
+    for abandoned in ["abandoned = 0", "abandoned > 0"] {
+        let cap = database.statement(include_str!("sql/cap_due.sql"));
+        let cap = cap.part("{abandoned}", abandoned);
+        let cap = cap.bind(sources.clone()).bind(millis(LONGEST_DELAY));
+        transaction.execute(cap).await?;
+    }
     Ok(())
 }
 

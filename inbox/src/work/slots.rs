@@ -34,7 +34,17 @@ pub(crate) struct Finished {
     slot: Slot,
 }
 
-type Slot = mpsc::Sender<(u64, Attempt, oneshot::Receiver<()>)>;
+/// A thread. It ends when nobody can give it an attempt any more.
+#[derive(Clone)]
+struct Slot(mpsc::Sender<Given>);
+
+/// What a thread is given. While it runs an attempt, nobody else has its slot.
+struct Given {
+    number: u64,
+    attempt: Attempt,
+    cancelled: oneshot::Receiver<()>,
+    slot: Slot,
+}
 
 impl Slots {
     pub(crate) fn new(runtime: Handle, results: UnboundedSender<Finished>) -> Self {
@@ -57,8 +67,13 @@ impl Slots {
             Some(slot) => slot,
             None => self.spawn()?,
         };
-        // A thread that waits for attempts receives them.
-        let _ = slot.send((number, attempt, cancelled));
+        let given = Given {
+            number,
+            attempt,
+            cancelled,
+            slot: slot.clone(),
+        };
+        let _ = slot.0.send(given); // a thread that waits for attempts receives them
         Ok(cancel)
     }
 
@@ -69,8 +84,7 @@ impl Slots {
     }
 
     fn spawn(&self) -> Result<Slot, Error> {
-        let (slot, attempts) = mpsc::channel();
-        let own = slot.clone();
+        let (slot, attempts) = mpsc::channel::<Given>();
         let runtime = self.runtime.clone();
         let results = self.results.clone();
         let subscriber = tracing::dispatcher::get_default(Clone::clone);
@@ -78,12 +92,12 @@ impl Slots {
             .name("leadhook-inbox handler".into())
             .spawn(move || {
                 let _subscriber = tracing::dispatcher::set_default(&subscriber);
-                for (number, attempt, cancelled) in attempts {
-                    let outcome = run(&runtime, attempt, cancelled);
+                for given in attempts {
+                    let outcome = run(&runtime, given.attempt, given.cancelled);
                     let finished = Finished {
-                        number,
+                        number: given.number,
                         outcome,
-                        slot: own.clone(),
+                        slot: given.slot,
                     };
                     if results.send(finished).is_err() {
                         return; // the workers have ended
@@ -91,7 +105,7 @@ impl Slots {
                 }
             })
             .map_err(|error| Error::Thread(error.into()))?;
-        Ok(slot)
+        Ok(Slot(slot))
     }
 }
 

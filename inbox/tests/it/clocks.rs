@@ -1,6 +1,6 @@
 //! Machines whose clocks differ by two hours.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use reqwest::{Client, StatusCode};
 
@@ -8,7 +8,7 @@ use crate::{
     server::{Server, event},
     support::{
         database::{self, Database, Db},
-        until,
+        delivery, on_both, recording, until,
     },
 };
 
@@ -91,4 +91,33 @@ async fn a_jump_of_the_clock_loses_nothing_on_sqlite() {
     .await;
     assert_eq!(database.count("attempts = 2").await, 1);
     assert_eq!(database.effects().await, 2);
+}
+
+on_both![a_clock_that_was_a_year_ahead_delays_nothing];
+
+/// As it leaves rows behind: failed, and of a process that was gone.
+async fn a_clock_that_was_a_year_ahead_delays_nothing<B: Db>(database: Database<B>) {
+    let source = database.source();
+    for id in 0..4 {
+        source.accept(&delivery(id)).await.unwrap();
+    }
+    let year = 365_i64 * 24 * 3600 * 1000;
+    database
+        .run(&format!(
+            "UPDATE leadhook_inbox SET due_at = due_at + {year}, attempts = 1, error = 'crm', first_failed_at = due_at"
+        ))
+        .await;
+    let suspects = format!(
+        "UPDATE leadhook_inbox SET abandoned = 1 WHERE key IN ('{}', '{}')",
+        database.key(0),
+        database.key(1)
+    );
+    database.run(&suspects).await;
+    let workers = recording(&database.inbox).lease(Duration::from_secs(2));
+    let workers = workers.start().await.unwrap();
+    until("all are done", async || {
+        database.count("state = 'done' AND attempts = 2").await == 4
+    })
+    .await;
+    workers.shutdown(Duration::from_secs(5)).await;
 }

@@ -1,14 +1,6 @@
 //! Other software at the same tables: consoles, poolers, pools with settings of their own.
 
-use std::{
-    fs,
-    os::unix::{fs::chown, process::CommandExt},
-    path::Path,
-    process::{Child, Command, Stdio},
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, str::FromStr, sync::Arc, time::Duration};
 
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{Accepted, Error, Filter, Inbox, Job, Page, Postgres, State};
@@ -16,19 +8,21 @@ use sqlx::{
     AssertSqlSafe, Connection, PgPool, SqliteConnection, pool::PoolOptions,
     postgres::PgConnectOptions,
 };
-use tempfile::TempDir;
 use tokio::{task::JoinSet, time};
 
 use crate::support::{
     SOURCE,
-    database::{self, Database, Db},
-    delivery, on_both, postgres as pg, recording, until,
+    database::{self, DROP, Database, Db},
+    delivery, on_both,
+    pgbouncer::PgBouncer,
+    postgres as pg, recording, until,
 };
 
 on_both![
     rows_changed_by_hand_harm_no_others,
     a_process_deleted_by_hand_goes_on_as_another,
-    one_connection_is_enough
+    one_connection_is_enough,
+    cancelled_transactions_lose_no_delivery,
 ];
 
 async fn rows_changed_by_hand_harm_no_others<B: Db>(database: Database<B>) {
@@ -276,52 +270,90 @@ async fn the_defaults_of_a_pool_do_not_fail_transactions() {
     }
 }
 
-/// A PgBouncer in front of a server. It is killed when it is dropped.
-struct PgBouncer {
-    process: Child,
-    directory: TempDir,
-}
-
-impl PgBouncer {
-    /// None, and a message, where PgBouncer is not installed.
-    fn start(server: &pg::Server) -> Option<Self> {
-        let directory = TempDir::new().unwrap();
-        let place = directory.path().display();
-        let settings = format!(
-            "[databases]\n* = host={}\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\nauth_type = any\n\
-             unix_socket_dir = {place}\npool_mode = session\nignore_startup_parameters = extra_float_digits\n",
-            server.directory().display(),
-        );
-        // With `auth_type = any` it takes the user from here.
-        let settings = settings.replace("* = ", "* = user=tests ");
-        let file = directory.path().join("pgbouncer.ini");
-        fs::write(&file, settings).unwrap();
-        // Debian has it outside of `PATH` for users.
-        let debian = Path::new("/usr/sbin/pgbouncer");
-        let program = if debian.exists() {
-            debian
-        } else {
-            Path::new("pgbouncer")
-        };
-        let mut command = Command::new(program);
-        if fs::metadata(&file).is_ok_and(|file| std::os::unix::fs::MetadataExt::uid(&file) == 0) {
-            chown(directory.path(), Some(65534), Some(65534)).unwrap();
-            command.uid(65534).gid(65534);
+/// Futures of transactions are dropped at any moment, as by a timeout, in the application and in handlers.
+async fn cancelled_transactions_lose_no_delivery<B: Db>(database: Database<B>) {
+    const DELIVERIES: usize = 300;
+    let source = database.source();
+    let pool = database.inbox.pool().clone();
+    let application = tokio::spawn(async move {
+        for micros in (0..2000).cycle().step_by(7) {
+            let begun = time::timeout(Duration::from_micros(micros), pool.begin());
+            drop(begun.await);
+            tokio::task::yield_now().await;
         }
-        command.arg("--quiet").arg(file).stderr(Stdio::null());
-        let Ok(process) = command.spawn() else {
-            eprintln!("SKIPPED: pgbouncer is not found (Debian: apt-get install pgbouncer)");
-            return None;
-        };
-        Some(Self { process, directory })
+    });
+    let workers = database
+        .inbox
+        .workers()
+        .on(&source, async |job: Job<GraphoidEvent, B>| {
+            for micros in (0..2000).step_by(400) {
+                let begun = time::timeout(Duration::from_micros(micros), job.begin());
+                drop(begun.await);
+            }
+            let mut transaction = job.begin().await?;
+            B::record(&mut transaction, job.key()).await?;
+            job.commit(transaction).await
+        });
+    let workers = workers
+        .poll_interval(Duration::from_millis(100))
+        .start()
+        .await
+        .unwrap();
+    let mut providers = JoinSet::new();
+    for provider in 0..10 {
+        let source = source.clone();
+        providers.spawn(async move {
+            for id in 0..DELIVERIES / 10 {
+                let delivery = delivery(DELIVERIES / 10 * provider + id);
+                assert_eq!(source.accept(&delivery).await.unwrap(), Accepted::New);
+            }
+        });
     }
+    providers.join_all().await;
+    application.abort();
+    let total = i64::try_from(DELIVERIES).unwrap();
+    until("all are done", async || {
+        database.count("state = 'done'").await == total
+    })
+    .await;
+    assert_eq!(database.count("TRUE").await, total);
+    assert_eq!(database.effects().await, total);
+    workers.shutdown(Duration::from_secs(5)).await;
 }
 
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// The tables are found only by connections that the pool's hook has prepared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_of_the_pool_prepares_all_connections() {
+    const LEASE: Duration = Duration::from_secs(1);
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    database.run(DROP).await;
+    let role = "CREATE ROLE app LOGIN; CREATE SCHEMA app AUTHORIZATION app";
+    database.run(role).await;
+    let pool = PoolOptions::<Postgres>::new().after_connect(|connection, _| {
+        Box::pin(async move {
+            let prepare = sqlx::raw_sql("SET ROLE app; SET search_path = app");
+            prepare.execute(connection).await.map(drop)
+        })
+    });
+    let inbox = Inbox::with_pool(pool.connect(&database.url).await.unwrap());
+    inbox.migrate().await.unwrap();
+    inbox.check().await.unwrap();
+    let source = inbox.source::<Graphoid>(SOURCE);
+    let handler = async |job: Job<GraphoidEvent, Postgres>| {
+        time::sleep(4 * LEASE).await;
+        Ok(job.done())
+    };
+    let workers = inbox.workers().on(&source, handler).lease(LEASE);
+    let workers = workers.start().await.unwrap();
+    source.accept(&delivery(1)).await.unwrap();
+    let done = "SELECT count(*) FROM app.leadhook_inbox WHERE state = 'done' AND attempts = 1";
+    until("it is done", async || {
+        Postgres::count(database.inbox.pool(), done).await == 1
+    })
+    .await;
+    assert_eq!(workers.shutdown(Duration::from_secs(5)).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,14 +363,11 @@ async fn a_pgbouncer_in_session_mode_will_do() {
     };
     let server = Arc::new(server);
     let database = database::on(server.clone()).await;
-    let Some(bouncer) = PgBouncer::start(&server) else {
+    let Some(bouncer) = PgBouncer::start(&server, "session") else {
         return;
     };
-    let socket = server.directory().display().to_string();
-    let url = database
-        .url
-        .replace(&socket, &bouncer.directory.path().display().to_string());
-    until("it runs", async || PgPool::connect(&url).await.is_ok()).await;
+    let url = bouncer.url(&database.url, &server);
+    until("it runs", async || bouncer.answers(&url).await).await;
     let inbox = <Postgres as Db>::open(&url).await;
     let source = inbox.source::<Graphoid>(SOURCE);
     let workers = recording(&inbox).start().await.unwrap();

@@ -180,7 +180,8 @@ async fn a_process_that_is_frozen_within_a_transaction_loses_its_rows() {
         let table = "LOCK TABLE leadhook_inbox IN SHARE MODE";
         sqlx::raw_sql(table).execute(&mut *lock).await.unwrap();
         let beaten = "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted \
-            AND relation = 'leadhook_inbox_process'::regclass";
+            AND relation = 'leadhook_inbox_process'::regclass \
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         until("it waits", async || Postgres::count(pool, beaten).await > 0).await;
         frozen.signal("-STOP");
         lock.rollback().await.unwrap();
@@ -194,6 +195,38 @@ async fn a_process_that_is_frozen_within_a_transaction_loses_its_rows() {
     let _other = Server::start(&database);
     until("the other has handled it", async || {
         database.count("state = 'done'").await == 1
+    })
+    .await;
+    assert_eq!(database.effects().await, 1);
+    frozen.signal("-CONT");
+}
+
+/// As before, but in the handler's transaction, which keeps its row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_frozen_before_its_commit_loses_its_row() {
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let client = Client::new();
+    let mut frozen = Server::start(&database);
+    let status = frozen.post(&client, &event(1, "pause", 1)).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    frozen.line_with("paused");
+    let pool = database.inbox.pool();
+    let mut lock = pool.begin().await.unwrap();
+    let row = "SELECT key FROM leadhook_inbox FOR UPDATE";
+    sqlx::raw_sql(row).execute(&mut *lock).await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("it waits", async || {
+        Postgres::count(pool, waiting).await > 0
+    })
+    .await;
+    frozen.signal("-STOP");
+    lock.rollback().await.unwrap();
+    let _other = Server::start(&database);
+    until("the other has handled it", async || {
+        database.count("state = 'done' AND attempts = 2").await == 1
     })
     .await;
     assert_eq!(database.effects().await, 1);

@@ -24,7 +24,7 @@ use crate::{
     server::{Server, event, post},
     support::{
         SOURCE,
-        database::{self, Db},
+        database::{self, Database, Db},
         delivery, postgres, until,
     },
 };
@@ -263,13 +263,16 @@ async fn a_delivery_that_is_shut_out_gets_an_error_in_time() {
             }
         });
     }
+    let mut cause = 0;
     for (accepted, limit, elapsed) in providers.join_all().await {
         assert!(
             matches!(accepted, Err(Error::Timeout | Error::Database(_))),
             "{accepted:?}"
         );
         assert!(elapsed < limit + Duration::from_secs(1), "{elapsed:?}");
+        cause += usize::from(matches!(accepted, Err(Error::Database(_))));
     }
+    assert!(cause > 0, "nobody was told why");
     lock.rollback().await.unwrap();
     // Those who gave up are not in the way of the next one.
     let asked = Instant::now();
@@ -327,4 +330,62 @@ impl Drop for Mounted<'_> {
             .arg(self.0.path())
             .status();
     }
+}
+
+/// The jobs end while the database is gone, and their results wait for it.
+async fn an_outage_within_a_lease_takes_nothing<B: Db>(
+    database: &Database<B>,
+    outage: impl AsyncFnOnce(Duration),
+) {
+    let client = Client::new();
+    let servers = [(); 2].map(|()| {
+        let mut command = Server::command(&database.url);
+        command.env("SERVE_LEASE", "6").env("SERVE_TIMEOUT", "60");
+        Server::start_as(command)
+    });
+    for id in 0..6 {
+        let body = event(id, "rest", i64::MAX);
+        let status = servers[id % 2].post(&client, &body).await.unwrap();
+        assert_eq!(status, StatusCode::OK);
+    }
+    until("all are claimed", async || {
+        database.count("token IS NOT NULL").await == 6
+    })
+    .await;
+    outage(Duration::from_secs(5)).await;
+    until("all are done", async || {
+        let done = "SELECT count(*) FROM leadhook_inbox WHERE state = 'done'";
+        B::try_count(database.inbox.pool(), done)
+            .await
+            .is_ok_and(|done| done == 6)
+    })
+    .await;
+    assert_eq!(database.count("attempts = 1 AND abandoned = 0").await, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_postgres_within_a_lease_takes_nothing() {
+    let Some(server) = postgres::Server::start(&[]) else {
+        return;
+    };
+    let postgres = Arc::new(server);
+    let database = database::on(postgres.clone()).await;
+    an_outage_within_a_lease_takes_nothing(&database, async |time| {
+        postgres.stop("fast");
+        time::sleep(time).await;
+        postgres.launch();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_sqlite_within_a_lease_takes_nothing() {
+    let database = database::sqlite().await;
+    let pool = database.inbox.pool();
+    an_outage_within_a_lease_takes_nothing(&database, async |time| {
+        let lock = pool.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+        time::sleep(time).await;
+        lock.rollback().await.unwrap();
+    })
+    .await;
 }

@@ -9,17 +9,17 @@ use std::{
     },
     path::Path,
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{Error, Inbox, Job, Postgres, Retention, Sqlite};
-use sqlx::{PgPool, SqlitePool, sqlite::SqliteConnectOptions};
+use sqlx::{Connection, PgConnection, PgPool, SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::support::{
     database::{self, DROP, Database, Db},
-    delivery, on_both,
+    delivery, on_both, postgres as pg,
 };
 
 on_both![
@@ -135,7 +135,8 @@ async fn a_read_only_database_is_an_error_that_says_what_to_do() {
     let error = missing().await;
     assert!(error.contains("leadhook_inbox_process: INSERT"), "{error}");
     assert!(!error.contains("leadhook_inbox: "), "{error}");
-    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox_process TO reader";
+    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox_process, \
+        leadhook_inbox_subject_key, leadhook_inbox_without_subjects TO reader";
     database.run(grant).await;
     inbox.check().await.unwrap();
 }
@@ -234,4 +235,60 @@ async fn a_wrong_url_is_an_error_that_does_not_quote_it() {
             "{error:?}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_lock_of_migrations_is_an_error_in_time() {
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let mut console = PgConnection::connect(&database.url).await.unwrap();
+    let lock = "SELECT pg_advisory_lock(7308604895)";
+    sqlx::raw_sql(lock).execute(&mut console).await.unwrap();
+    // Who has nothing to migrate does not wait.
+    let asked = Instant::now();
+    database.inbox.migrate().await.unwrap();
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        asked.elapsed()
+    );
+
+    database.run(DROP).await;
+    let asked = Instant::now();
+    let error = database.inbox.migrate().await.unwrap_err();
+    assert!(matches!(error, Error::MigrationLocked), "{error}");
+    assert!(
+        asked.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        asked.elapsed()
+    );
+    console.close().await.unwrap();
+    database.inbox.migrate().await.unwrap();
+    database.inbox.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_connections_are_an_error_that_says_so() {
+    let Some(server) = pg::Server::start(&["max_connections = 12"]) else {
+        return;
+    };
+    let url = server.create_database().await;
+    let mut others = Vec::new();
+    while let Ok(other) = PgConnection::connect(&url).await {
+        others.push(other);
+    }
+    let asked = Instant::now();
+    let error = Inbox::<Postgres>::open(&url).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyConnections(_)), "{error}");
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        asked.elapsed()
+    );
+    drop(others);
+    crate::support::until("there is room", async || {
+        Inbox::<Postgres>::open(&url).await.is_ok()
+    })
+    .await;
 }

@@ -161,8 +161,8 @@ async fn the_file_is_its_owners_and_forgets_what_was_erased() {
     }
     assert!(holds_canary());
     for delivery in [&long, &short] {
-        let filter = Filter::key(source.key(delivery));
-        assert_eq!(inbox.erase(&filter).finish().await.unwrap(), 1);
+        let one = Filter::key(source.key(delivery));
+        assert_eq!(inbox.erase(&one).finish().await.unwrap(), 1);
     }
     assert!(!holds_canary());
 }

@@ -72,6 +72,10 @@ async fn handle<B: Db>(job: Job<GraphoidEvent, B>) -> Result<Done, Failure> {
         "block for ever" => loop {
             std::thread::park();
         },
+        "rest" => {
+            time::sleep(2 * LEASE).await;
+            return Ok(job.done());
+        }
         "pause" => {
             println!("paused");
             // The test stops the process in here, until the lease has run out.
@@ -128,12 +132,14 @@ async fn run<B: Db>(url: &str) {
     };
     let timeout = env::var("SERVE_TIMEOUT").map(|seconds| seconds.parse().unwrap());
     let timeout = timeout.map_or(TIMEOUT, Duration::from_secs);
+    let lease = env::var("SERVE_LEASE").map(|seconds| seconds.parse().unwrap());
+    let lease = lease.map_or(LEASE, Duration::from_secs);
     let source = inbox.source::<Graphoid>(SOURCE);
     let handled = env::var("SERVE_HANDLER_OF").unwrap_or(SOURCE.into());
     let workers = inbox
         .workers()
         .on(&inbox.source(&handled), handle::<B>)
-        .lease(LEASE)
+        .lease(lease)
         .poll_interval(POLL)
         .timeout(timeout)
         .backoff(Backoff::default().with_first(Duration::from_millis(200)))

@@ -4,14 +4,18 @@ WITH durable AS MATERIALIZED (
     SELECT set_config('synchronous_commit',
         CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true) AS level,
         set_config('lock_timeout', '1s', true) AS lock_timeout
-    WHERE $11 OR current_setting('fsync') = 'on'
+    WHERE $15 OR current_setting('fsync') = 'on'
 ), new AS (
     INSERT INTO leadhook_inbox
-        (key, source, provider, scope, matched_secret, event, lead_id, body, body_cipher, accepted_at, retry_until, due_at)
-    SELECT key, source, provider, scope, matched_secret, event, lead_id, body, body_cipher, {now}, {now} + retry_window, {now}
+        (key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4, body,
+        body_cipher, accepted_at, retry_until, due_at)
+    SELECT key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4, body,
+        body_cipher, {now}, {now} + retry_window, {now}
     FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]),
-        CAST($6 AS TEXT[]), CAST($7 AS TEXT[]), CAST($8 AS BYTEA[]), CAST($9 AS TEXT[]), CAST($10 AS BIGINT[]))
-        AS delivery (key, source, provider, scope, matched_secret, event, lead_id, body, body_cipher, retry_window)
+        CAST($6 AS TEXT[]), CAST($7 AS TEXT[]), CAST($8 AS BIGINT[]), CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]),
+        CAST($11 AS BIGINT[]), CAST($12 AS BYTEA[]), CAST($13 AS TEXT[]), CAST($14 AS BIGINT[]))
+        AS delivery (key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4,
+        body, body_cipher, retry_window)
     WHERE EXISTS (SELECT FROM durable WHERE level IS NOT NULL AND lock_timeout IS NOT NULL)
     ON CONFLICT (key) DO NOTHING
     RETURNING key

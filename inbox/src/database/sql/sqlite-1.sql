@@ -14,6 +14,10 @@ CREATE TABLE leadhook_inbox (
     matched_secret  INTEGER,                   -- 0: the current secret matched, 1: the first previous one, and so on
     event           TEXT,                      -- the event's name; NULL if the body can't be read
     lead_id         TEXT,                      -- the provider's id of the lead; NULL once erased
+    subject_1       INTEGER,                   -- whom the event is about, as 64 bits of an HMAC; NULL once erased
+    subject_2       INTEGER,
+    subject_3       INTEGER,
+    subject_4       INTEGER,
     body            BLOB,                      -- as received; NULL once erased or pruned
     body_cipher     TEXT,                      -- the name of the key that encrypted the body; NULL for a clear body
     accepted_at     INTEGER NOT NULL,          -- milliseconds since 1970 by the database's clock, like all times
@@ -43,6 +47,10 @@ CREATE INDEX leadhook_inbox_claimed ON leadhook_inbox (process) WHERE token IS N
 CREATE INDEX leadhook_inbox_done ON leadhook_inbox (settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;
 CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (source, settled_at) WHERE state = 'dead';
+CREATE INDEX leadhook_inbox_subject_1 ON leadhook_inbox (subject_1) WHERE subject_1 IS NOT NULL;
+CREATE INDEX leadhook_inbox_subject_2 ON leadhook_inbox (subject_2) WHERE subject_2 IS NOT NULL;
+CREATE INDEX leadhook_inbox_subject_3 ON leadhook_inbox (subject_3) WHERE subject_3 IS NOT NULL;
+CREATE INDEX leadhook_inbox_subject_4 ON leadhook_inbox (subject_4) WHERE subject_4 IS NOT NULL;
 
 -- The deliveries after the first, counted without waiting for the row.
 CREATE TABLE leadhook_inbox_duplicate (key TEXT NOT NULL PRIMARY KEY, duplicates INTEGER NOT NULL) STRICT;
@@ -53,6 +61,17 @@ CREATE TABLE leadhook_inbox_process (
     lease INTEGER NOT NULL,          -- milliseconds
     beat  INTEGER NOT NULL DEFAULT 0 -- grows several times in a lease
 ) STRICT;
+
+-- The keys under which subjects are stored. Only the key of the database itself is kept here.
+CREATE TABLE leadhook_inbox_subject_key (
+    id          TEXT NOT NULL PRIMARY KEY,
+    secret      TEXT,
+    check_value INTEGER -- tells another key of the same id apart
+) STRICT;
+INSERT INTO leadhook_inbox_subject_key (id, secret) VALUES ('database', hex(randomblob(32)));
+
+-- The sources that store no subjects, or did not at some time.
+CREATE TABLE leadhook_inbox_without_subjects (source TEXT NOT NULL PRIMARY KEY) STRICT;
 
 -- One row. `works_from`: the oldest schema version whose library can use these tables.
 CREATE TABLE leadhook_inbox_meta (version INTEGER NOT NULL, works_from INTEGER NOT NULL) STRICT;

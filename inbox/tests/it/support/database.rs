@@ -31,6 +31,7 @@ pub trait Db: Backend + Sized {
     fn with_weak_pool(url: &str) -> impl Future<Output = Inbox<Self>> + Send;
     fn run(pool: &Pool<Self>, sql: &str) -> impl Future<Output = sqlx::Result<()>> + Send;
     fn count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = i64> + Send;
+    fn try_count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = sqlx::Result<i64>> + Send;
     fn record(
         transaction: &mut Transaction<Self>,
         key: Key,
@@ -72,8 +73,12 @@ macro_rules! db {
             }
 
             async fn count(pool: &Pool<Self>, sql: &str) -> i64 {
+                Self::try_count(pool, sql).await.unwrap()
+            }
+
+            async fn try_count(pool: &Pool<Self>, sql: &str) -> sqlx::Result<i64> {
                 let query = sqlx::query_scalar(AssertSqlSafe(sql));
-                query.fetch_one(pool).await.unwrap()
+                query.fetch_one(pool).await
             }
 
             async fn record(transaction: &mut Transaction<Self>, key: Key) -> sqlx::Result<()> {
@@ -146,7 +151,8 @@ impl<B: Db> Database<B> {
 
 /// Removes the inbox.
 pub const DROP: &str = "DROP TABLE leadhook_inbox; DROP TABLE leadhook_inbox_duplicate; \
-    DROP TABLE leadhook_inbox_process; DROP TABLE leadhook_inbox_meta";
+    DROP TABLE leadhook_inbox_process; DROP TABLE leadhook_inbox_subject_key; \
+    DROP TABLE leadhook_inbox_without_subjects; DROP TABLE leadhook_inbox_meta";
 
 // `key` is not unique, so that a second effect would be seen.
 const EFFECTS: &str = "CREATE TABLE effects (key TEXT NOT NULL)";

@@ -2,7 +2,9 @@
 
 pub mod database;
 pub mod logs;
+pub mod pgbouncer;
 pub mod postgres;
+pub mod proxy;
 
 use std::time::Duration;
 

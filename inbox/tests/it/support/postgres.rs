@@ -39,6 +39,11 @@ pub fn shared() -> Option<Arc<Server>> {
 impl Server {
     /// None, and a message, where PostgreSQL is not installed.
     pub fn start(options: &[&str]) -> Option<Self> {
+        Self::start_with(options, |_| {})
+    }
+
+    /// Starts a server whose directory is prepared first.
+    pub fn start_with(options: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
         let Some(programs) = programs() else {
             let required = env::var("LEADHOOK_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
             assert!(!required, "required, but PostgreSQL's initdb is not found");
@@ -62,8 +67,20 @@ impl Server {
             "listen_addresses = ''\nunix_socket_directories = '..'\nmax_connections = 300\n";
         let file = server.directory.path().join("data/postgresql.conf");
         fs::write(file, format!("{settings}{}\n", options.join("\n"))).unwrap();
+        let data = server.directory.path().join("data");
+        prepare(&data);
+        for file in fs::read_dir(&data).unwrap().flatten() {
+            chown(file.path(), user, user).unwrap();
+        }
         server.launch();
         Some(server)
+    }
+
+    /// Replaces the rules of who may connect, and keeps the socket open for the tests.
+    pub fn allow(&self, rule: &str) {
+        let file = self.directory.path().join("data/pg_hba.conf");
+        fs::write(file, format!("local all all trust\n{rule}\n")).unwrap();
+        self.run("pg_ctl", &["reload"]);
     }
 
     pub fn launch(&self) {

@@ -14,7 +14,11 @@ use leadhook_inbox::{
 };
 use tokio::time;
 
-use crate::{Behind, delivery, postgres, proxy::Mode, until};
+use crate::support::{
+    delivery, postgres,
+    proxy::{Behind, Mode},
+    until,
+};
 
 async fn count(url: &str, condition: &str) -> i64 {
     use sqlx::Connection as _;
@@ -135,6 +139,45 @@ async fn accepts_work_again_after_a_restart() {
         assert!(again < Duration::from_secs(10), "{again:?}");
     }
     assert!(count(&behind.direct, "TRUE").await >= accepted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepts_follow_a_failover_behind_one_address() {
+    let Some(server) = postgres::shared() else {
+        return;
+    };
+    let other = postgres::Server::start(&[]).unwrap();
+    let behind = Behind::new(server).await;
+    let database = &behind.database;
+    run(
+        &other.url("postgres"),
+        &format!("CREATE DATABASE {database}"),
+    )
+    .await;
+    let there = other.url(database);
+    Inbox::<Postgres>::open(&there).await.unwrap().close().await;
+    let inbox = behind.inbox().await;
+    let source = inbox.source::<Graphoid>("graphoid");
+    let workers = inbox
+        .workers()
+        .on(&source, async |job: Job<GraphoidEvent, _>| Ok(job.done()))
+        .start()
+        .await
+        .unwrap();
+    source.accept(&delivery(1)).await.unwrap();
+    // The old primary's machine is gone, and the address leads to the new one.
+    behind
+        .proxy
+        .lead_to(other.directory().join(".s.PGSQL.5432"));
+    behind.proxy.silence();
+    let again = works_again(&source, 100).await;
+    assert!(again < Duration::from_secs(10), "{again:?}");
+    until("it is handled there", async || {
+        count(&there, "state = 'done'").await > 0
+    })
+    .await;
+    until("it is ready", async || workers.health().is_ready()).await;
+    workers.shutdown(Duration::from_secs(5)).await;
 }
 
 /// An outage of nearly a lease takes no job from a process that lives, and throws no result away.

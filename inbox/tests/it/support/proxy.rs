@@ -8,11 +8,14 @@ use std::{
     },
 };
 
+use leadhook_inbox::{Inbox, Postgres};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
     sync::watch,
 };
+
+use super::postgres::Server;
 
 /// What happens to connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,5 +120,39 @@ impl Proxy {
     async fn cut(&self) {
         let mut mode = self.mode.subscribe();
         mode.wait_for(|mode| *mode == Mode::Refuse).await.unwrap();
+    }
+}
+
+/// A database behind a proxy.
+pub struct Behind {
+    _server: Arc<Server>,
+    pub proxy: Proxy,
+    /// Not through the proxy.
+    pub direct: String,
+    pub database: String,
+}
+
+impl Behind {
+    pub async fn new(server: Arc<Server>) -> Self {
+        let direct = server.create_database().await;
+        let database = direct.split(['/', '?']).nth(3).unwrap().to_owned();
+        let proxy = Proxy::start(server.directory().join(".s.PGSQL.5432")).await;
+        Self {
+            _server: server,
+            proxy,
+            direct,
+            database,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!(
+            "postgres://tests@127.0.0.1:{}/{}",
+            self.proxy.port, self.database
+        )
+    }
+
+    pub async fn inbox(&self) -> Inbox<Postgres> {
+        Inbox::<Postgres>::open(&self.url()).await.unwrap()
     }
 }
