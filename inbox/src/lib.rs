@@ -68,6 +68,8 @@ mod health;
 mod inbox;
 mod intake;
 mod log;
+#[cfg(test)]
+mod model;
 mod operate;
 mod random;
 mod source;

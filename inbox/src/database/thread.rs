@@ -14,7 +14,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use crate::error::Error;
+use crate::{database::step::in_turn, error::Error};
 
 /// A thread with a runtime, started when it is first used. It ends when it is dropped.
 ///
@@ -43,7 +43,7 @@ impl Thread {
         task: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, Error> {
         // sqlx logs, and a subscriber may panic, as may a hook of the application's pool.
-        let task = AssertUnwindSafe(task).catch_unwind();
+        let task = in_turn(AssertUnwindSafe(task).catch_unwind());
         let task = self.handle()?.spawn(task);
         Ok(Box::pin(async {
             match task.await {

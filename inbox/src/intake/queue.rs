@@ -15,11 +15,13 @@ use tokio::sync::{
 };
 
 use crate::{
-    database::{Backend, Database, Limits, NewRow, link::Link, statement::Statement, step::step, within},
+    database::{Backend, Database, Limits, NewRow, link::Link, statement::Statement, step::{Step, step}, within},
     error::Error,
     intake::Accepted,
     log::log,
 };
+#[cfg(test)]
+use crate::model::twins::{self, Twin};
 
 /// A writer stores this many deliveries, or bytes of bodies, in one transaction.
 const BATCH_ROWS: usize = 100;
@@ -77,6 +79,10 @@ impl Queue {
         };
         let sender = self.writers(database)?;
         sender.send(waiting).map_err(|_| Error::Closed)?;
+        #[cfg(test)]
+        if Twin::AcknowledgesBeforeCommit.is_planted() {
+            return Ok(Accepted::Duplicate);
+        }
         stored.await.unwrap_or(Err(Error::Closed))
     }
 
@@ -206,9 +212,13 @@ impl<B: Backend> Writer<B> {
             tries += 1;
             let stored = within(TRY_LIMIT, async {
                 let mut lent = self.link.lend().await?;
-                step().await;
+                #[cfg(test)]
+                if Twin::ChecksThenInserts.is_planted() {
+                    return twins::check_then_insert(lent, &insert, &rows, self.limits).await;
+                }
+                step(Step::Commit).await?;
                 let stored = B::store(&mut lent, insert.clone(), &rows, self.limits).await?;
-                step().await;
+                step(Step::Answer).await?;
                 lent.keep();
                 Ok(stored)
             })

@@ -26,6 +26,8 @@ use crate::{
     log::log,
     random,
 };
+#[cfg(test)]
+use crate::model::twins::Twin;
 
 /// A process beats this often in a lease, and no try of anything takes longer than the time between two beats.
 const BEATS: u32 = 6;
@@ -54,6 +56,13 @@ pub(crate) struct Claim {
     pub(crate) abandoned: i64,
     /// Milliseconds.
     pub(crate) accepted_at: i64,
+}
+
+#[cfg(test)]
+impl Claim {
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.key == other.key && self.token == other.token
+    }
 }
 
 /// How an attempt ended, as it is recorded.
@@ -183,6 +192,11 @@ impl<B: Backend> Process<B> {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// How long a try may take.
     pub(crate) fn limit(&self) -> Duration {
         self.lease / BEATS
@@ -211,6 +225,8 @@ impl<B: Backend> Process<B> {
             self.register(now).await?;
         }
         let reconciles = self.is_unsure || self.next_reconciliation.is_none_or(|next| next <= now);
+        #[cfg(test)]
+        let reconciles = reconciles && !Twin::NeverReconciles.is_planted();
         // Until the answer is there, also if nobody waits for it any more.
         self.is_unsure = true;
         let turn = self.try_turn(ended, wanted, now, reconciles).await?;
@@ -293,6 +309,8 @@ impl<B: Backend> Process<B> {
             self.next_beat = Some(now + limit);
             // An own silence says nothing about the others: nobody could reach the database.
             let was_silent = self.last_beat.is_none_or(|last| last + limit * 2 < now);
+            #[cfg(test)]
+            let was_silent = was_silent && !Twin::JudgesByReading.is_planted();
             if was_silent {
                 self.seen.clear();
             }
