@@ -137,6 +137,8 @@ impl<B: Backend> Database<B> {
     }
 
     pub(crate) fn statement(&self, sql: &str) -> Statement {
+        #[cfg(test)]
+        let sql = &*crate::model::twins::planted(sql);
         let mut statement = render::<B>(sql, self.0.offset.load(Ordering::Relaxed));
         statement.is_persistent = !self.limits().pooler;
         statement

@@ -240,7 +240,7 @@ impl<B: Backend> Inbox<B> {
         self.database().advance_clock(millis(time));
     }
 
-    fn database(&self) -> &Database<B> {
+    pub(crate) fn database(&self) -> &Database<B> {
         &self.intake.database
     }
 }

@@ -40,7 +40,7 @@
 //! several times in a [lease](Workers::lease). When they claim a waiting row, they write their name and a new token
 //! into it. Every later change of the row is conditional on the token, so a late attempt changes nothing. As long as
 //! the counter grows, the claimed rows stay with their process, however long the handlers take. When others have seen
-//! the counter stand still for 5/3 of the lease, they free the rows of that process. Each measures this with its
+//! the counter stand still for 3/2 of the lease, they free the rows of that process. Each measures this with its
 //! own clock, and only while it reaches the database itself, so an outage takes no row from a living process.
 //!
 //! The inbox has connections and a thread of its own, so neither a busy runtime nor a cancelled request disturbs it.
@@ -81,6 +81,8 @@ mod health;
 mod inbox;
 mod intake;
 mod log;
+#[cfg(test)]
+mod model;
 mod operate;
 mod random;
 mod source;

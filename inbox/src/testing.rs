@@ -112,7 +112,7 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
             let ended: Ended = ending(claim, outcome, &settings.backoff);
             let (nothing, now) = (Wanted::default(), Instant::now());
             let turn = process.turn(std::slice::from_ref(&ended), &nothing, now);
-            for (_, settled) in turn.await?.settled {
+            for settled in turn.await?.settled.into_iter().flatten() {
                 say(&ended, settled);
             }
         }

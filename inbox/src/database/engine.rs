@@ -175,9 +175,9 @@ pub struct NewRow {
     pub(crate) retry_window: i64,
 }
 
-/// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, the `{guard}` of a transaction, and the locks
-/// `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far the virtual clock of tests is
-/// ahead.
+/// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, the `{guard}` of
+/// a transaction, and the locks `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far
+/// the virtual clock of tests is ahead.
 pub(crate) fn render<B: Engine>(sql: &str, offset: i64) -> Statement {
     let now = match offset {
         0 => B::NOW.to_owned(),

@@ -13,7 +13,7 @@ use crate::{
     database::{
         engine::{Backend, Limits, within},
         statement::Statement,
-        step::step,
+        step::{Step, step},
     },
     error::Error,
 };
@@ -126,6 +126,11 @@ impl<B: Backend> Link<B> {
 
     /// Lends the connection, in turn where only one can write.
     pub(crate) async fn lend(&mut self) -> Result<Lent<'_, B>, Error> {
+        step(Step::Connection).await?;
+        self.take().await
+    }
+
+    async fn take(&mut self) -> Result<Lent<'_, B>, Error> {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Error::Closed)?;
         let options = self.own.application.connect_options();
@@ -146,8 +151,8 @@ impl<B: Backend> Link<B> {
 
     /// Begins a transaction that may take as long as this.
     pub(crate) async fn begin(&mut self, limit: Duration) -> Result<Lent<'_, B>, Error> {
-        let mut lent = self.lend().await?;
-        step().await;
+        step(Step::Begin).await?;
+        let mut lent = self.take().await?;
         B::begin(&mut lent.prepared.connection, limit).await?;
         Ok(lent)
     }
@@ -175,20 +180,20 @@ impl<B: Backend> Idle<B> {
 
 impl<B: Backend> Lent<'_, B> {
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<B::Row>, Error> {
-        step().await;
+        step(Step::Statement).await?;
         Ok(B::fetch(&mut self.prepared.connection, statement).await?)
     }
 
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
-        step().await;
+        step(Step::Statement).await?;
         Ok(B::execute(&mut self.prepared.connection, statement).await?)
     }
 
     /// Commits, and keeps the connection if that was answered.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
-        step().await;
+        step(Step::Commit).await?;
         B::execute_all(&mut self.prepared.connection, "COMMIT".into()).await?;
-        step().await;
+        step(Step::Answer).await?;
         self.keep();
         Ok(())
     }

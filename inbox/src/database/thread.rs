@@ -14,7 +14,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use crate::error::Error;
+use crate::{database::step::in_turn, error::Error};
 
 /// The result of a task on the thread.
 type Awaited<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
@@ -46,7 +46,7 @@ impl Thread {
         task: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Awaited<T>, Error> {
         // sqlx logs, and a subscriber may panic, as may a hook of the application's pool.
-        let task = AssertUnwindSafe(task).catch_unwind();
+        let task = in_turn(AssertUnwindSafe(task).catch_unwind());
         let task = self.handle()?.spawn(task);
         Ok(Box::pin(async {
             match task.await {

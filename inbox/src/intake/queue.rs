@@ -14,13 +14,15 @@ use tokio::sync::{
     oneshot, watch,
 };
 
+#[cfg(test)]
+use crate::model::twins::{self, Twin};
 use crate::{
     database::{
         Database,
         engine::{Backend, Limits, NewRow, within},
         link::Link,
         statement::Statement,
-        step::step,
+        step::{Step, step},
     },
     error::Error,
     intake::Accepted,
@@ -83,6 +85,10 @@ impl Queue {
         };
         let sender = self.writers(database)?;
         sender.send(waiting).map_err(|_| Error::Closed)?;
+        #[cfg(test)]
+        if Twin::AcknowledgesBeforeCommit.is_planted() {
+            return Ok(Accepted::Duplicate);
+        }
         stored.await.unwrap_or(Err(Error::Closed))
     }
 
@@ -217,9 +223,13 @@ impl<B: Backend> Writer<B> {
             tries += 1;
             let stored = within(TRY_LIMIT, async {
                 let mut lent = self.link.lend().await?;
-                step().await;
+                #[cfg(test)]
+                if Twin::ChecksThenInserts.is_planted() {
+                    return twins::check_then_insert(lent, &insert, &rows, self.limits).await;
+                }
+                step(Step::Commit).await?;
                 let stored = B::store(&mut lent, insert.clone(), &rows, self.limits).await?;
-                step().await;
+                step(Step::Answer).await?;
                 lent.keep();
                 Ok(stored)
             })

@@ -11,7 +11,6 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use leadhook::dedup::Key;
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver},
@@ -232,11 +231,11 @@ impl<B: Backend> Control<B> {
             self.lose_everything();
             return Ok(true);
         }
-        let settled: HashMap<Key, Settled> = turn.settled.into_iter().collect();
+        let mut settled = turn.settled.into_iter();
         self.unrecorded
-            .retain(|(ended, _)| match settled.get(&ended.claim.key) {
+            .retain(|(ended, _)| match settled.next().flatten() {
                 Some(settled) => {
-                    say(ended, *settled);
+                    say(ended, settled);
                     false
                 }
                 None => true, // the row is locked by somebody else
@@ -477,7 +476,7 @@ impl<B: Backend> Control<B> {
         let pause = Duration::from_millis(100).saturating_mul(1 << doublings);
         pause
             .min(LONGEST_PAUSE)
-            .min(self.process.limit())
+            .min(self.process.limit() / 2)
             .mul_f64(jitter())
     }
 
@@ -588,8 +587,8 @@ impl<B: Backend> Control<B> {
         if !ended.is_empty() {
             let (nothing, now) = (Wanted::default(), Instant::now());
             let turn = self.process.turn(&ended, &nothing, now).await?;
-            for (key, settled) in turn.settled {
-                if let Some(ended) = ended.iter().find(|ended| ended.claim.key == key) {
+            for (ended, settled) in ended.iter().zip(turn.settled) {
+                if let Some(settled) = settled {
                     say(ended, settled);
                 }
             }

@@ -9,6 +9,7 @@ use crate::{
     database::{
         Database,
         engine::Backend,
+        step::{Step, step},
         transaction::{Open, Transaction},
     },
     operate::rows::time,
@@ -138,11 +139,14 @@ impl<E: Event, B: Backend> Job<E, B> {
             .statement(include_str!("sql/commit.sql"))
             .bind(self.claim.key.to_string())
             .bind(&*self.claim.token);
+        step(Step::Statement).await?;
         let settled = B::fetch(&mut transaction, done).await?;
         if settled.is_empty() {
             return Err(Failure::fenced());
         }
+        step(Step::Commit).await?;
         transaction.commit().await?;
+        step(Step::Answer).await?;
         Ok(Done { is_committed: true })
     }
 }

@@ -6,7 +6,7 @@
 //! itself, it is *gone*, and its jobs are free. No clock is compared with another one.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,6 +14,8 @@ use std::{
 use leadhook::dedup::Key;
 use serde::Serialize;
 
+#[cfg(test)]
+use crate::model::twins::Twin;
 use crate::{
     database::{
         Database,
@@ -53,6 +55,13 @@ pub(crate) struct Claim {
     pub(crate) abandoned: i64,
     /// Milliseconds.
     pub(crate) accepted_at: i64,
+}
+
+#[cfg(test)]
+impl Claim {
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.key == other.key && self.token == other.token
+    }
 }
 
 /// How an attempt ended, as it is recorded.
@@ -123,7 +132,9 @@ pub(crate) enum Suspect {
 /// What a turn has done.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
-    pub(crate) settled: Vec<(Key, Settled)>,
+    /// What became of each result, in the order in which they were given. None: the row is locked by somebody
+    /// else, and the result is to be given again.
+    pub(crate) settled: Vec<Option<Settled>>,
     pub(crate) claimed: Vec<Claimed>,
     /// Another process has taken this one for gone. All that it had is free.
     pub(crate) was_gone: bool,
@@ -180,6 +191,11 @@ impl<B: Backend> Process<B> {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// How long a try may take.
     pub(crate) fn limit(&self) -> Duration {
         self.lease / BEATS
@@ -204,12 +220,37 @@ impl<B: Backend> Process<B> {
         wanted: &Wanted,
         now: Instant,
     ) -> Result<Turn, Error> {
+        if !self.is_registered {
+            self.register(now).await?;
+        }
         let reconciles = self.is_unsure || self.next_reconciliation.is_none_or(|next| next <= now);
+        #[cfg(test)]
+        let reconciles = reconciles && !Twin::NeverReconciles.is_planted();
         // Until the answer is there, also if nobody waits for it any more.
         self.is_unsure = true;
         let turn = self.try_turn(ended, wanted, now, reconciles).await?;
         self.is_unsure = false;
         Ok(turn)
+    }
+
+    /// Adds the process's own row, before it claims anything.
+    async fn register(&mut self, now: Instant) -> Result<(), Error> {
+        let limit = self.limit();
+        // If the answer gets lost, the row may be there, and may be judged. No identity is used twice.
+        let id = std::mem::replace(&mut self.id, random::id()?);
+        let register = self.database.statement(include_str!("sql/register.sql"));
+        let register = register.bind(&*id).bind(millis(self.lease));
+        within(limit, async {
+            let mut transaction = self.link.begin(limit).await?;
+            transaction.execute(register).await?;
+            transaction.commit().await
+        })
+        .await?;
+        self.id = id;
+        self.is_registered = true;
+        self.next_beat = Some(now + limit);
+        self.last_beat = Some(now);
+        Ok(())
     }
 
     async fn try_turn(
@@ -221,20 +262,16 @@ impl<B: Backend> Process<B> {
     ) -> Result<Turn, Error> {
         let limit = self.limit();
         let database = self.database.clone();
-        let (id, is_registered) = (self.id.clone(), self.is_registered);
+        let id = self.id.clone();
         let beats = self.next_beat.is_none_or(|next| next <= now);
         let known: Vec<String> = self.held.keys().map(ToString::to_string).collect();
         let sources = self.names();
-        let (dead_after, lease) = (self.dead_after, self.lease);
+        let dead_after = self.dead_after;
         let link = &mut self.link;
         let turn = within(limit, async move {
             let mut transaction = link.begin(limit).await?;
             // First the beat: who can settle has shown that it lives.
-            if !is_registered {
-                let register = database.statement(include_str!("sql/register.sql"));
-                let register = register.bind(&*id).bind(millis(lease));
-                transaction.execute(register).await?;
-            } else if beats {
+            if beats {
                 let beat = database.statement(include_str!("sql/beat.sql")).bind(&*id);
                 if transaction.execute(beat).await? == 0 {
                     transaction.commit().await?;
@@ -267,11 +304,13 @@ impl<B: Backend> Process<B> {
             self.start_again()?;
             return Ok(turn);
         }
-        self.is_registered = true;
-        if beats || !is_registered {
+        if beats {
             self.next_beat = Some(now + limit);
             // An own silence says nothing about the others: nobody could reach the database.
-            if self.last_beat.is_none_or(|last| last + limit * 2 < now) {
+            let was_silent = self.last_beat.is_none_or(|last| last + limit * 2 < now);
+            #[cfg(test)]
+            let was_silent = was_silent && !Twin::JudgesByReading.is_planted();
+            if was_silent {
                 self.seen.clear();
             }
             self.last_beat = Some(now);
@@ -279,8 +318,12 @@ impl<B: Backend> Process<B> {
         if reconciles {
             self.next_reconciliation = Some(now + self.lease / 2);
         }
-        for (key, _) in &turn.settled {
-            self.held.remove(key);
+        for (ended, settled) in ended.iter().zip(&turn.settled) {
+            let claim = &ended.claim;
+            // A row that was replayed meanwhile may have another attempt by now.
+            if settled.is_some() && self.held.get(&claim.key) == Some(&claim.token) {
+                self.held.remove(&claim.key);
+            }
         }
         for claimed in &turn.claimed {
             let claim = &claimed.claim;
@@ -314,7 +357,11 @@ impl<B: Backend> Process<B> {
         .await
     }
 
-    /// Frees the rows of processes whose beat has stood still for 5/3 of their lease, while this one beat.
+    /// Frees the rows of processes whose beat has stood still for 3/2 of their lease, while this one beat.
+    ///
+    /// A process that lives is silent for at most that long if the database is gone for a lease: a sixth since its
+    /// last beat, a sixth for a try that hangs, and a pause. A beat is seen up to a sixth late, so the rows of a dead
+    /// process are free after 5/3 of its lease.
     pub(crate) async fn judge(&mut self, now: Instant) -> Result<(), Error> {
         let limit = self.limit();
         let others = self
@@ -341,7 +388,7 @@ impl<B: Backend> Process<B> {
                 Some((earlier, since)) if *earlier == beat => *since,
                 _ => now,
             };
-            if now.saturating_duration_since(since) >= lease * 5 / 3 {
+            if now.saturating_duration_since(since) >= lease * 3 / 2 {
                 gone.push((id.clone(), beat));
             }
             seen.insert(id, (beat, since));
@@ -380,8 +427,10 @@ impl<B: Backend> Process<B> {
         });
         let abandon = database.statement(include_str!("sql/abandon.sql"));
         let abandon = abandon.bind(id).bind(self.dead_after);
-        let unregister = database.statement(include_str!("sql/unregister.sql"));
-        let unregister = unregister.bind(id);
+        // Also if a row was locked and passed over. Its process must not go on as if nothing had happened, and
+        // the row is an orphan's now.
+        let forget = database.statement("DELETE FROM leadhook_inbox_process WHERE id = $1");
+        let forget = forget.bind(id);
         let freed = within(limit, async {
             let mut transaction = self.link.begin(limit).await?;
             if let Some(gone) = gone
@@ -390,7 +439,7 @@ impl<B: Backend> Process<B> {
                 return Ok(Vec::new()); // it has beaten meanwhile, or another judge was first
             }
             let freed = transaction.fetch(abandon).await?;
-            transaction.execute(unregister).await?;
+            transaction.execute(forget).await?;
             transaction.commit().await?;
             Ok(freed)
         });
@@ -451,7 +500,7 @@ impl<B: Backend> Process<B> {
         }
     }
 
-    /// Takes a new identity. The old one's rows are free, or will be.
+    /// Takes a new identity. The earlier one's rows are free, or will be.
     fn start_again(&mut self) -> Result<(), Error> {
         self.id = random::id()?;
         self.is_registered = false;
@@ -467,57 +516,56 @@ impl<B: Backend> Process<B> {
     }
 }
 
-/// Records results. A result that is missing in the answer is to be given again.
+/// Records results, and returns what became of each.
 async fn settle<B: Backend>(
     database: &Database<B>,
     transaction: &mut Lent<'_, B>,
     ended: &[Ended],
-) -> Result<Vec<(Key, Settled)>, Error> {
-    let (committed, ended): (Vec<&Ended>, Vec<&Ended>) = ended
+) -> Result<Vec<Option<Settled>>, Error> {
+    let open = ended
         .iter()
-        .partition(|ended| ended.ending == Ending::Committed);
-    let committed = committed
-        .iter()
-        .map(|ended| (ended.claim.key, Settled::Done));
-    let mut settled: Vec<_> = committed.collect();
-    if ended.is_empty() {
-        return Ok(settled);
-    }
-    let results: Vec<_> = ended.iter().map(|ended| ResultRow::new(ended)).collect();
-    let results = serde_json::to_string(&results).unwrap_or_default();
-    let statement = database.statement(include_str!("sql/settle.sql"));
-    let rows = transaction.fetch(statement.bind(results)).await?;
-    let mut missing: BTreeMap<String, &Ended> = ended
-        .iter()
-        .map(|ended| (ended.claim.key.to_string(), *ended))
-        .collect();
-    for row in &rows {
-        let key = B::text(row, "key")?.unwrap_or_default();
-        if let Some(ended) = missing.remove(&key) {
-            settled.push((ended.claim.key, state::<B>(row)?));
+        .filter(|ended| ended.ending != Ending::Committed);
+    let results: Vec<_> = open.map(ResultRow::new).collect();
+    let mut recorded = HashMap::new();
+    let mut rows_by_key = HashMap::new();
+    if !results.is_empty() {
+        let keys: Vec<_> = results.iter().map(|result| result.key.clone()).collect();
+        let results = serde_json::to_string(&results).unwrap_or_default();
+        let statement = database.statement(include_str!("sql/settle.sql"));
+        for row in transaction.fetch(statement.bind(results)).await? {
+            let key = B::text(&row, "key")?.unwrap_or_default();
+            let token = B::text(&row, "settled_token")?.unwrap_or_default();
+            recorded.insert((key, token), state::<B>(&row)?);
+        }
+        if recorded.len() < keys.len() {
+            let look = database.statement(include_str!("sql/look.sql"));
+            for row in transaction.fetch(look.bind(keys)).await? {
+                rows_by_key.insert(B::text(&row, "key")?.unwrap_or_default(), row);
+            }
         }
     }
-    if missing.is_empty() {
-        return Ok(settled);
-    }
-    // The row is locked by somebody else and still ours, or it was settled by a transaction whose answer got
-    // lost, or by `Job::commit`, or it is not ours any more.
-    let look = database.statement(include_str!("sql/look.sql"));
-    let look = look.bind(missing.keys().cloned().collect::<Vec<_>>());
-    let mut rows_by_key = HashMap::new();
-    for row in transaction.fetch(look).await? {
-        rows_by_key.insert(B::text(&row, "key")?.unwrap_or_default(), row);
-    }
-    for (key, ended) in missing {
-        let token = Some(&*ended.claim.token);
-        let result = match rows_by_key.get(&key) {
-            Some(row) if B::text(row, "token")?.as_deref() == token => continue,
-            Some(row) if B::text(row, "settled_token")?.as_deref() == token => state::<B>(row)?,
-            _ => Settled::Fenced,
+    let settled = ended.iter().map(|ended| {
+        let (key, token) = (ended.claim.key.to_string(), ended.claim.token.to_string());
+        if ended.ending == Ending::Committed {
+            return Ok(Some(Settled::Done));
+        }
+        if let Some(settled) = recorded.get(&(key.clone(), token.clone())) {
+            return Ok(Some(*settled));
+        }
+        // The row is locked by somebody else and still ours, or it was settled by a transaction whose answer got
+        // lost, or by `Job::commit`, or it is not ours any more.
+        let Some(row) = rows_by_key.get(&key) else {
+            return Ok(Some(Settled::Fenced));
         };
-        settled.push((ended.claim.key, result));
-    }
-    Ok(settled)
+        Ok(if B::text(row, "token")?.as_ref() == Some(&token) {
+            None
+        } else if B::text(row, "settled_token")?.as_ref() == Some(&token) {
+            Some(state::<B>(row)?)
+        } else {
+            Some(Settled::Fenced)
+        })
+    });
+    settled.collect()
 }
 
 fn state<B: Backend>(row: &B::Row) -> Result<Settled, Error> {

@@ -1,1 +1,1 @@
-INSERT INTO leadhook_inbox_process (id, lease) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING
+INSERT INTO leadhook_inbox_process (id, lease) VALUES ($1, $2)

@@ -23,4 +23,4 @@ SET settled_token = token,
     settled_at = CASE WHEN ending IN ('done', 'rejected', 'unreadable') OR is_given_up THEN {now} END
 FROM mine
 WHERE key = my_key
-RETURNING key, state
+RETURNING key, settled_token, state
