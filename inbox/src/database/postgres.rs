@@ -180,7 +180,9 @@ impl Engine for Postgres {
     }
 
     fn is_of_a_row(error: &sqlx::Error) -> bool {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         // Data, constraints, and limits such as the size of an index's entry.
         code.is_some_and(|code| {
             ["22", "23", "54"]

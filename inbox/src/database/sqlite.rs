@@ -162,7 +162,9 @@ impl Engine for Sqlite {
     }
 
     fn is_of_a_row(error: &sqlx::Error) -> bool {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         let code: Option<u32> = code.and_then(|code| code.parse().ok());
         // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, and their extended codes
         matches!(code.map(|code| code & 0xff), Some(18..=20))

@@ -469,8 +469,8 @@ impl<B: Backend> Control<B> {
         wake
     }
 
-    /// Grows with the failures in a row: 0.1 s, 0.2 s, …, 1 s, ± 20 %. It is no longer than the time between two
-    /// beats, so that a short lease outlasts it, too.
+    /// Grows with the failures in a row: 0.1 s, 0.2 s, …, 1 s, ± 20 %. It is at most half of the time between
+    /// two beats, so that a short lease outlasts it as well.
     fn pause(&self, failures: u32) -> Duration {
         let doublings = failures.min(6).saturating_sub(1);
         let pause = Duration::from_millis(100).saturating_mul(1 << doublings);
