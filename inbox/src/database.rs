@@ -12,7 +12,7 @@ use std::{
 };
 
 use sqlx::Pool;
-use tokio::sync::{Mutex, MutexGuard, Semaphore, watch};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     database::{
@@ -50,6 +50,8 @@ struct Shared<B: Backend> {
     limits: Limits,
     /// At SQLite's lock those who wait would poll. In a queue each gets its turn.
     turns: Arc<Semaphore>,
+    /// One handler at a time waits in that queue, so that a delivery waits for one of them at most.
+    handler_turns: Arc<Semaphore>,
     /// Milliseconds by which the virtual clock of tests is ahead of the database's.
     offset: AtomicI64,
     /// Signals a delivery or a replayed row to the workers of this process.
@@ -79,6 +81,7 @@ impl<B: Backend> Database<B> {
             pool,
             limits,
             turns,
+            handler_turns: Arc::new(Semaphore::new(1)),
             offset: AtomicI64::new(0),
             changed: Arc::new(watch::Sender::new(())),
             thread: Thread::default(),
@@ -96,6 +99,19 @@ impl<B: Backend> Database<B> {
 
     pub(crate) fn turns(&self) -> &Arc<Semaphore> {
         &self.0.turns
+    }
+
+    /// The right of a handler to write, where only one connection can.
+    pub(crate) async fn handler_turn(&self) -> Option<HandlerTurn> {
+        if !B::ONE_WRITER {
+            return None;
+        }
+        let among_handlers = self.0.handler_turns.clone().acquire_owned().await.ok()?;
+        let turn = self.turns().clone().acquire_owned().await.ok()?;
+        Some(HandlerTurn {
+            _turn: turn,
+            _among_handlers: among_handlers,
+        })
     }
 
     pub(crate) fn thread(&self) -> &Thread {
@@ -193,6 +209,12 @@ impl<B: Backend> Database<B> {
         self.thread().stop().await;
         self.pool().close().await;
     }
+}
+
+/// A handler's turn, until it is dropped.
+pub(crate) struct HandlerTurn {
+    _turn: OwnedSemaphorePermit,
+    _among_handlers: OwnedSemaphorePermit,
 }
 
 impl<B: Backend> Clone for Database<B> {

@@ -10,11 +10,11 @@ use sqlx::pool::PoolConnection;
 use sqlx_core::transaction::TransactionManager as _;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{self, Instant},
 };
 
-use crate::database::{Database, engine::Backend};
+use crate::database::{Database, HandlerTurn, engine::Backend};
 
 /// After this long without an answer to ROLLBACK, a connection is closed.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ pub struct Transaction<B: Backend> {
     runtime: Handle,
     open: Open,
     /// The right to write, where only one connection can.
-    turn: Option<OwnedSemaphorePermit>,
+    turn: Option<HandlerTurn>,
 }
 
 /// Since when a handler has a transaction open.
@@ -61,13 +61,10 @@ impl<B: Backend> Transaction<B> {
     /// application's connection in a transaction that nobody knows of.
     pub(crate) async fn begin(database: &Database<B>, open: Open) -> sqlx::Result<Self> {
         let pool = database.pool().clone();
-        let turns = B::ONE_WRITER.then(|| database.turns().clone());
+        let own = database.clone();
         let runtime = Handle::current();
         let begun = runtime.clone().spawn(async move {
-            let turn = match turns {
-                Some(turns) => turns.acquire_owned().await.ok(),
-                None => None,
-            };
+            let turn = own.handler_turn().await;
             let mut transaction = Self {
                 connection: Some(pool.acquire().await?),
                 runtime,

@@ -190,7 +190,8 @@ async fn a_transaction_that_stays_open_in_sqlite_is_cancelled() {
     }
     // They waited for the transaction, and were not shut out by it.
     assert!(slowest > Duration::from_millis(500), "{slowest:?}");
-    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    // One transaction at most is before them, however many handlers wait for theirs.
+    assert!(slowest < Duration::from_millis(2500), "{slowest:?}");
     until("all are done", async || {
         database.count("state <> 'done'").await == 0
     })
