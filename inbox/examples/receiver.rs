@@ -132,7 +132,7 @@ async fn serve<B: Backend>(
     }
     let app = router.route("/ready", leadhook_inbox::axum::ready(workers.health()));
 
-    let handle = Handle::new();
+    let handle = Handle::<SocketAddr>::new();
     let mut server = Server::from_listener(listener)
         .acceptor(DisconnectWhoIsIdle)
         .handle(handle.clone());
