@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc, OnceLock, PoisonError, Weak,
+        Arc, PoisonError, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -17,7 +17,6 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use crate::{
     database::{
         engine::{Backend, Limits, render, within},
-        file::TemporaryFile,
         link::{Idle, Link, Own},
         statement::Statement,
         thread::Thread,
@@ -26,6 +25,7 @@ use crate::{
 };
 
 pub(crate) mod engine;
+#[cfg(feature = "sqlite")]
 pub(crate) mod file;
 pub(crate) mod link;
 #[cfg(feature = "_postgres")]
@@ -63,7 +63,8 @@ struct Shared<B: Backend> {
     /// The connection of operators.
     operator: Mutex<Link<B>>,
     /// Removed when the inbox is dropped.
-    file: OnceLock<TemporaryFile>,
+    #[cfg(feature = "sqlite")]
+    file: std::sync::OnceLock<file::TemporaryFile>,
 }
 
 impl<B: Backend> Database<B> {
@@ -85,7 +86,8 @@ impl<B: Backend> Database<B> {
             offset: AtomicI64::new(0),
             changed: Arc::new(watch::Sender::new(())),
             thread: Thread::default(),
-            file: OnceLock::new(),
+            #[cfg(feature = "sqlite")]
+            file: std::sync::OnceLock::new(),
         }))
     }
 
@@ -134,7 +136,7 @@ impl<B: Backend> Database<B> {
 
     /// Removes a file when the last clone of this inbox is dropped.
     #[cfg(feature = "sqlite")]
-    pub(crate) fn keep_until_dropped(&self, file: TemporaryFile) {
+    pub(crate) fn keep_until_dropped(&self, file: file::TemporaryFile) {
         let _ = self.0.file.set(file); // there is one at most
     }
 

@@ -85,13 +85,6 @@ impl<B: Backend> Inbox<B> {
         self
     }
 
-    fn with_limits(self, limits: Limits) -> Self {
-        let pool = self.pool().clone();
-        let mut inbox = Self::new(pool, limits, self.intake.bodies);
-        inbox.intake.keys = self.intake.keys;
-        inbox
-    }
-
     /// Returns a source of deliveries from provider `P`.
     ///
     /// The name is stored with each row and is part of its key, so don't change it while rows of it are kept. In
@@ -326,6 +319,13 @@ impl Inbox<sqlx::Postgres> {
             .max_connections(HANDLER_CONNECTIONS)
             .connect_lazy_with(options);
         Ok(Self::with_pool(pool))
+    }
+
+    fn with_limits(self, limits: Limits) -> Self {
+        let pool = self.pool().clone();
+        let mut inbox = Self::new(pool, limits, self.intake.bodies);
+        inbox.intake.keys = self.intake.keys;
+        inbox
     }
 
     /// States that a pooler in transaction mode is in front of the server, such as PgBouncer, Supabase's port 6543

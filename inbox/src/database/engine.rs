@@ -155,6 +155,10 @@ pub struct Limits {
     /// A pooler between the inbox and PostgreSQL gives each transaction another connection.
     pub(crate) pooler: bool,
     /// The server is durable although it reports `fsync = off`.
+    #[cfg_attr(
+        not(feature = "_postgres"),
+        expect(dead_code, reason = "SQLite reports no such thing")
+    )]
     pub(crate) trust_fsync_off: bool,
 }
 

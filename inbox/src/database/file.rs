@@ -10,13 +10,11 @@ pub(crate) struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {
     /// A path that nothing else has.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn new() -> Result<Self, crate::error::Error> {
         let name = format!("leadhook-inbox-{}.db", crate::random::id()?);
         Ok(Self(std::env::temp_dir().join(name)))
     }
 
-    #[cfg(feature = "sqlite")]
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
