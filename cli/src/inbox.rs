@@ -5,6 +5,8 @@ mod change;
 #[cfg(feature = "inbox")]
 mod database;
 #[cfg(feature = "inbox")]
+mod person;
+#[cfg(feature = "inbox")]
 mod rows;
 
 use std::ffi::OsString;
@@ -35,6 +37,7 @@ enum Action {
     Show(Show),
     Replay(Replay),
     Erase(Erase),
+    Person(Person),
 }
 
 /// Where the inbox is, and how to print.
@@ -144,6 +147,49 @@ struct Erase {
     change: Change,
 }
 
+/// Find, export or erase what is stored about a person
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "leadhook inbox person [OPTIONS] [DATABASE] <EMAIL>",
+    after_help = "\
+Prints how many rows and bodies each source has of the person, and where more may be stored: the sources that store
+no subjects are not searched, rows stored under a missing subject key are not found, and backups are not searched.
+Rows whose event has no e-mail address or can't be read are not found either. A shared mailbox is one person here.
+No error contains EMAIL, but the process list and the shell's history do.
+
+With --json, prints one object with `sources`, `rows`, `not_searched` and `missing_keys`. With --export, each row is
+one line of JSON. Its body is the field `body`, or `body_base64` if it is not UTF-8. `body` is null if the body was
+erased or pruned. This command has no cipher, so an encrypted body is missing and `body_error` says so.
+
+With --erase, bodies, leads' ids and subjects are erased and keys are kept, so duplicates stay duplicates, and a row
+that waits is dead afterwards. Rows are changed in batches of 500. After Ctrl-C, what was erased stays erased, and
+--yes takes the number of rows that are left. Backups are not touched.
+
+Exit status: 0 done, or shown without --yes, 1 nothing is found, or there are not ROWS rows,
+64 wrong use or not an inbox, 69 the database can't be reached or failed, 130 stopped by Ctrl-C
+
+Example: leadhook inbox person inbox.db ann@example.com --erase --yes 3"
+)]
+struct Person {
+    #[command(flatten)]
+    place: Place,
+    /// The person's e-mail address. White space around it and upper case do not matter.
+    email: Option<String>,
+    /// Print the rows with their bodies, which hold personal data
+    #[arg(long, conflicts_with = "erase")]
+    export: bool,
+    /// Erase the rows' bodies. Without --yes, shows what would be erased.
+    #[arg(long)]
+    erase: bool,
+    /// Do it, if there are this many rows
+    #[arg(long, value_name = "ROWS", requires = "erase")]
+    yes: Option<u64>,
+    /// A subject key of the application, and the environment variable that holds its bytes. Repeat it for previous
+    /// keys, the current one first.
+    #[arg(long, value_name = "ID=VARIABLE")]
+    subject_key: Vec<String>,
+}
+
 #[derive(Debug, clap::Args)]
 struct Change {
     #[command(flatten)]
@@ -229,10 +275,10 @@ mod operate {
     use leadhook_inbox::{Backend, Filter, Inbox, Key};
 
     use super::{
-        Action, Arguments, Filters, Place, Reason, Show, State,
+        Action, Arguments, Filters, Person, Place, Reason, Show, State,
         change::{self, Kind},
         database::{self, Database},
-        rows,
+        person, rows,
     };
     use crate::failure::Failure;
 
@@ -242,6 +288,7 @@ mod operate {
             let place = self.action.place();
             let name = match &self.action {
                 Action::Show(arguments) => arguments.names()?.0,
+                Action::Person(arguments) => arguments.names()?.0,
                 _ => place.database.as_deref(),
             };
             let database = Database::named(name, place.pooler)?;
@@ -269,6 +316,7 @@ mod operate {
                 Self::Show(arguments) => &arguments.place,
                 Self::Replay(arguments) => &arguments.change.place,
                 Self::Erase(arguments) => &arguments.change.place,
+                Self::Person(arguments) => &arguments.place,
             }
         }
 
@@ -281,6 +329,10 @@ mod operate {
                     arguments.after.as_deref().map(key).transpose().map(drop)
                 }
                 Self::Show(arguments) => arguments.names().map(drop),
+                Self::Person(arguments) => {
+                    arguments.names()?;
+                    arguments.keys().map(drop)
+                }
                 Self::Replay(arguments) => {
                     let filters = &arguments.change.filters;
                     if matches!(filters.state, Some(State::Waiting | State::InProgress)) {
@@ -312,6 +364,7 @@ mod operate {
                     change::run(&inbox, Kind::Replay, &arguments.change).await
                 }
                 Self::Erase(arguments) => change::run(&inbox, Kind::Erase, &arguments.change).await,
+                Self::Person(arguments) => person::run(&inbox, arguments).await,
             };
             inbox.close().await;
             status
@@ -326,6 +379,27 @@ mod operate {
                 (Some(text), _) => Ok((database, key(text)?)),
                 // The only argument is the key.
                 (None, text) => Ok((None, key(text.flatten().unwrap_or_default())?)),
+            }
+        }
+    }
+
+    impl Person {
+        /// Returns the database, if it is named, and the address.
+        pub(super) fn names(&self) -> Result<(Option<&OsStr>, &str), Failure> {
+            let database = self.place.database.as_deref();
+            let (database, email) = match (&self.email, database) {
+                (Some(email), _) => (database, Some(&**email)),
+                // The only argument is the address.
+                (None, only) => (None, only.and_then(OsStr::to_str)),
+            };
+            // A database whose address was forgotten must not be taken for a person without rows.
+            match email {
+                Some(email) if email.contains('@') && !email.contains("://") => {
+                    Ok((database, email))
+                }
+                _ => Err(Failure::Usage(
+                    "not an e-mail address; expected [DATABASE] EMAIL".into(),
+                )),
             }
         }
     }

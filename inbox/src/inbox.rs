@@ -74,7 +74,8 @@ impl<B: Backend> Inbox<B> {
     }
 
     /// Sets the key under which subjects are stored, and those that were used before, so that
-    /// [`person`](Self::person) also finds what was stored under them.
+    /// [`person`](Self::person) also finds what was stored under them. It always finds what was stored under the key that is
+    /// kept in the database.
     ///
     /// Call it before the inbox is cloned or used.
     #[must_use]

@@ -137,14 +137,16 @@ impl SubjectKeys {
     async fn compare<B: Backend>(&self, database: &Database<B>) -> Result<Vec<SubjectKey>, Error> {
         let all = "SELECT id, secret, check_value FROM leadhook_inbox_subject_key";
         let rows = database.fetch(database.statement(all)).await?;
-        if self.given.is_empty() {
-            for row in &rows {
-                if B::text(row, "id")?.as_deref() == Some(OF_THE_DATABASE) {
-                    let secret = B::text(row, "secret")?.unwrap_or_default();
-                    return Ok(vec![SubjectKey::new(OF_THE_DATABASE, secret.as_bytes())]);
-                }
+        let mut of_the_database = None;
+        for row in &rows {
+            if let (Some(OF_THE_DATABASE), Some(secret)) =
+                (B::text(row, "id")?.as_deref(), B::text(row, "secret")?)
+            {
+                of_the_database = Some(SubjectKey::new(OF_THE_DATABASE, secret.as_bytes()));
             }
-            return Err(Error::NoSubjectKey);
+        }
+        if self.given.is_empty() {
+            return Ok(vec![of_the_database.ok_or(Error::NoSubjectKey)?]);
         }
         for key in &self.given {
             let insert = "INSERT INTO leadhook_inbox_subject_key (id, check_value) VALUES ($1, $2) \
@@ -163,7 +165,8 @@ impl SubjectKeys {
                 return Err(Error::OtherSubjectKey(key.id.to_string()));
             }
         }
-        Ok(self.given.clone())
+        // What was stored before the inbox was given a key is found too.
+        Ok(self.given.iter().cloned().chain(of_the_database).collect())
     }
 
     /// The numbers under which subjects are stored from now on.

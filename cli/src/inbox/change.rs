@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The exit status of a process that Ctrl-C stopped, as shells report it.
-const STOPPED: u8 = 130;
+pub(super) const STOPPED: u8 = 130;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -73,7 +73,7 @@ struct Plan {
     without_body: u64,
 }
 
-enum End {
+pub(super) enum End {
     Complete,
     Stopped,
     Failed(Error),
@@ -97,7 +97,8 @@ pub(super) async fn run<B: Backend>(
     }
     // Also if no body is left: an erasure that was cut short may have left it in SQLite's log.
     let (changed, end) = if change.yes && (plan.rows > 0 || kind == Kind::Erase) {
-        make(inbox, kind, &filter, plan.rows).await?
+        let batches = kind.batches(inbox, &filter);
+        make(inbox, kind, batches, &filter, plan.rows).await?
     } else {
         (0, End::Complete)
     };
@@ -233,10 +234,11 @@ impl Plan {
     }
 }
 
-/// Changes the rows. After Ctrl-C, the batch that runs is finished, so the count is exact.
-async fn make<B: Backend>(
+/// Changes the rows that a filter selects. After Ctrl-C, the batch that runs is finished, so the count is exact.
+pub(super) async fn make<B: Backend>(
     inbox: &Inbox<B>,
     kind: Kind,
+    mut batches: Batches<B>,
     filter: &Filter,
     expected: u64,
 ) -> Result<(u64, End), Failure> {
@@ -250,7 +252,6 @@ async fn make<B: Backend>(
         }
     });
     tokio::task::yield_now().await; // the signal is caught from here on
-    let mut batches = kind.batches(inbox, filter);
     let progress = Progress::new();
     let end = loop {
         match batches.step().await {
@@ -275,31 +276,35 @@ async fn make<B: Backend>(
     Ok((batches.changed(), end))
 }
 
-fn say(kind: Kind, yes: bool, plan: &Plan, changed: u64, end: &End) -> Result<(), Failure> {
-    let rows = |count: u64| match count {
+/// A number of rows, in words.
+pub(super) fn counted(rows: u64) -> String {
+    match rows {
         1 => "1 row".into(),
-        count => format!("{count} rows"),
-    };
+        rows => format!("{rows} rows"),
+    }
+}
+
+fn say(kind: Kind, yes: bool, plan: &Plan, changed: u64, end: &End) -> Result<(), Failure> {
     let (name, done) = (kind.name(), kind.done());
     let line = match end {
         End::Complete if plan.rows == 0 => format!("there is nothing to {name}"),
         End::Complete if !yes => {
-            let rows = rows(plan.rows);
+            let rows = counted(plan.rows);
             paint(
                 &format!("{rows} would be {done}; add --yes to {name} them"),
                 YELLOW,
             )
         }
-        End::Complete => paint(&format!("{} {done}", rows(changed)), GREEN),
+        End::Complete => paint(&format!("{} {done}", counted(changed)), GREEN),
         End::Stopped => {
-            let line = format!("stopped: {} of {} {done}", changed, rows(plan.rows));
+            let line = format!("stopped: {} of {} {done}", changed, counted(plan.rows));
             paint(
                 &format!("{line}; the same command goes on with the rest"),
                 YELLOW,
             )
         }
         End::Failed(_) => {
-            let line = format!("failed: {} of {} {done}", changed, rows(plan.rows));
+            let line = format!("failed: {} of {} {done}", changed, counted(plan.rows));
             paint(&line, YELLOW)
         }
     };

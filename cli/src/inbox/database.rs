@@ -189,6 +189,10 @@ fn failure(error: &Error, url: &str) -> Failure {
              command"
         )),
         Error::Cipher(_) => usage("the body is encrypted, and only the application has the key"),
+        Error::OtherSubjectKey(id) => usage(format!(
+            "the subject key {id:?} is not the one that was used under this id; its bytes must be those that the \
+             application uses"
+        )),
         Error::Pooler(_) => down(
             "the database is behind a pooler that gives each transaction another connection; add --pooler",
         ),
@@ -254,7 +258,7 @@ fn is_code(error: &Error, wanted: &str) -> bool {
     matches!(error, Error::Database(error) if code(error).as_deref() == Some(wanted))
 }
 
-fn usage(text: impl Into<String>) -> Failure {
+pub(super) fn usage(text: impl Into<String>) -> Failure {
     Failure::Usage(text.into())
 }
 

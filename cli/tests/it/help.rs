@@ -17,6 +17,7 @@ fn every_command_has_an_example_and_its_exit_statuses() {
         "inbox show",
         "inbox replay",
         "inbox erase",
+        "inbox person",
     ] {
         let (name, action) = name.split_once(' ').unwrap_or((name, ""));
         let action = Some(action).filter(|action| !action.is_empty());
@@ -66,6 +67,9 @@ fn an_error_about_arguments_conceals_passwords() {
         vec!["inbox", url, "stats"],
         vec!["inbox", "stats", "inbox.db", url],
         vec!["inbox", "list", "--limit", url],
+        vec!["inbox", "person", "inbox.db", "app:can'ary@db", "--yes"],
+        vec!["inbox", "person", "inbox.db", "x@y", "can'ary@db"],
+        vec!["inbox", "person", "--erase", "--yes", "can'ary@db"],
         vec!["inbox", "list", "--state", "app:can'ary@db/app"],
         vec!["inbox", "list", "--accepted-before", url],
         vec!["inbox", "stats", &option],

@@ -19,8 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leadhook::{Delivery, Graphoid, ScoreApp, graphoid::GraphoidEvent};
-use leadhook_inbox::{Backend, Backoff, Failure, Inbox, Job, Key, Postgres, Sqlite};
+use leadhook::{Delivery, Grader, Graphoid, ScoreApp, graphoid::GraphoidEvent};
+use leadhook_inbox::{Backend, Backoff, Failure, Inbox, Job, Key, Postgres, Sqlite, SubjectKey};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Pool};
 use tempfile::TempDir;
@@ -138,6 +138,14 @@ on_both![
     ctrl_c_stops_between_batches_and_the_count_is_exact,
     a_failure_says_how_many_rows_were_changed,
     a_terminal_gets_colours_and_progress,
+    a_person_is_found_across_sources,
+    a_person_is_exported_with_bodies,
+    a_person_is_erased_if_the_count_is_confirmed,
+    a_wrong_use_of_person_prints_no_address,
+    an_encrypted_body_is_named_and_the_other_rows_are_exported,
+    a_person_says_where_more_may_be_stored,
+    a_subject_key_must_be_one_that_was_used,
+    an_erasure_of_a_person_stops_and_goes_on,
 ];
 
 /// The delivery of a lead, whose body has a personal value.
@@ -732,6 +740,470 @@ async fn a_terminal_gets_colours_and_progress<B: Db>(database: Database<B>) {
         shown.contains("\x1b[32m700 rows replayed\x1b[0m"),
         "{shown}"
     );
+}
+
+fn quiz(id: &str, email: &str) -> Delivery<ScoreApp> {
+    Delivery::from_storage(format!(
+        r#"{{"event_name":"LEAD_SIGNED_UP","data":{{"id":"{id}","email":"{email}"}}}}"#
+    ))
+}
+
+/// Stores two rows at `quiz` and one at `forms` about the person of the canary, and one about somebody else.
+async fn fill_with_persons<B: Db>(inbox: &Inbox<B>) {
+    let source = inbox.source::<ScoreApp>("quiz");
+    for (id, email) in [
+        ("1", CANARY),
+        ("2", "Ann.Canary@Example.com"),
+        ("3", "bob@example.com"),
+    ] {
+        source.accept(&quiz(id, email)).await.unwrap();
+    }
+    let body = format!(
+        r#"{{"event":"submission.scored","data":{{"submission":{{"id":"sub_1","form_data":{{"email":"{CANARY}"}}}}}}}}"#
+    );
+    let forms = inbox.source::<Grader>("forms");
+    forms.accept(&Delivery::from_storage(body)).await.unwrap();
+}
+
+impl<B: Db> Database<B> {
+    fn person(&self, options: &[&str]) -> Output {
+        let mut command = self.command("person");
+        run(command.arg(CANARY).args(options), b"")
+    }
+
+    /// Runs a command that must fail, without a word of the address or the database.
+    fn person_fails(&self, options: &[&str], status: i32, reason: &str) {
+        let output = self.person(options);
+        assert_fails(&output, status, reason);
+        self.assert_discreet(&output.stderr);
+    }
+
+    fn assert_discreet(&self, errors: &[u8]) {
+        let errors = String::from_utf8_lossy(errors).to_lowercase();
+        assert!(
+            !errors.contains("canary") && !errors.contains(&self.name.to_lowercase()),
+            "{errors}"
+        );
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+async fn a_person_is_found_across_sources<B: Db>(database: Database<B>) {
+    let nobody = database.person(&[]);
+    assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
+    assert_eq!(text(&nobody.stdout), "backups are not searched\n");
+    assert!(text(&nobody.stderr).contains("no row about this person is found"));
+    database.assert_discreet(&nobody.stderr);
+    fill_with_persons(&database.inbox).await;
+
+    let shown = database.prints(&["person", &format!(" {} ", CANARY.to_uppercase())]);
+    let lines = words(&shown);
+    assert_eq!(lines[0], ["SOURCE", "ROWS", "BODIES"]);
+    assert_eq!(lines[1], ["forms", "1", "1"]);
+    assert_eq!(lines[2], ["quiz", "2", "2"]);
+    assert_eq!(shown.lines().nth(3), Some("backups are not searched"));
+    assert_eq!(lines.len(), 4);
+    let found = serde_json::json!({
+        "sources": [
+            {"source": "forms", "rows": 1, "bodies": 1},
+            {"source": "quiz", "rows": 2, "bodies": 2},
+        ],
+        "rows": 3,
+        "not_searched": [],
+        "missing_keys": [],
+    });
+    assert_eq!(
+        json(&database.prints(&["person", CANARY, "--json"])),
+        [found]
+    );
+    // The only argument is the address.
+    let mut of_environment = command("inbox");
+    of_environment
+        .args(["person", CANARY])
+        .env("DATABASE_URL", &database.name);
+    assert_eq!(text(&run(&mut of_environment, b"").stdout), shown);
+}
+
+async fn a_person_is_exported_with_bodies<B: Db>(database: Database<B>) {
+    fill_with_persons(&database.inbox).await;
+    // A body that is no text, and a pruned one.
+    let source = database.inbox.source::<ScoreApp>("quiz");
+    let [bytes, pruned] = ["1", "2"].map(|id| {
+        source.key(&quiz(
+            id,
+            if id == "1" {
+                CANARY
+            } else {
+                "Ann.Canary@Example.com"
+            },
+        ))
+    });
+    let value = match B::BYTES {
+        "BLOB" => "X'ff00'",
+        _ => r"'\xff00'",
+    };
+    for (value, key) in [(value, bytes), ("NULL", pruned)] {
+        let sql = format!(
+            "UPDATE leadhook_inbox SET state = 'done', settled_at = 0, body = {value} WHERE key = '{key}'"
+        );
+        database.run(&sql).await;
+    }
+    let exported = database.person(&["--export"]);
+    assert_eq!(exported.status.code(), Some(0), "{exported:?}");
+    assert_eq!(
+        text(&exported.stderr),
+        "leadhook: backups are not searched\n"
+    );
+    let rows = json(text(&exported.stdout));
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        if row["source"] == "forms" {
+            assert!(row["body"].as_str().unwrap().contains(CANARY), "{row}");
+        } else if row["key"] == bytes.to_string() {
+            assert!(
+                row["body_base64"] == "/wA=" && row.get("body").is_none(),
+                "{row}"
+            );
+        } else {
+            assert_eq!(row["key"], pruned.to_string());
+            assert!(row.get("body").unwrap().is_null(), "{row}");
+        }
+        assert!(row.get("body_error").is_none());
+    }
+}
+
+async fn a_person_is_erased_if_the_count_is_confirmed<B: Db>(database: Database<B>) {
+    fill_with_persons(&database.inbox).await;
+    let plan = database.prints(&["person", CANARY, "--erase"]);
+    assert!(
+        plan.ends_with("\n3 rows would be erased; to erase, add --yes 3\n"),
+        "{plan}"
+    );
+    let plan = json(&database.prints(&["person", CANARY, "--erase", "--json"])).remove(0);
+    assert_eq!(
+        (&plan["changed"], &plan["complete"]),
+        (&0.into(), &false.into())
+    );
+    for wrong in ["0", "2", "4"] {
+        let reason = format!("3 rows are about the person, and {wrong} were confirmed");
+        database.person_fails(&["--erase", "--yes", wrong], 1, &reason);
+    }
+    assert_eq!(
+        database.count("body IS NULL").await,
+        0,
+        "nothing was changed"
+    );
+    let erased = database.prints(&["person", CANARY, "--erase", "--yes", "3"]);
+    assert!(
+        erased.ends_with("\n3 rows erased: 1 of forms, 2 of quiz\n"),
+        "{erased}"
+    );
+    assert_eq!(
+        database.count("body IS NULL AND subject_1 IS NULL").await,
+        3
+    );
+    assert_eq!(
+        database.count("body IS NOT NULL AND source = 'quiz'").await,
+        1,
+        "somebody else"
+    );
+    assert_eq!(database.person(&[]).status.code(), Some(1));
+    database.person_fails(&["--erase", "--yes", "3"], 1, "0 rows are about the person");
+    if let Keep::Directory(directory) = &database.keep {
+        assert!(!contains(directory.path(), CANARY), "it is left in a file");
+    }
+
+    let bob = [
+        "person",
+        "bob@example.com",
+        "--json",
+        "--erase",
+        "--yes",
+        "1",
+    ];
+    let report = json(&database.prints(&bob)).remove(0);
+    assert_eq!(report["sources"][0]["source"], "quiz");
+    assert_eq!(
+        (&report["action"], &report["changed"], &report["complete"]),
+        (&"erase".into(), &1.into(), &true.into())
+    );
+}
+
+async fn a_wrong_use_of_person_prints_no_address<B: Db>(database: Database<B>) {
+    fill_with_persons(&database.inbox).await;
+    for (options, reason) in [
+        (vec!["--yes", "1"], "--erase"),
+        (vec!["--export", "--erase"], "cannot be used with"),
+        (vec!["--erase", "--yes"], "a value is required"),
+        (vec!["--erase", "--yes", "all"], "invalid"),
+        (vec!["--erase", "--yes", CANARY], "invalid"),
+        (vec![CANARY], "unexpected"),
+    ] {
+        database.person_fails(&options, 64, reason);
+    }
+    // An address that was forgotten, or in the wrong place.
+    for arguments in [vec![&*database.name], vec![CANARY, &database.name], vec![]] {
+        let mut command = command("inbox");
+        command
+            .arg("person")
+            .args(arguments)
+            .env("DATABASE_URL", &database.name);
+        let output = run(&mut command, b"");
+        assert_fails(&output, 64, "not an e-mail address");
+        database.assert_discreet(&output.stderr);
+    }
+    for missing in [
+        "missing.db",
+        "postgres://app:canary@127.0.0.1:1/app",
+        "ann.canary@example.com",
+    ] {
+        let output = run(inbox("person", missing).arg(CANARY), b"");
+        assert!(matches!(output.status.code(), Some(64 | 69)), "{output:?}");
+        database.assert_discreet(&output.stderr);
+    }
+}
+
+async fn an_encrypted_body_is_named_and_the_other_rows_are_exported<B: Db>(database: Database<B>) {
+    fill_with_persons(&database.inbox).await;
+    database
+        .run("UPDATE leadhook_inbox SET body_cipher = 'k' WHERE source = 'forms'")
+        .await;
+    let output = database.person(&["--export"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output.stderr).starts_with("leadhook: 1 body is encrypted; export it with"));
+    database.assert_discreet(&output.stderr);
+    let rows = json(text(&output.stdout));
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        let is_encrypted = row["source"] == "forms";
+        assert_eq!(row.get("body").is_none(), is_encrypted, "{row}");
+        let error = row.get("body_error").and_then(Value::as_str);
+        assert_eq!(
+            error.is_some_and(|error| error.contains("is encrypted")),
+            is_encrypted
+        );
+    }
+}
+
+async fn a_person_says_where_more_may_be_stored<B: Db>(database: Database<B>) {
+    let silent = database
+        .inbox
+        .source::<ScoreApp>("silent")
+        .without_subjects();
+    silent.accept(&quiz("9", CANARY)).await.unwrap();
+    fill_with_persons(&database.inbox).await;
+    for (id, previous) in [("first", None), ("sec=ond", Some("first"))] {
+        let key = |id: &str| SubjectKey::new(id, format!("key of {id}").as_bytes());
+        let previous: Vec<_> = previous.into_iter().map(key).collect();
+        let inbox = B::open(&database.name)
+            .await
+            .with_subject_keys(key(id), &previous);
+        let source = inbox.source::<ScoreApp>("later");
+        source.accept(&quiz(id, CANARY)).await.unwrap();
+        inbox.close().await;
+    }
+
+    let shown = database.prints(&["person", CANARY]);
+    assert!(
+        shown.contains("\nnot searched: silent; these sources store no subjects"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\nmissing subject keys: first, sec=ond; what was stored"),
+        "{shown}"
+    );
+    let found = json(&database.prints(&["person", CANARY, "--json"])).remove(0);
+    assert_eq!(found["rows"], 3);
+    assert_eq!(found["not_searched"], serde_json::json!(["silent"]));
+    assert_eq!(
+        found["missing_keys"],
+        serde_json::json!(["first", "sec=ond"])
+    );
+    let exported = database.person(&["--export"]);
+    let gaps = text(&exported.stderr);
+    assert!(
+        gaps.starts_with("leadhook: not searched: silent;") && gaps.lines().count() == 3,
+        "{gaps}"
+    );
+
+    let with = |keys: &[&str], options: &[&str]| {
+        let mut command = database.command("person");
+        command.arg(CANARY).args(options);
+        command
+            .env("FIRST", "key of first")
+            .env("SECOND", "key of sec=ond");
+        for key in keys {
+            command.args(["--subject-key", key]);
+        }
+        let output = run(&mut command, b"");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        text(&output.stdout).to_owned()
+    };
+    // What is stored under the database's own key is found in any case.
+    for (keys, rows, missing) in [
+        (vec!["first=FIRST"], 4, vec!["sec=ond"]),
+        (vec!["sec=ond=SECOND", "first=FIRST"], 5, vec![]),
+        (vec!["first=FIRST", "sec=ond=SECOND"], 5, vec![]),
+    ] {
+        let found = json(&with(&keys, &["--json"])).remove(0);
+        assert_eq!(found["rows"], rows, "{keys:?}");
+        assert_eq!(
+            found["missing_keys"],
+            serde_json::json!(missing),
+            "{keys:?}"
+        );
+    }
+    let keys = ["sec=ond=SECOND", "first=FIRST"];
+    let shown = with(&keys, &[]);
+    assert!(
+        shown.contains("later") && !shown.contains("missing"),
+        "{shown}"
+    );
+    assert_eq!(json(&with(&keys, &["--export"])).len(), 5);
+    let erased = with(&keys, &["--erase", "--yes", "5"]);
+    assert!(
+        erased.ends_with("\n5 rows erased: 1 of forms, 2 of later, 2 of quiz\n"),
+        "{erased}"
+    );
+    // No more is found, and the source that was not searched has its row still.
+    let nobody = database.person(&[]);
+    assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
+    assert!(
+        text(&nobody.stdout).contains("not searched: silent"),
+        "{nobody:?}"
+    );
+    assert_eq!(
+        database
+            .count("source = 'silent' AND body IS NOT NULL")
+            .await,
+        1
+    );
+}
+
+async fn a_subject_key_must_be_one_that_was_used<B: Db>(database: Database<B>) {
+    fill_with_persons(&database.inbox).await;
+    let keys = "SELECT count(*) FROM leadhook_inbox_subject_key";
+    let before = B::count(database.inbox.pool(), keys).await;
+    // `SECRET` is set and `EMPTY` is empty in each test.
+    let unused = ["--subject-key", "new=SECRET"];
+    database.person_fails(&unused, 64, "has no subject key \"new\"; it has none");
+    assert_eq!(
+        B::count(database.inbox.pool(), keys).await,
+        before,
+        "it creates nothing"
+    );
+    let used = B::open(&database.name).await;
+    let used = used.with_subject_keys(SubjectKey::new("used", b"another"), &[]);
+    used.check().await.unwrap();
+    used.close().await;
+    database.person_fails(&unused, 64, "has no subject key \"new\"; it has used");
+    for (key, reason) in [
+        ("database=SECRET", "has no subject key \"database\""),
+        ("used=SECRET", "is not the one that was used under this id"),
+        ("used=EMPTY", "\"used\" has no value"),
+        ("used=c4nary-key", "\"used\" has no value"),
+        ("c4nary", "takes ID=VARIABLE"),
+        ("=c4nary", "takes ID=VARIABLE"),
+        ("c4nary=", "takes ID=VARIABLE"),
+    ] {
+        let output = database.person(&["--subject-key", key]);
+        assert_fails(&output, 64, reason);
+        assert!(!text(&output.stderr).contains("c4nary"), "{output:?}");
+        database.assert_discreet(&output.stderr);
+    }
+    assert_eq!(B::count(database.inbox.pool(), keys).await, before + 1);
+}
+
+async fn an_erasure_of_a_person_stops_and_goes_on<B: Db>(database: Database<B>) {
+    const ROWS: i64 = 40_000;
+    fill_with_persons(&database.inbox).await;
+    database
+        .fill_with_dead(usize::try_from(ROWS).unwrap())
+        .await;
+    // As if all of them were about her.
+    let all = "UPDATE leadhook_inbox SET subject_1 = \
+        (SELECT subject_1 FROM leadhook_inbox WHERE source = 'forms'), subject_2 = NULL \
+        WHERE source = 'many'";
+    let only_email = "UPDATE leadhook_inbox SET subject_1 = (SELECT s.subject FROM (\
+         SELECT subject_1 AS subject FROM leadhook_inbox WHERE source IN ('quiz', 'forms') \
+         UNION ALL SELECT subject_2 FROM leadhook_inbox WHERE source IN ('quiz', 'forms')) s \
+         GROUP BY s.subject HAVING count(*) = 3), subject_2 = NULL WHERE source = 'forms'";
+    database.run(only_email).await;
+    database.run(all).await;
+    let plan = json(&database.prints(&["person", CANARY, "--json"])).remove(0);
+    let rows = ROWS + 3;
+    assert_eq!(plan["rows"], rows);
+
+    let mut command = database.command("person");
+    let child = command
+        .args([CANARY, "--erase", "--yes", &rows.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("a batch", async || database.count("body IS NULL").await > 0).await;
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let changed = database.count("body IS NULL").await;
+    assert!(changed % 500 == 0 && changed < rows, "{changed}");
+    let left = rows - changed;
+    let line = format!("\nstopped: {changed} of {rows} rows erased; go on with --yes {left}\n");
+    assert!(text(&output.stdout).ends_with(&line), "{output:?}");
+    if let Keep::Directory(directory) = &database.keep {
+        let log = directory.path().join("inbox.db-wal");
+        assert_eq!(fs::metadata(log).unwrap().len(), 0);
+    }
+
+    database.person_fails(
+        &["--erase", "--yes", &rows.to_string()],
+        1,
+        "look at them again",
+    );
+    let mut command = database.command("person");
+    let shown = on_terminal(command.args([CANARY, "--erase", "--yes", &left.to_string()]));
+    assert!(
+        shown.contains(&format!("\r500 of {left} rows erased\x1b[K")),
+        "{shown}"
+    );
+    assert!(
+        shown.contains(&format!("\x1b[32m{left} rows erased: ")),
+        "{shown}"
+    );
+    assert_eq!(
+        database.count("body IS NOT NULL").await,
+        1,
+        "somebody else's"
+    );
+}
+
+/// A reader of SQLite's log keeps an erasure from ending, and a second one of no rows finishes it.
+#[test]
+fn an_erasure_of_a_person_that_a_reader_holds_up_can_be_finished() {
+    block_on(async {
+        let database = sqlite().await;
+        fill_with_persons(&database.inbox).await;
+        let mut reader = database.inbox.pool().begin().await.unwrap();
+        let read = sqlx::query("SELECT * FROM leadhook_inbox");
+        read.fetch_all(&mut *reader).await.unwrap();
+        let log = Path::new(&database.name).with_extension("db-wal");
+        let output = database.person(&["--erase", "--yes", "3"]);
+        assert_eq!(output.status.code(), Some(69), "{output:?}");
+        let hint = "failed: 3 of 3 rows erased; go on with --yes 0\n";
+        assert!(text(&output.stdout).ends_with(hint), "{output:?}");
+        database.assert_discreet(&output.stderr);
+        assert_ne!(fs::metadata(&log).unwrap().len(), 0);
+        reader.rollback().await.unwrap();
+        let again = database.person(&["--erase", "--yes", "0"]);
+        assert_eq!(again.status.code(), Some(1), "{again:?}");
+        assert_eq!(fs::metadata(log).unwrap().len(), 0);
+    });
 }
 
 #[test]

@@ -209,6 +209,15 @@ async fn keys_rotate_and_are_checked<B: Db>(database: Database<B>) {
     // Who has one of the keys finds what is stored under it.
     assert_eq!(rows(&with("second", &[]).await, "ann@example.com").await, 1);
     assert_eq!(rows(&database.inbox, "ann@example.com").await, 0);
+    // Everyone has the database's own key.
+    database
+        .inbox
+        .source::<ScoreApp>("quiz")
+        .accept(&scoreapp("4", "ann@example.com"))
+        .await
+        .unwrap();
+    assert_eq!(rows(&database.inbox, "ann@example.com").await, 1);
+    assert_eq!(rows(&second, "ann@example.com").await, 3);
     // Another key under a known id is an error, before it stores anything.
     let other = B::open(&database.url).await;
     let other = other.with_subject_keys(SubjectKey::new("first", b"another"), &[]);
@@ -217,7 +226,7 @@ async fn keys_rotate_and_are_checked<B: Db>(database: Database<B>) {
     let quiz = other.source::<ScoreApp>("quiz");
     let accepted = quiz.accept(&scoreapp("3", "ann@example.com")).await;
     assert!(accepted.is_err());
-    assert_eq!(database.count("TRUE").await, 2);
+    assert_eq!(database.count("TRUE").await, 3);
 }
 
 async fn hostile_addresses_cost_no_more_than_their_body<B: Db>(database: Database<B>) {
