@@ -180,9 +180,18 @@ async fn accepts_follow_a_failover_behind_one_address() {
     workers.shutdown(Duration::from_secs(5)).await;
 }
 
-/// An outage of nearly a lease takes no job from a process that lives, and throws no result away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_outage_takes_no_job_from_living_processes() {
+async fn an_outage_takes_no_job_from_two_living_processes() {
+    an_outage_takes_no_job(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_outage_takes_no_job_from_twenty_living_processes() {
+    an_outage_takes_no_job(20).await;
+}
+
+/// Outages of nearly a lease, while one process still reaches the database and could judge the others.
+async fn an_outage_takes_no_job(count_of_processes: usize) {
     let Some(server) = postgres::shared() else {
         return;
     };
@@ -190,13 +199,17 @@ async fn an_outage_takes_no_job_from_living_processes() {
     let behind = Behind::new(server.clone()).await;
     let runs = Arc::new(AtomicUsize::new(0));
     let mut processes: Vec<(Inbox<Postgres>, RunningWorkers<Postgres>)> = Vec::new();
-    for _ in 0..2 {
-        let inbox = behind.inbox().await;
+    for process in 0..count_of_processes {
+        let inbox = match process {
+            0 => Inbox::<Postgres>::open(&behind.direct).await.unwrap(),
+            _ => behind.inbox().await,
+        };
         let source = inbox.source::<Graphoid>("graphoid");
         let runs = runs.clone();
         let workers = inbox
             .workers()
             .lease(lease)
+            .concurrency(4)
             .backoff(Backoff::default().with_first(Duration::from_millis(100)))
             .on(&source, move |job: Job<GraphoidEvent, _>| {
                 let runs = runs.clone();
@@ -216,10 +229,11 @@ async fn an_outage_takes_no_job_from_living_processes() {
         processes.push((inbox, workers));
     }
     let source = processes[0].0.source::<Graphoid>("graphoid");
-    for id in 0..16 {
+    let jobs = count_of_processes * 4;
+    for id in 0..jobs {
         source.accept(&delivery(id)).await.unwrap();
     }
-    until("all run", async || runs.load(Ordering::SeqCst) == 16).await;
+    until("all run", async || runs.load(Ordering::SeqCst) == jobs).await;
     for mode in [Mode::Hold, Mode::Refuse] {
         behind.proxy.set(mode);
         time::sleep(lease.mul_f64(0.9)).await;
@@ -227,10 +241,10 @@ async fn an_outage_takes_no_job_from_living_processes() {
         time::sleep(Duration::from_secs(3)).await;
     }
     until("all are done", async || {
-        count(&behind.direct, "state = 'done'").await == 16
+        count(&behind.direct, "state = 'done'").await == i64::try_from(jobs).unwrap()
     })
     .await;
-    assert_eq!(runs.load(Ordering::SeqCst), 16, "a job was run twice");
+    assert_eq!(runs.load(Ordering::SeqCst), jobs, "a job was run twice");
     assert_eq!(
         count(&behind.direct, "abandoned > 0 OR attempts <> 1").await,
         0

@@ -1,6 +1,6 @@
 //! PgBouncer in transaction mode, as Supabase and Neon have it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{delivery, pgbouncer::PgBouncer, postgres, until};
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
@@ -69,10 +69,12 @@ async fn a_pooler_in_transaction_mode_works_if_it_is_named() {
     bouncer.stop();
     assert!(bouncer.launch());
     until("it answers", async || bouncer.answers(&url).await).await;
+    let began = Instant::now();
     until("accepts work again", async || {
         processes[0].1.accept(&delivery(900)).await.is_ok()
     })
     .await;
+    assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(accept(1000..1300).await, 300);
     until("all are handled", async || handled(&processes[0].0).await).await;
     // Nothing failed on the way, but what the restart cut off.
