@@ -141,7 +141,7 @@ fn tells_an_envelope_from_an_event() {
     assert_fails(
         &inspect_signed::<Grader>(b"{\"data\":{}}"),
         2,
-        "names the event",
+        "has no event name",
     );
     assert_fails(
         &inspect_signed::<Grader>(b"{\"event\":\"a\",\"event\":\"b\"}"),
