@@ -26,6 +26,31 @@ fn scoreapp(data: &Value) -> Option<Lead> {
     read::<ScoreApp>(body.to_string()).unwrap().lead()
 }
 
+/// Nothing is known of the person yet, and the record has an id that later events share.
+#[test]
+fn the_id_of_a_record_is_known_before_its_contact_data() {
+    let quiz = r#"{"event_name":"QUIZ_STARTED","data":{"id":"sitting_1"}}"#;
+    let quiz = read::<ScoreApp>(quiz).unwrap();
+    assert_eq!(
+        (quiz.lead(), quiz.event.lead_id().as_deref()),
+        (None, Some("sitting_1"))
+    );
+    let won = r#"{"event":"lead.won","data":{"lead":{"id":"lead_1"}}}"#;
+    let won = read::<Graphoid>(won).unwrap();
+    assert_eq!(
+        (won.lead(), won.event.lead_id().as_deref()),
+        (None, Some("lead_1"))
+    );
+    let scored = r#"{"event":"submission.scored","data":{"submission":{"id":"sub_1"}}}"#;
+    let scored = read::<Grader>(scored).unwrap();
+    assert_eq!(
+        (scored.lead(), scored.event.lead_id().as_deref()),
+        (None, Some("sub_1"))
+    );
+    let unknown = read::<Graphoid>(r#"{"event":"new","data":{"lead":{"id":"lead_1"}}}"#).unwrap();
+    assert_eq!(unknown.event.lead_id(), None);
+}
+
 #[test]
 fn without_contact_data_there_is_no_lead() {
     for form in [
