@@ -73,6 +73,9 @@ pub(crate) struct Control<B: Backend> {
     blocked: HashSet<u64>,
     /// Results that are not recorded yet, and since when.
     unrecorded: Vec<(Ended, Instant)>,
+    /// How many of them, the first ones, were not recorded by the last turn. The others free their slots in the
+    /// turn that records them.
+    stuck: usize,
     /// When the latest attempts of each source with a rate began.
     begun: Vec<VecDeque<Instant>>,
     /// Whether each source may have more due rows: its last claim got all it wanted.
@@ -136,6 +139,7 @@ impl<B: Backend> Control<B> {
             next_number: 0,
             blocked: HashSet::new(),
             unrecorded: Vec::new(),
+            stuck: 0,
             next_poll: now,
             next_prune: now + FIRST_PRUNE.mul_f64(jitter()),
             suspects: Suspects::default(),
@@ -226,6 +230,8 @@ impl<B: Backend> Control<B> {
             .iter()
             .map(|(ended, _)| ended.clone())
             .collect();
+        // Unless the turn succeeds.
+        self.stuck = self.unrecorded.len();
         let turn = self.process.turn(&ended, &wanted, now).await?;
         if turn.was_gone {
             self.lose_everything();
@@ -240,6 +246,7 @@ impl<B: Backend> Control<B> {
                 }
                 None => true, // the row is locked by somebody else
             });
+        self.stuck = self.unrecorded.len();
         self.note_more(&wanted, &turn.claimed);
         self.note_suspects(now, &wanted, &turn.claimed);
         for claimed in turn.claimed {
@@ -302,7 +309,7 @@ impl<B: Backend> Control<B> {
     /// How many slots are taken. Blocked threads are replaced, as often as there are slots.
     fn busy(&self) -> usize {
         let beyond = self.blocked.len().saturating_sub(self.settings.concurrency);
-        self.running.len() + self.unrecorded.len() + beyond
+        self.running.len() + self.stuck + beyond
     }
 
     fn busy_of(&self, handler: usize) -> usize {
@@ -315,11 +322,9 @@ impl<B: Backend> Control<B> {
             .running
             .values()
             .filter(|running| of_source(&running.claim));
-        let unrecorded = self
-            .unrecorded
-            .iter()
-            .filter(|(ended, _)| of_source(&ended.claim));
-        running.count() + unrecorded.count()
+        let stuck = self.unrecorded.iter().take(self.stuck);
+        let stuck = stuck.filter(|(ended, _)| of_source(&ended.claim));
+        running.count() + stuck.count()
     }
 
     /// A source without a limit leaves a slot to each other source, so that its hanging handlers stop nobody.
@@ -547,6 +552,7 @@ impl<B: Backend> Control<B> {
         });
         self.running.clear();
         self.unrecorded.clear();
+        self.stuck = 0;
         self.alone = Alone::No;
     }
 
