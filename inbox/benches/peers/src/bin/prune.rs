@@ -126,7 +126,7 @@ macro_rules! rows {
             "due_at, settled_token, attempts, settled_at) ",
             "SELECT ", $key, ", 'graphoid', 'graphoid', 'lead.won', 'lead_' || i, ", $body, ", at, at, 'done', at, ",
             "'filled', 1, at ",
-            "FROM (SELECT i, ", $now, " - CASE WHEN i % 2 = 0 THEN 60 ELSE 10 END * 86400000 + i AS at ",
+            "FROM (SELECT i, ", $now, " - CASE WHEN i % 2 = 0 THEN 5184000000 ELSE 864000000 END + i AS at ",
             "FROM ", $from, ") AS handled"
         )
     };
