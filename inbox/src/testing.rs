@@ -11,7 +11,7 @@ use crate::{
         Workers,
         control::{ending, say},
         handler::{Handler, Outcome, Tools},
-        process::{Claimed, Ended, Process, Suspect, Wanted},
+        process::{Claimed, Ended, Process, Share, Suspect, Wanted},
         slots::Slots,
     },
 };
@@ -67,14 +67,25 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
     // Nothing beats while a handler runs, and nothing has to: no other process judges this one.
     let lease = Duration::from_hours(1);
     let mut process = Process::new(&database, lease, settings.dead_after, names.clone())?;
+    let shares = names.iter().map(|source| Share {
+        source: source.clone(),
+        slots: 1,
+        taken: 0,
+        left: 1,
+    });
+    let shares: Vec<Share> = shares.collect();
     let mut report = Report::default();
     process.judge_all().await?;
     loop {
         let mut claimed = Vec::new();
         for suspect in [Some(Suspect::Alone), Some(Suspect::Beside), None] {
             let wanted = Wanted {
-                rows: usize::from(suspect.is_none()),
-                sources: names.iter().map(|name| (name.clone(), 1, 0)).collect(),
+                slots: 1,
+                taken: 0,
+                shares: match suspect {
+                    None => shares.clone(),
+                    Some(_) => Vec::new(),
+                },
                 suspect,
             };
             let turn = process.turn(&[], &wanted, Instant::now()).await?;

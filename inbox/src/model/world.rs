@@ -28,7 +28,7 @@ use crate::{
     work::{
         job::Job,
         process::{
-            Claim, Claimed, Ended, Ending, Process, Settled, Suspect, Suspects, Turn, Wanted,
+            Claim, Claimed, Ended, Ending, Process, Settled, Share, Suspect, Suspects, Turn, Wanted,
         },
     },
 };
@@ -808,8 +808,15 @@ async fn take_turn<B: Backend>(
             wanted.suspect = Some(Suspect::Alone);
         } else {
             wanted.suspect = (suspects.beside && is_clear).then_some(Suspect::Beside);
-            wanted.rows = 2;
-            wanted.sources = vec![(name(0).into(), 2, 0), (name(1).into(), 1, 0)];
+            wanted.slots = 2 + usize::from(wanted.suspect.is_some());
+            wanted.shares = [(0, 2), (1, 1)]
+                .map(|(event, slots)| Share {
+                    source: name(event).into(),
+                    slots,
+                    taken: 0,
+                    left: slots,
+                })
+                .into();
         }
     }
     let beats = process.next_beat().is_none_or(|next| next <= now);

@@ -31,7 +31,9 @@ use crate::{
         backoff::Backoff,
         failure::{Failure, FailureKind},
         handler::{Handler, Outcome, Tools},
-        process::{Claim, Claimed, Ended, Ending, Process, Settled, Suspect, Suspects, Wanted},
+        process::{
+            Claim, Claimed, Ended, Ending, Process, Settled, Share, Suspect, Suspects, Wanted,
+        },
         settings::Settings,
         slots::{Finished, Slots},
     },
@@ -73,9 +75,6 @@ pub(crate) struct Control<B: Backend> {
     blocked: HashSet<u64>,
     /// Results that are not recorded yet, and since when.
     unrecorded: Vec<(Ended, Instant)>,
-    /// How many of them, the first ones, were not recorded by the last turn. The others free their slots in the
-    /// turn that records them.
-    stuck: usize,
     /// When the latest attempts of each source with a rate began.
     begun: Vec<VecDeque<Instant>>,
     /// Whether each source may have more due rows: its last claim got all it wanted.
@@ -139,7 +138,6 @@ impl<B: Backend> Control<B> {
             next_number: 0,
             blocked: HashSet::new(),
             unrecorded: Vec::new(),
-            stuck: 0,
             next_poll: now,
             next_prune: now + FIRST_PRUNE.mul_f64(jitter()),
             suspects: Suspects::default(),
@@ -220,9 +218,8 @@ impl<B: Backend> Control<B> {
         } else {
             Wanted::default()
         };
-        let claims = wanted.rows > 0 || wanted.suspect.is_some();
         let beats = self.process.next_beat().is_none_or(|next| next <= now);
-        if self.unrecorded.is_empty() && !claims && !beats {
+        if self.unrecorded.is_empty() && !wanted.has_room() && !beats {
             return Ok(false);
         }
         let ended: Vec<Ended> = self
@@ -230,8 +227,6 @@ impl<B: Backend> Control<B> {
             .iter()
             .map(|(ended, _)| ended.clone())
             .collect();
-        // Unless the turn succeeds.
-        self.stuck = self.unrecorded.len();
         let turn = self.process.turn(&ended, &wanted, now).await?;
         if turn.was_gone {
             self.lose_everything();
@@ -246,8 +241,9 @@ impl<B: Backend> Control<B> {
                 }
                 None => true, // the row is locked by somebody else
             });
-        self.stuck = self.unrecorded.len();
-        self.note_more(&wanted, &turn.claimed);
+        for (handler, more_due) in self.handlers.iter().zip(&mut self.more_due) {
+            *more_due &= !turn.exhausted.contains(&handler.source.name);
+        }
         self.note_suspects(now, &wanted, &turn.claimed);
         for claimed in turn.claimed {
             self.start(claimed, now);
@@ -259,15 +255,13 @@ impl<B: Backend> Control<B> {
             self.next_prune = now + PRUNE_INTERVAL.mul_f64(jitter());
             self.prune();
         }
-        // The next turn can fill the slots that this one has freed.
-        let next = self.wanted(now);
-        Ok(is_working && (next.rows > 0 || next.suspect.is_some()))
+        // A backlog fills the slots at once.
+        Ok(is_working && self.wanted(now).has_room())
     }
 
-    /// What the free slots can take.
+    /// What the slots can take.
     fn wanted(&self, now: Instant) -> Wanted {
         let mut wanted = Wanted::default();
-        let concurrency = self.settings.concurrency;
         match self.alone {
             Alone::Running { .. } => return wanted,
             Alone::Clearing { .. } => {
@@ -278,53 +272,35 @@ impl<B: Backend> Control<B> {
             }
             Alone::No => {}
         }
-        let mut free = concurrency.saturating_sub(self.busy());
-        let is_beside = self
-            .running
-            .values()
-            .any(|running| running.suspect == Some(Suspect::Beside));
-        if self.suspects.beside && !is_beside && free > 0 && self.next_beside <= now {
+        // Blocked threads are replaced, as often as there are slots.
+        let beyond = self.blocked.len().saturating_sub(self.settings.concurrency);
+        wanted.slots = self.settings.concurrency;
+        wanted.taken = self.running.len() + self.unrecorded.len() + beyond;
+        let mut running = self.running.values();
+        let is_beside = running.any(|running| running.suspect == Some(Suspect::Beside));
+        let has_slot = self.running.len() + beyond < wanted.slots;
+        if self.suspects.beside && !is_beside && has_slot && self.next_beside <= now {
             wanted.suspect = Some(Suspect::Beside);
-            free -= 1;
         }
-        if free == 0 {
-            return wanted;
-        }
-        wanted.rows = free;
-        wanted.sources = (0..self.handlers.len())
-            .filter_map(|index| {
-                let handler = self.handlers.get(index)?;
-                let running = self.busy_of(index);
-                let may_have_more = *self.more_due.get(index)?;
-                let room = self.limit_of(handler).saturating_sub(running);
-                let room = room.min(self.left_of_rate(index, now)).min(free);
-                (may_have_more && room > 0).then(|| (handler.source.name.clone(), room, running))
+        let handlers = self.handlers.iter().zip(&self.more_due).enumerate();
+        let handlers = handlers.filter(|(_, (_, more_due))| **more_due);
+        wanted.shares = handlers
+            .map(|(index, (handler, _))| Share {
+                source: handler.source.name.clone(),
+                slots: self.limit_of(handler),
+                taken: self.taken_by(&handler.source.name),
+                left: self.left_of_rate(index, now),
             })
             .collect();
-        let rooms: usize = wanted.sources.iter().map(|(_, room, _)| room).sum();
-        wanted.rows = wanted.rows.min(rooms);
         wanted
     }
 
-    /// How many slots are taken. Blocked threads are replaced, as often as there are slots.
-    fn busy(&self) -> usize {
-        let beyond = self.blocked.len().saturating_sub(self.settings.concurrency);
-        self.running.len() + self.stuck + beyond
-    }
-
-    fn busy_of(&self, handler: usize) -> usize {
-        let source = self
-            .handlers
-            .get(handler)
-            .map(|handler| &handler.source.name);
-        let of_source = |claim: &Claim| Some(&claim.source) == source;
-        let running = self
-            .running
-            .values()
-            .filter(|running| of_source(&running.claim));
-        let stuck = self.unrecorded.iter().take(self.stuck);
-        let stuck = stuck.filter(|(ended, _)| of_source(&ended.claim));
-        running.count() + stuck.count()
+    /// How many slots a source has.
+    fn taken_by(&self, source: &str) -> usize {
+        let running = self.running.values().map(|running| &running.claim);
+        let unrecorded = self.unrecorded.iter().map(|(ended, _)| &ended.claim);
+        let claims = running.chain(unrecorded);
+        claims.filter(|claim| *claim.source == *source).count()
     }
 
     /// A source without a limit leaves a slot to each other source, so that its hanging handlers stop nobody.
@@ -485,24 +461,6 @@ impl<B: Backend> Control<B> {
             .mul_f64(jitter())
     }
 
-    /// A source has more if its limit or that of all has cut its rows off.
-    fn note_more(&mut self, wanted: &Wanted, claimed: &[Claimed]) {
-        let fresh = claimed
-            .iter()
-            .filter(|claimed| claimed.claim.abandoned == 0);
-        let is_cut_off = fresh.clone().count() >= wanted.rows;
-        for (handler, more_due) in self.handlers.iter().zip(&mut self.more_due) {
-            let name = &handler.source.name;
-            let asked = wanted.sources.iter().find(|(asked, ..)| asked == name);
-            if let Some((_, room, _)) = asked {
-                let of_source = fresh
-                    .clone()
-                    .filter(|claimed| claimed.claim.source == *name);
-                *more_due = is_cut_off || of_source.count() >= *room;
-            }
-        }
-    }
-
     fn note_suspects(&mut self, now: Instant, wanted: &Wanted, claimed: &[Claimed]) {
         let claimed = claimed.iter().any(|claimed| claimed.claim.abandoned > 0);
         match (wanted.suspect, self.alone) {
@@ -552,7 +510,6 @@ impl<B: Backend> Control<B> {
         });
         self.running.clear();
         self.unrecorded.clear();
-        self.stuck = 0;
         self.alone = Alone::No;
     }
 

@@ -109,15 +109,61 @@ pub(crate) enum Settled {
     Fenced,
 }
 
-/// Which rows to claim.
+/// Which rows to claim, when the results of the turn are recorded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
-    /// How many rows in all that no process left behind.
-    pub(crate) rows: usize,
-    /// Of which sources: at most how many of each, and how many it has in progress.
-    pub(crate) sources: Vec<(Arc<str>, usize, usize)>,
+    /// How many rows may be in progress.
+    pub(crate) slots: usize,
+    /// How many are, and how many have a result that is not recorded yet.
+    pub(crate) taken: usize,
+    pub(crate) shares: Vec<Share>,
     /// One row that a process left behind.
     pub(crate) suspect: Option<Suspect>,
+}
+
+/// What a source may have of the slots.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    pub(crate) source: Arc<str>,
+    pub(crate) slots: usize,
+    pub(crate) taken: usize,
+    /// How many attempts its rate allows now.
+    pub(crate) left: usize,
+}
+
+impl Wanted {
+    /// Whether anything can be claimed before a result is recorded.
+    pub(crate) fn has_room(&self) -> bool {
+        let is_wanted = self.suspect.is_some() || self.shares.iter().any(|share| share.room() > 0);
+        self.suspect == Some(Suspect::Alone) || is_wanted && self.free() > 0
+    }
+
+    fn free(&self) -> usize {
+        self.slots.saturating_sub(self.taken)
+    }
+
+    /// Frees the slots of the results that were recorded. The slot of a row that is locked stays taken.
+    fn after(&self, ended: &[Ended], settled: &[Option<Settled>]) -> Self {
+        let mut wanted = self.clone();
+        for (ended, _) in ended
+            .iter()
+            .zip(settled)
+            .filter(|(_, settled)| settled.is_some())
+        {
+            wanted.taken = wanted.taken.saturating_sub(1);
+            let mut shares = wanted.shares.iter_mut();
+            if let Some(share) = shares.find(|share| share.source == ended.claim.source) {
+                share.taken = share.taken.saturating_sub(1);
+            }
+        }
+        wanted
+    }
+}
+
+impl Share {
+    fn room(&self) -> usize {
+        self.slots.saturating_sub(self.taken).min(self.left)
+    }
 }
 
 /// A row whose process was gone before the row was settled.
@@ -136,6 +182,8 @@ pub(crate) struct Turn {
     /// else, and the result is to be given again.
     pub(crate) settled: Vec<Option<Settled>>,
     pub(crate) claimed: Vec<Claimed>,
+    /// The sources that have no more due rows.
+    pub(crate) exhausted: Vec<Arc<str>>,
     /// Another process has taken this one for gone. All that it had is free.
     pub(crate) was_gone: bool,
 }
@@ -291,11 +339,13 @@ impl<B: Backend> Process<B> {
                 dead_after,
                 sources,
             };
-            let claimed = claims.claim(&mut transaction, wanted).await?;
+            let wanted = wanted.after(ended, &settled);
+            let (claimed, exhausted) = claims.claim(&mut transaction, &wanted).await?;
             transaction.commit().await?;
             Ok(Turn {
                 settled,
                 claimed,
+                exhausted,
                 was_gone: false,
             })
         })
@@ -606,15 +656,25 @@ struct Claims<'a, B: Backend> {
 }
 
 impl<B: Backend> Claims<'_, B> {
+    /// Returns what was claimed, and the sources that have no more due rows.
     async fn claim(
         self,
         transaction: &mut Lent<'_, B>,
         wanted: &Wanted,
-    ) -> Result<Vec<Claimed>, Error> {
+    ) -> Result<(Vec<Claimed>, Vec<Arc<str>>), Error> {
+        let mut rows = wanted.free();
+        let mut suspect = wanted.suspect;
+        if suspect == Some(Suspect::Beside) {
+            suspect = suspect.filter(|_| rows > 0);
+            rows = rows.saturating_sub(1);
+        }
         let mut claimed = Vec::new();
-        if wanted.rows > 0 {
+        let mut exhausted = Vec::new();
+        let shares = wanted.shares.iter().filter(|share| share.room() > 0);
+        let shares: Vec<&Share> = shares.collect();
+        if rows > 0 && !shares.is_empty() {
             // Each source is looked up by itself, so that a backlog of another source costs nothing.
-            let due = wanted.sources.iter().zip(0..).map(|(_, index)| {
+            let due = shares.iter().zip(0..).map(|(_, index)| {
                 let place = |offset: usize| format!("${}", 4 + 3 * index + offset);
                 include_str!("sql/claim_due.sql")
                     .replace("{source}", &place(0))
@@ -622,17 +682,23 @@ impl<B: Backend> Claims<'_, B> {
                     .replace("{running}", &format!("CAST({} AS BIGINT)", place(2)))
             });
             let due: Vec<String> = due.collect();
-            let (statement, token) = self.statement(&due.join("UNION ALL\n"), wanted.rows)?;
-            let statement = wanted.sources.iter().fold(statement, |statement, source| {
-                let (name, limit, running) = source;
+            let (statement, token) = self.statement(&due.join("UNION ALL\n"), rows)?;
+            let statement = shares.iter().fold(statement, |statement, share| {
                 statement
-                    .bind(&**name)
-                    .bind(count(*limit))
-                    .bind(count(*running))
+                    .bind(&*share.source)
+                    .bind(count(share.room().min(rows)))
+                    .bind(count(share.taken))
             });
-            claimed.extend(self.fetch(transaction, statement, &token).await?);
+            claimed = self.fetch(transaction, statement, &token).await?;
+            let is_cut_off = claimed.len() >= rows;
+            exhausted.extend(shares.iter().filter_map(|share| {
+                let of_source = |claimed: &&Claimed| claimed.claim.source == share.source;
+                let is_cut_off =
+                    is_cut_off || claimed.iter().filter(of_source).count() >= share.room();
+                (!is_cut_off).then(|| share.source.clone())
+            }));
         }
-        if let Some(suspect) = wanted.suspect {
+        if let Some(suspect) = suspect {
             let (least, most) = match suspect {
                 Suspect::Beside => (1, self.dead_after - 2),
                 Suspect::Alone => (self.dead_after - 1, i64::MAX),
@@ -641,7 +707,7 @@ impl<B: Backend> Claims<'_, B> {
             let statement = statement.bind(least).bind(most).bind(self.sources.clone());
             claimed.extend(self.fetch(transaction, statement, &token).await?);
         }
-        Ok(claimed)
+        Ok((claimed, exhausted))
     }
 
     fn statement(&self, due: &str, rows: usize) -> Result<(Statement, Arc<str>), Error> {

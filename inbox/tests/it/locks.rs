@@ -120,6 +120,40 @@ async fn results_of_locked_rows_are_recorded_later_and_others_at_once() {
     assert_eq!(workers.shutdown(Duration::from_secs(4)).await, 0);
 }
 
+/// So that no more rows than slots run again after a crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_can_not_be_recorded_holds_its_slot() {
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let source = database.source();
+    for id in 0..4 {
+        source.accept(&delivery(id)).await.unwrap();
+    }
+    let handler = async |job: Job<GraphoidEvent, Postgres>| {
+        time::sleep(Duration::from_millis(500)).await;
+        Ok(job.done())
+    };
+    let workers = database.inbox.workers().on(&source, handler).concurrency(1);
+    let workers = workers.start().await.unwrap();
+    claimed(&database, 1).await;
+    let mut console = PgConnection::connect(&database.url).await.unwrap();
+    let mut lock = console.begin().await.unwrap();
+    let sql = "SELECT key FROM leadhook_inbox WHERE token IS NOT NULL FOR UPDATE";
+    sqlx::raw_sql(sql).execute(&mut *lock).await.unwrap();
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end {
+        assert_eq!(database.count("token IS NOT NULL").await, 1);
+        time::sleep(Duration::from_millis(10)).await;
+    }
+    lock.rollback().await.unwrap();
+    until("all are done", async || {
+        database.count("state = 'done' AND attempts = 1").await == 4
+    })
+    .await;
+    workers.shutdown(Duration::from_secs(4)).await;
+}
+
 /// A replay and an erasure wait for a locked row, and can be repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_at_a_locked_row_gets_an_error_and_tries_again() {
