@@ -7,6 +7,7 @@ use std::{
     env,
     io::{BufRead, BufReader},
     net::TcpListener,
+    os::unix::process::CommandExt as _,
     process::{self, Child, ChildStdout, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -197,7 +198,7 @@ impl Server {
     }
 
     pub fn start_as(mut command: Command) -> Self {
-        let mut process = command.spawn().unwrap();
+        let mut process = command.process_group(0).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap());
         let address = read_until(&mut lines, "listening on ");
         Self {
@@ -266,7 +267,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        // Its group, because `faketime` and a shell have children.
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.process.wait();
     }
 }

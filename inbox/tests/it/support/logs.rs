@@ -2,10 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
-use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, subscriber::DefaultGuard};
 
 /// What the current thread logs, and the threads of inboxes that it opens from now on.
 pub struct Logs {
@@ -17,7 +17,16 @@ pub struct Logs {
 struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
+    /// `tracing` remembers of each event and span whether anybody wants it. While a process has only one
+    /// subscriber, it asks the thread that gets there first, and the thread of another test has none. A second
+    /// subscriber makes it ask both.
     pub fn capture() -> Self {
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| {
+            let silent =
+                tracing_subscriber::fmt().with_max_level(tracing::level_filters::LevelFilter::OFF);
+            silent.finish().into()
+        });
+        LazyLock::force(&SECOND);
         let written = Written::default();
         let writer = written.clone();
         let subscriber = tracing_subscriber::fmt()
