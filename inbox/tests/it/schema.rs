@@ -292,3 +292,37 @@ async fn too_many_connections_are_an_error_that_says_so() {
     })
     .await;
 }
+
+/// The two say the same, each in its database's words.
+#[test]
+fn the_schemas_of_both_databases_are_one() {
+    let words = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (sqlite, postgres) in Inbox::<Sqlite>::migrations()
+        .iter()
+        .zip(Inbox::<Postgres>::migrations())
+    {
+        let sqlite = [
+            ("INTEGER", "BIGINT"),
+            ("BLOB", "BYTEA"),
+            (") STRICT;", ");"),
+            (
+                "CHECK (length(key) = 64 AND key NOT GLOB '*[^0-9a-f]*')",
+                "CHECK (key ~ '^[0-9a-f]{64}$')",
+            ),
+            (
+                "hex(randomblob(32))",
+                "replace(gen_random_uuid()::TEXT || gen_random_uuid()::TEXT, '-', '')",
+            ),
+        ]
+        .iter()
+        .fold((*sqlite).to_owned(), |sql, (one, other)| {
+            assert!(sql.contains(one), "{one}");
+            sql.replace(one, other)
+        });
+        assert_eq!(words(&sqlite), words(postgres));
+    }
+    assert_eq!(
+        Inbox::<Sqlite>::migrations().len(),
+        Inbox::<Postgres>::migrations().len()
+    );
+}

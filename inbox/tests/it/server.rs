@@ -269,7 +269,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Its group, because `faketime` and a shell have children.
         let group = format!("-{}", self.process.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
         let _ = self.process.wait();
     }
 }

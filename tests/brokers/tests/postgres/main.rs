@@ -1,18 +1,15 @@
 //! The guide's store, with a PostgreSQL server in a temporary directory.
 
-use std::{
-    env, fs,
-    os::unix::{fs::MetadataExt, fs::chown, process::CommandExt},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use leadhook::dedup::{ClaimStatus, Dedup, Key, Outcome, Store, StoreError};
 use sqlx::PgPool;
 use store::Postgres;
-use tempfile::TempDir;
 
+// The server of the inbox's tests.
+#[path = "../../../../inbox/tests/it/support/postgres.rs"]
+#[expect(dead_code, reason = "the inbox's tests need more of it")]
+mod server;
 mod store;
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -27,8 +24,8 @@ fn the_guide_shows_the_store_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_keeps_the_contract() {
-    let server = Server::start();
-    let pool = PgPool::connect(&server.url()).await.unwrap();
+    let server = server::Server::start(&[]).expect("Debian's postgresql is installed");
+    let pool = PgPool::connect(&server.url("postgres")).await.unwrap();
     let store = Postgres::new(pool.clone()).await.unwrap();
     let key = |byte| Key::from_bytes([byte; 32]);
 
@@ -99,64 +96,4 @@ async fn the_store_keeps_the_contract() {
     assert!(matches!(second, Outcome::AlreadyHandled));
     let longest = dedup.once_as(key(7), Duration::MAX, work()).await.unwrap();
     assert!(matches!(longest, Outcome::Handled(())));
-}
-
-/// A server that is reachable by a socket in its directory only.
-struct Server {
-    programs: PathBuf,
-    directory: TempDir,
-    user: Option<u32>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let directory = TempDir::new().unwrap();
-        // It does not run as root: Debian's `nobody` will do.
-        let user = (directory.path().metadata().unwrap().uid() == 0).then_some(65534);
-        chown(directory.path(), user, user).unwrap();
-        let server = Self {
-            programs: programs().expect("Debian's postgresql is installed"),
-            directory,
-            user,
-        };
-        server.run("initdb", &["--auth=trust", "--username=tests", "--no-sync"]);
-        let settings = "listen_addresses = ''\nunix_socket_directories = '..'\n";
-        let file = server.directory.path().join("data/postgresql.conf");
-        fs::write(file, settings).unwrap();
-        server.run("pg_ctl", &["start", "--wait", "--log=log"]);
-        server
-    }
-
-    fn url(&self) -> String {
-        let socket = self.directory.path().display();
-        format!("postgres://tests@localhost/postgres?host={socket}")
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let mut command = Command::new(self.programs.join(program));
-        command
-            .args(arguments)
-            .env("PGDATA", self.directory.path().join("data"))
-            .current_dir(self.directory.path())
-            .stdout(Stdio::null());
-        if let Some(user) = self.user {
-            command.uid(user).gid(user);
-        }
-        assert!(command.status().unwrap().success(), "{program} failed");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.run("pg_ctl", &["stop", "--mode=immediate"]);
-    }
-}
-
-/// The directory of `initdb` and its like. Debian has it outside of `PATH`.
-fn programs() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let debian = debian.flatten().map(|version| version.path().join("bin"));
-    let mut directories = debian.chain(env::split_paths(&path));
-    directories.find(|directory: &PathBuf| Path::new(directory).join("initdb").exists())
 }
