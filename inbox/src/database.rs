@@ -4,10 +4,7 @@
 //! and waits for the answer, so a request that is cancelled leaves no statement half done.
 
 use std::{
-    sync::{
-        Arc, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
@@ -16,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     database::{
-        engine::{Backend, Limits, render, within},
+        engine::{Backend, Dialect, Server},
         link::{Idle, Link, Own},
         statement::Statement,
         thread::Thread,
@@ -47,13 +44,11 @@ pub(crate) struct Database<B: Backend>(Arc<Shared<B>>);
 struct Shared<B: Backend> {
     /// The application's pool, for the transactions of handlers.
     pool: Pool<B>,
-    limits: Limits,
+    dialect: Dialect,
     /// At SQLite's lock those who wait would poll. In a queue each gets its turn.
     turns: Arc<Semaphore>,
     /// One handler at a time waits in that queue, so that a delivery waits for one of them at most.
     handler_turns: Arc<Semaphore>,
-    /// Milliseconds by which the virtual clock of tests is ahead of the database's.
-    offset: AtomicI64,
     /// Signals a delivery or a replayed row to the workers of this process.
     changed: Arc<watch::Sender<()>>,
     /// Where the connections of the inbox's own live.
@@ -68,22 +63,21 @@ struct Shared<B: Backend> {
 }
 
 impl<B: Backend> Database<B> {
-    pub(crate) fn new(pool: Pool<B>, limits: Limits) -> Self {
+    pub(crate) fn new(pool: Pool<B>, server: Server) -> Self {
         let turns = Arc::new(Semaphore::new(if B::ONE_WRITER {
             1
         } else {
             Semaphore::MAX_PERMITS
         }));
-        let own = Own::new(pool.clone(), limits);
+        let own = Own::new(pool.clone(), server);
         let operator = Link::new(own, turns.clone());
         Self(Arc::new(Shared {
             idle: vec![Arc::downgrade(operator.idle())].into(),
             operator: Mutex::new(operator),
             pool,
-            limits,
+            dialect: Dialect::new(server),
             turns,
             handler_turns: Arc::new(Semaphore::new(1)),
-            offset: AtomicI64::new(0),
             changed: Arc::new(watch::Sender::new(())),
             thread: Thread::default(),
             #[cfg(feature = "sqlite")]
@@ -95,8 +89,12 @@ impl<B: Backend> Database<B> {
         &self.0.pool
     }
 
-    pub(crate) fn limits(&self) -> Limits {
-        self.0.limits
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.0.dialect
+    }
+
+    pub(crate) fn server(&self) -> Server {
+        self.dialect().server
     }
 
     pub(crate) fn turns(&self) -> &Arc<Semaphore> {
@@ -122,7 +120,7 @@ impl<B: Backend> Database<B> {
 
     /// A connection of the inbox's own for one task. It connects when it is first used.
     pub(crate) fn link(&self) -> Link<B> {
-        let own = Own::new(self.pool().clone(), self.limits());
+        let own = Own::new(self.pool().clone(), self.server());
         let link = Link::new(own, self.turns().clone());
         let mut idle = self.idle();
         idle.retain(|idle| idle.strong_count() > 0);
@@ -151,15 +149,11 @@ impl<B: Backend> Database<B> {
     }
 
     pub(crate) fn advance_clock(&self, millis: i64) {
-        self.0.offset.fetch_add(millis, Ordering::Relaxed);
+        self.dialect().advance_clock(millis);
     }
 
     pub(crate) fn statement(&self, sql: &str) -> Statement {
-        #[cfg(test)]
-        let sql = &*crate::model::twins::planted(sql);
-        let mut statement = render::<B>(sql, self.0.offset.load(Ordering::Relaxed));
-        statement.is_persistent = !self.limits().pooler;
-        statement
+        self.dialect().statement::<B>(sql)
     }
 
     /// Runs statements of an operator in one transaction, and returns the rows of each.
@@ -167,16 +161,7 @@ impl<B: Backend> Database<B> {
         let database = self.clone();
         let running = self.thread().spawn(async move {
             let mut link = database.0.operator.lock().await;
-            within(STATEMENT_LIMIT, async {
-                let mut transaction = link.begin(STATEMENT_LIMIT).await?;
-                let mut rows = Vec::with_capacity(statements.len());
-                for statement in statements {
-                    rows.push(transaction.fetch(statement).await?);
-                }
-                transaction.commit().await?;
-                Ok(rows)
-            })
-            .await
+            link.run(STATEMENT_LIMIT, statements).await
         });
         running?.await
     }

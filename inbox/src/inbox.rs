@@ -9,7 +9,7 @@ use crate::{
     cipher::{Bodies, Cipher},
     database::{
         Database,
-        engine::{Backend, Limits, millis},
+        engine::{Backend, Server, millis},
         schema,
     },
     error::Error,
@@ -37,7 +37,6 @@ use crate::{
 /// transactions of handlers.
 pub struct Inbox<B: Backend> {
     intake: Intake<B>,
-    limits: Limits,
     registry: Arc<Registry>,
 }
 
@@ -48,18 +47,17 @@ impl<B: Backend> Inbox<B> {
     /// are opened beside those of the pool.
     #[must_use]
     pub fn with_pool(pool: Pool<B>) -> Self {
-        Self::new(pool, Limits::default(), Bodies::default())
+        Self::new(pool, Server::default(), Bodies::default())
     }
 
-    fn new(pool: Pool<B>, limits: Limits, bodies: Bodies) -> Self {
+    fn new(pool: Pool<B>, server: Server, bodies: Bodies) -> Self {
         Self {
             intake: Intake {
-                database: Database::new(pool, limits),
+                database: Database::new(pool, server),
                 queue: Arc::default(),
                 bodies,
                 keys: Arc::default(),
             },
-            limits,
             registry: Arc::default(),
         }
     }
@@ -322,9 +320,9 @@ impl Inbox<sqlx::Postgres> {
         Ok(Self::with_pool(pool))
     }
 
-    fn with_limits(self, limits: Limits) -> Self {
+    fn with_server(self, server: Server) -> Self {
         let pool = self.pool().clone();
-        let mut inbox = Self::new(pool, limits, self.intake.bodies);
+        let mut inbox = Self::new(pool, server, self.intake.bodies);
         inbox.intake.keys = self.intake.keys;
         inbox
     }
@@ -342,11 +340,11 @@ impl Inbox<sqlx::Postgres> {
         let options = options.extra_float_digits(None); // poolers reject it
         self.pool()
             .set_connect_options(options.statement_cache_capacity(0));
-        let limits = Limits {
+        let server = Server {
             pooler: true,
-            ..self.limits
+            ..self.database().server()
         };
-        self.with_limits(limits)
+        self.with_server(server)
     }
 
     /// States that the server's commits are durable although it reports `fsync = off`, as Neon's are, which keeps
@@ -355,11 +353,11 @@ impl Inbox<sqlx::Postgres> {
     /// Call it before the inbox is cloned or used.
     #[must_use]
     pub fn trust_fsync_off(self) -> Self {
-        let limits = Limits {
+        let server = Server {
             trust_fsync_off: true,
-            ..self.limits
+            ..self.database().server()
         };
-        self.with_limits(limits)
+        self.with_server(server)
     }
 }
 
@@ -370,7 +368,6 @@ impl<B: Backend> Clone for Inbox<B> {
     fn clone(&self) -> Self {
         Self {
             intake: self.intake.clone(),
-            limits: self.limits,
             registry: self.registry.clone(),
         }
     }

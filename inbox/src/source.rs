@@ -48,21 +48,21 @@ const LONGEST_NAME: usize = 200;
 ///     let _ = scoreapp.accept(&delivery).await;
 /// }
 /// ```
-pub struct Source<P, B: Backend> {
+pub struct Source<P: Provider, B: Backend> {
     intake: Intake<B>,
     named: Named,
     subjects: Subjects<P>,
 }
 
 /// Whom the events of a source are about.
-enum Subjects<P> {
+enum Subjects<P: Provider> {
     /// Their lead's address and id.
     OfTheLead,
     Own(Arc<Choose<P>>),
     None,
 }
 
-type Choose<P> = dyn Fn(&Delivery<P>) -> Vec<Subject> + Send + Sync;
+type Choose<P> = dyn Fn(&Envelope<<P as Provider>::Event>) -> Vec<Subject> + Send + Sync;
 
 /// What all sources of an inbox share.
 pub(crate) struct Intake<B: Backend> {
@@ -225,11 +225,7 @@ impl<P: Provider, B: Backend> Source<P, B> {
     where
         F: Fn(&Envelope<P::Event>) -> Vec<Subject> + Send + Sync + 'static,
     {
-        self.subjects = Subjects::Own(Arc::new(move |delivery: &Delivery<P>| {
-            delivery
-                .read()
-                .map_or_else(|_| Vec::new(), |envelope| choose(&envelope))
-        }));
+        self.subjects = Subjects::Own(Arc::new(choose));
         self
     }
 
@@ -312,14 +308,13 @@ impl<P: Provider, B: Backend> Source<P, B> {
             keys,
             ..
         } = &self.intake;
-        match subjects {
-            Some(subjects) => {
-                let numbers = keys.current(database, &subjects).await?;
-                for (place, number) in row.subjects.iter_mut().zip(numbers) {
-                    *place = Some(number);
-                }
+        if matches!(self.subjects, Subjects::None) {
+            self.note_without_subjects().await?;
+        } else {
+            let numbers = keys.current(database, &subjects).await?;
+            for (place, number) in row.subjects.iter_mut().zip(numbers) {
+                *place = Some(number);
             }
-            None => self.note_without_subjects().await?,
         }
         queue.store(database, row).await
     }
@@ -338,21 +333,18 @@ impl<P: Provider, B: Backend> Source<P, B> {
         Ok(())
     }
 
-    /// What is stored of a delivery, and whom it is about; None if that is not stored.
-    fn row(
-        &self,
-        key: Key,
-        delivery: &Delivery<P>,
-    ) -> Result<(NewRow, Option<Vec<Subject>>), Error> {
+    /// What is stored of a delivery, and whom it is about.
+    fn row(&self, key: Key, delivery: &Delivery<P>) -> Result<(NewRow, Vec<Subject>), Error> {
         let source = self.named.name.clone();
         let (body, body_cipher) = self.intake.bodies.seal(key, &source, delivery.body())?;
         let envelope = delivery.read().ok();
         let matched_secret = delivery.matched_secret();
-        let subjects = match &self.subjects {
-            Subjects::OfTheLead => Some(envelope.as_ref().map_or_else(Vec::new, Subject::of)),
-            Subjects::Own(choose) => Some(choose(delivery)),
-            Subjects::None => None,
+        let choose: &Choose<P> = match &self.subjects {
+            Subjects::OfTheLead => &Subject::of,
+            Subjects::Own(choose) => &**choose,
+            Subjects::None => &|_| Vec::new(),
         };
+        let subjects = envelope.as_ref().map_or_else(Vec::new, choose);
         let row = NewRow {
             key: key.to_string(),
             source,
@@ -423,7 +415,7 @@ impl<B: Backend> Clone for Intake<B> {
     }
 }
 
-impl<P> Clone for Subjects<P> {
+impl<P: Provider> Clone for Subjects<P> {
     fn clone(&self) -> Self {
         match self {
             Self::OfTheLead => Self::OfTheLead,
@@ -433,7 +425,7 @@ impl<P> Clone for Subjects<P> {
     }
 }
 
-impl<P, B: Backend> Clone for Source<P, B> {
+impl<P: Provider, B: Backend> Clone for Source<P, B> {
     fn clone(&self) -> Self {
         Self {
             intake: self.intake.clone(),

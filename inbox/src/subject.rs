@@ -135,7 +135,7 @@ impl SubjectKeys {
     }
 
     async fn compare<B: Backend>(&self, database: &Database<B>) -> Result<Vec<SubjectKey>, Error> {
-        let all = "SELECT id, secret, check_value FROM leadhook_inbox_subject_key";
+        let all = "SELECT id, secret FROM leadhook_inbox_subject_key";
         let rows = database.fetch(database.statement(all)).await?;
         let mut of_the_database = None;
         for row in &rows {

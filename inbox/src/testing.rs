@@ -10,8 +10,8 @@ use crate::{
     work::{
         Workers,
         control::{ending, say},
-        handler::{Handler, Outcome, Tools},
-        process::{Claimed, Ended, Process, Share, Suspect, Wanted},
+        handler::{Handler, Outcome},
+        process::{Claimed, Ended, Share, Suspect, Wanted},
         slots::Slots,
     },
 };
@@ -47,28 +47,19 @@ impl<B: Backend> Workers<B> {
 }
 
 async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report, Error> {
-    let Workers {
-        database,
-        bodies,
-        handlers,
-        settings,
-    } = workers;
-    let names: Vec<_> = handlers
-        .iter()
-        .map(|handler| handler.source.name.clone())
-        .collect();
-    let tools = Tools {
-        database: database.clone(),
-        bodies,
-        transaction_limit: B::ONE_WRITER.then_some(settings.transaction_timeout),
-    };
     let (results, mut finished) = mpsc::unbounded_channel();
     let mut slots = Slots::new(runtime, results);
     // Nothing beats while a handler runs, and nothing has to: no other process judges this one.
-    let lease = Duration::from_hours(1);
-    let mut process = Process::new(&database, lease, settings.dead_after, names.clone())?;
-    let shares = names.iter().map(|source| Share {
-        source: source.clone(),
+    let mut process = workers.process(Duration::from_hours(1))?;
+    let tools = workers.tools();
+    let Workers {
+        database,
+        handlers,
+        settings,
+        ..
+    } = workers;
+    let shares = handlers.iter().map(|handler| Share {
+        source: handler.source.name.clone(),
         slots: 1,
         taken: 0,
         left: 1,

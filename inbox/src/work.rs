@@ -133,22 +133,17 @@ impl<B: Backend> Workers<B> {
     pub async fn start(self) -> Result<RunningWorkers<B>, Error> {
         self.validate()?;
         schema::check(&self.database).await?;
-        let Self {
-            database,
-            bodies,
-            handlers,
-            settings,
-        } = self;
-        for handler in &handlers {
+        for handler in &self.handlers {
             handler.source.set_handled();
         }
-        let names = handlers.iter().map(|handler| handler.source.name.clone());
-        let process = Process::new(
-            &database,
-            settings.lease,
-            settings.dead_after,
-            names.collect(),
-        )?;
+        let process = self.process(self.settings.lease)?;
+        let tools = self.tools();
+        let Self {
+            database,
+            handlers,
+            settings,
+            ..
+        } = self;
         let (phase, phases) = watch::channel(Phase::Working);
         let (vitals, health) = watch::channel(Vitals {
             lease: settings.lease,
@@ -157,11 +152,6 @@ impl<B: Backend> Workers<B> {
             blocked: 0,
             concurrency: settings.concurrency,
         });
-        let tools = Tools {
-            database: database.clone(),
-            bodies,
-            transaction_limit: B::ONE_WRITER.then_some(settings.transaction_timeout),
-        };
         let control = Control::new(
             process,
             handlers,
@@ -178,6 +168,23 @@ impl<B: Backend> Workers<B> {
             ended: tokio::spawn(ended),
             database,
         })
+    }
+
+    /// These workers in the database.
+    pub(crate) fn process(&self, lease: Duration) -> Result<Process<B>, Error> {
+        let names = self.handlers.iter();
+        let names = names.map(|handler| handler.source.name.clone());
+        let dead_after = self.settings.dead_after;
+        Process::new(&self.database, lease, dead_after, names.collect())
+    }
+
+    /// What their handlers need.
+    pub(crate) fn tools(&self) -> Tools<B> {
+        Tools {
+            database: self.database.clone(),
+            bodies: self.bodies.clone(),
+            transaction_limit: B::ONE_WRITER.then_some(self.settings.transaction_timeout),
+        }
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {

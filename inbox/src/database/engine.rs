@@ -1,6 +1,13 @@
 //! What differs between SQLite and PostgreSQL.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::time;
@@ -20,7 +27,7 @@ mod sealed {
 
     use crate::{
         database::{
-            engine::{Limits, NewRow},
+            engine::{NewRow, Server},
             statement::Statement,
         },
         error::Error,
@@ -61,13 +68,13 @@ mod sealed {
         /// If an inbox can't live there.
         fn own_options(
             options: <Self::Connection as sqlx::Connection>::Options,
-            limits: Limits,
+            server: Server,
         ) -> Result<<Self::Connection as sqlx::Connection>::Options, Error>;
 
         /// Prepares a new connection of the inbox's own and rejects it if its commits would not be durable.
         fn prepare(
             connection: &mut Self::Connection,
-            limits: Limits,
+            server: Server,
         ) -> impl Future<Output = Result<(), Error>> + Send;
 
         /// Begins a transaction of the inbox's own, which may take as long as this.
@@ -87,7 +94,7 @@ mod sealed {
             connection: &mut Self::Connection,
             sql: Statement,
             rows: &[&NewRow],
-            limits: Limits,
+            server: Server,
         ) -> impl Future<Output = Result<Vec<bool>, Error>> + Send;
 
         /// Whether a row could not be stored, and others could.
@@ -151,7 +158,7 @@ mod sealed {
 
 /// What the application says about its database.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
+pub struct Server {
     /// A pooler between the inbox and PostgreSQL gives each transaction another connection.
     pub(crate) pooler: bool,
     /// The server is durable although it reports `fsync = off`.
@@ -179,29 +186,55 @@ pub struct NewRow {
     pub(crate) retry_window: i64,
 }
 
-/// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, the `{guard}` of
-/// a transaction, and the locks `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`. `offset` is how far
-/// the virtual clock of tests is ahead.
-pub(crate) fn render<B: Engine>(sql: &str, offset: i64) -> Statement {
-    let now = match offset {
-        0 => B::NOW.to_owned(),
-        offset => format!("({} + {offset})", B::NOW),
-    };
-    let mut sql = sql
-        .replace("{now}", &now)
-        .replace("{skip_locked}", B::SKIP_LOCKED)
-        .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
-        .replace("{lock}", B::LOCK)
-        .replace("{share}", B::SHARE)
-        .replace("{guard}", B::GUARD)
-        .replace("{results}", B::RESULTS);
-    for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
-        while let Some((before, after)) = sql.split_once(name) {
-            let (place, after) = after.split_once('}').unwrap_or((after, ""));
-            sql = format!("{before}{}{after}", spelling.replace("{}", place));
+/// How the SQL of one inbox is spelled.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dialect {
+    pub(crate) server: Server,
+    /// Milliseconds by which the virtual clock of tests is ahead of the database's.
+    offset: Arc<AtomicI64>,
+}
+
+impl Dialect {
+    pub(crate) fn new(server: Server) -> Self {
+        Self {
+            server,
+            offset: Arc::default(),
         }
     }
-    Statement::new(sql)
+
+    pub(crate) fn advance_clock(&self, millis: i64) {
+        self.offset.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, the
+    /// `{guard}` of a transaction, and the locks `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`.
+    pub(crate) fn statement<B: Engine>(&self, sql: &str) -> Statement {
+        #[cfg(test)]
+        let sql = &*crate::model::twins::planted(sql);
+        let now = match self.offset.load(Ordering::Relaxed) {
+            0 => B::NOW.to_owned(),
+            offset => format!("({} + {offset})", B::NOW),
+        };
+        let mut sql = sql
+            .replace("{now}", &now)
+            .replace("{skip_locked}", B::SKIP_LOCKED)
+            .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
+            .replace("{lock}", B::LOCK)
+            .replace("{share}", B::SHARE)
+            .replace("{guard}", B::GUARD)
+            .replace("{results}", B::RESULTS);
+        for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
+            while let Some((before, after)) = sql.split_once(name) {
+                let (place, after) = after.split_once('}').unwrap_or((after, ""));
+                sql = format!("{before}{}{after}", spelling.replace("{}", place));
+            }
+        }
+        Statement {
+            sql,
+            values: Vec::new(),
+            is_persistent: !self.server.pooler,
+        }
+    }
 }
 
 /// Waits no longer than this.

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     database::{
-        engine::{Backend, Limits, within},
+        engine::{Backend, Server, within},
         statement::Statement,
         step::{Step, step},
     },
@@ -31,7 +31,7 @@ const LIFETIME: Duration = Duration::from_mins(30);
 /// is taken out of it at once.
 pub(crate) struct Own<B: Backend> {
     application: Pool<B>,
-    limits: Limits,
+    server: Server,
     opener: Option<Pool<B>>,
 }
 
@@ -62,10 +62,10 @@ pub(crate) struct Lent<'l, B: Backend> {
 }
 
 impl<B: Backend> Own<B> {
-    pub(crate) fn new(application: Pool<B>, limits: Limits) -> Self {
+    pub(crate) fn new(application: Pool<B>, server: Server) -> Self {
         Self {
             application,
-            limits,
+            server,
             opener: None,
         }
     }
@@ -74,7 +74,7 @@ impl<B: Backend> Own<B> {
         // Passwords rotate, so the options are read again each time.
         let options = (*self.application.connect_options()).clone();
         let mark = B::mark(&options);
-        let options = B::own_options(options, self.limits)?;
+        let options = B::own_options(options, self.server)?;
         let opener = if let Some(opener) = &self.opener {
             opener.set_connect_options(options);
             opener
@@ -89,7 +89,7 @@ impl<B: Backend> Own<B> {
             self.opener.insert(one.connect_lazy_with(options))
         };
         let mut connection = opener.acquire().await?.detach();
-        B::prepare(&mut connection, self.limits).await?;
+        B::prepare(&mut connection, self.server).await?;
         Ok(Prepared {
             connection,
             born: Instant::now(),
@@ -115,7 +115,7 @@ impl<B: Backend> Link<B> {
     /// Connects once without the pool, which would hide why it failed.
     pub(crate) async fn try_connect(&mut self) -> Result<(), Error> {
         let options = (*self.own.application.connect_options()).clone();
-        let options = B::own_options(options, self.own.limits)?;
+        let options = B::own_options(options, self.own.server)?;
         within(CONNECT_LIMIT, async {
             let connection = B::Connection::connect_with(&options).await?;
             connection.close().await?;
@@ -155,6 +155,25 @@ impl<B: Backend> Link<B> {
         let mut lent = self.take().await?;
         B::begin(&mut lent.prepared.connection, limit).await?;
         Ok(lent)
+    }
+
+    /// Runs statements in one transaction that may take as long as this, and returns the rows of each.
+    pub(crate) async fn run(
+        &mut self,
+        limit: Duration,
+        statements: impl IntoIterator<Item = Statement, IntoIter: Send> + Send,
+    ) -> Result<Vec<Vec<B::Row>>, Error> {
+        let statements = statements.into_iter();
+        within(limit, async {
+            let mut transaction = self.begin(limit).await?;
+            let mut rows = Vec::new();
+            for statement in statements {
+                rows.push(transaction.fetch(statement).await?);
+            }
+            transaction.commit().await?;
+            Ok(rows)
+        })
+        .await
     }
 }
 

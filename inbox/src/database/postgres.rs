@@ -11,7 +11,7 @@ use sqlx_core::transaction::TransactionManager as _;
 
 use crate::{
     database::{
-        engine::{Backend, Engine, Limits, NewRow, statements},
+        engine::{Backend, Engine, NewRow, Server, statements},
         statement::{Statement, Value},
     },
     error::Error,
@@ -73,21 +73,21 @@ impl Engine for Postgres {
 
     statements!();
 
-    fn own_options(options: PgConnectOptions, limits: Limits) -> Result<PgConnectOptions, Error> {
+    fn own_options(options: PgConnectOptions, server: Server) -> Result<PgConnectOptions, Error> {
         let options = encrypted(options)
             .extra_float_digits(None) // poolers reject it
             .disable_statement_logging();
-        Ok(if limits.pooler {
+        Ok(if server.pooler {
             options.statement_cache_capacity(0)
         } else {
             options
         })
     }
 
-    async fn prepare(connection: &mut PgConnection, limits: Limits) -> Result<(), Error> {
+    async fn prepare(connection: &mut PgConnection, server: Server) -> Result<(), Error> {
         // Deliveries are stored without a BEGIN, so the session must not begin transactions that are read-only, or
         // that fail each other. Behind a pooler the session is not ours, and they are stored in a transaction.
-        let prepare = if limits.pooler {
+        let prepare = if server.pooler {
             "SELECT current_setting('fsync')"
         } else {
             "SELECT current_setting('fsync') FROM \
@@ -97,7 +97,7 @@ impl Engine for Postgres {
         // Not prepared: behind a pooler, the statement could be another client's by the time it is executed.
         let row = sqlx::raw_sql(prepare).fetch_one(&mut *connection).await?;
         let fsync: String = row.try_get(0)?;
-        if fsync != "on" && !limits.trust_fsync_off {
+        if fsync != "on" && !server.trust_fsync_off {
             return Err(Error::NotDurable(
                 "PostgreSQL reports fsync = off; set it to on, or say trust_fsync_off() if your provider makes \
                  commits durable in another way, as Neon does",
@@ -129,10 +129,10 @@ impl Engine for Postgres {
         connection: &mut PgConnection,
         sql: Statement,
         rows: &[&NewRow],
-        limits: Limits,
+        server: Server,
     ) -> Result<Vec<bool>, Error> {
         // Behind a pooler, an unnamed statement outside of a transaction can be another client's.
-        if limits.pooler {
+        if server.pooler {
             Self::begin(connection, Duration::from_secs(2)).await?;
         }
         let texts = |text: fn(&NewRow) -> Option<&str>| -> Vec<Option<&str>> {
@@ -157,10 +157,10 @@ impl Engine for Postgres {
             .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
             .bind(texts(|row| row.body_cipher.as_deref()))
             .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
-            .bind(limits.trust_fsync_off)
-            .persistent(!limits.pooler);
+            .bind(server.trust_fsync_off)
+            .persistent(!server.pooler);
         let answer = store.fetch_all(&mut *connection).await?;
-        if limits.pooler {
+        if server.pooler {
             Self::execute_all(connection, "COMMIT".into()).await?;
         }
         let mut is_durable = false;

@@ -11,7 +11,7 @@ use sqlx_core::transaction::TransactionManager as _;
 
 use crate::{
     database::{
-        engine::{Backend, Engine, Limits, NewRow, statements},
+        engine::{Backend, Engine, NewRow, Server, statements},
         statement::{Statement, Value},
     },
     error::Error,
@@ -80,7 +80,7 @@ impl Engine for Sqlite {
 
     fn own_options(
         options: SqliteConnectOptions,
-        _: Limits,
+        _: Server,
     ) -> Result<SqliteConnectOptions, Error> {
         if !is_path(options.get_filename()) {
             return Err(Error::Path);
@@ -93,7 +93,7 @@ impl Engine for Sqlite {
             .disable_statement_logging())
     }
 
-    async fn prepare(connection: &mut SqliteConnection, _: Limits) -> Result<(), Error> {
+    async fn prepare(connection: &mut SqliteConnection, _: Server) -> Result<(), Error> {
         // After the hooks of the application's pool, which may have set something else.
         let pragmas = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON";
         sqlx::raw_sql(pragmas).execute(&mut *connection).await?;
@@ -128,7 +128,7 @@ impl Engine for Sqlite {
         connection: &mut SqliteConnection,
         sql: Statement,
         rows: &[&NewRow],
-        _: Limits,
+        _: Server,
     ) -> Result<Vec<bool>, Error> {
         // A commit takes as long as its flush, however many rows it has.
         let is_batch = rows.len() > 1;

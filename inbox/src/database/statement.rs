@@ -20,14 +20,6 @@ pub(crate) enum Value {
 }
 
 impl Statement {
-    pub(crate) fn new(sql: String) -> Self {
-        Self {
-            sql,
-            values: Vec::new(),
-            is_persistent: true,
-        }
-    }
-
     /// Puts SQL in the place of a name.
     pub(crate) fn part(mut self, name: &str, sql: &str) -> Self {
         self.sql = self.sql.replace(name, sql);

@@ -19,9 +19,8 @@ use crate::model::twins::{self, Twin};
 use crate::{
     database::{
         Database,
-        engine::{Backend, Limits, NewRow, within},
+        engine::{Backend, Dialect, NewRow, within},
         link::Link,
-        statement::Statement,
         step::{Step, step},
     },
     error::Error,
@@ -52,7 +51,6 @@ pub(crate) struct Queue {
 
 struct Waiting {
     row: NewRow,
-    insert: Statement,
     answer: oneshot::Sender<Result<Accepted, Error>>,
     _room: OwnedSemaphorePermit,
 }
@@ -79,7 +77,6 @@ impl Queue {
         let (answer, stored) = oneshot::channel();
         let waiting = Waiting {
             row,
-            insert: database.statement(B::ACCEPT),
             answer,
             _room: room.await.map_err(|_| Error::Closed)?,
         };
@@ -109,8 +106,7 @@ impl Queue {
             for _ in 0..B::WRITERS {
                 let writer = Writer {
                     link: database.link(),
-                    limits: database.limits(),
-                    count: database.statement(include_str!("../database/sql/duplicates.sql")),
+                    dialect: database.dialect().clone(),
                     changed: database.changed().clone(),
                 };
                 let incoming = incoming.clone();
@@ -158,8 +154,7 @@ impl Incoming {
 
 struct Writer<B: Backend> {
     link: Link<B>,
-    limits: Limits,
-    count: Statement,
+    dialect: Dialect,
     changed: Arc<watch::Sender<()>>,
 }
 
@@ -201,8 +196,9 @@ impl<B: Backend> Writer<B> {
         self.changed.send_replace(());
         if !duplicates.is_empty() {
             // The row itself is left alone: whoever handles it must not be disturbed.
-            let counted = within(TRY_LIMIT, self.count(duplicates)).await;
-            if let Err(error) = counted {
+            let count = include_str!("../database/sql/duplicates.sql");
+            let count = self.dialect.statement::<B>(count).bind(duplicates);
+            if let Err(error) = self.link.run(TRY_LIMIT, [count]).await {
                 log(|| tracing::debug!(%error, "duplicates not counted"));
             }
         }
@@ -213,11 +209,10 @@ impl<B: Backend> Writer<B> {
         &mut self,
         batch: &BTreeMap<String, Vec<Waiting>>,
     ) -> Result<Vec<bool>, Error> {
-        let firsts = || batch.values().filter_map(|waiting| waiting.first());
-        let Some(insert) = firsts().next().map(|waiting| waiting.insert.clone()) else {
-            return Ok(Vec::new());
-        };
-        let rows: Vec<&NewRow> = firsts().map(|waiting| &waiting.row).collect();
+        let firsts = batch.values().filter_map(|waiting| waiting.first());
+        let rows: Vec<&NewRow> = firsts.map(|waiting| &waiting.row).collect();
+        let insert = self.dialect.statement::<B>(B::ACCEPT);
+        let server = self.dialect.server;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -225,10 +220,10 @@ impl<B: Backend> Writer<B> {
                 let mut lent = self.link.lend().await?;
                 #[cfg(test)]
                 if Twin::ChecksThenInserts.is_planted() {
-                    return twins::check_then_insert(lent, &insert, &rows, self.limits).await;
+                    return twins::check_then_insert(lent, &insert, &rows, server).await;
                 }
                 step(Step::Commit).await?;
-                let stored = B::store(&mut lent, insert.clone(), &rows, self.limits).await?;
+                let stored = B::store(&mut lent, insert.clone(), &rows, server).await?;
                 step(Step::Answer).await?;
                 lent.keep();
                 Ok(stored)
@@ -240,12 +235,6 @@ impl<B: Backend> Writer<B> {
                 stored => return stored,
             }
         }
-    }
-
-    async fn count(&mut self, keys: Vec<String>) -> Result<(), Error> {
-        let mut transaction = self.link.begin(TRY_LIMIT).await?;
-        transaction.execute(self.count.clone().bind(keys)).await?;
-        transaction.commit().await
     }
 }
 

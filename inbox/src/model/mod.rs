@@ -126,7 +126,7 @@ impl Random {
     fn episode(&mut self, moves: &mut Vec<Move>) {
         let process = self.process();
         let (one, other) = (Actor::Worker(process), Actor::Worker(1 - process));
-        match self.below(10) {
+        match self.below(11) {
             // One process stands still, perhaps in the middle of something. The other one goes on for longer
             // than a lease.
             0 | 1 => {
@@ -173,7 +173,8 @@ impl Random {
             // One event is delivered twice at the same time.
             5 => {
                 let event = self.below(200);
-                for (process, steps) in [(0, 1 + self.below(3)), (1, 40), (0, 40)] {
+                // The first steps compare the key of subjects.
+                for (process, steps) in [(0, 4 + self.below(5)), (1, 40), (0, 40)] {
                     moves.push(Move::Go(Actor::Intake(process), steps, event));
                 }
             }
@@ -186,6 +187,19 @@ impl Random {
                 moves.push(Move::Go(Actor::Handler(process), 1, 0));
                 self.go(moves, one, 40);
                 self.go(moves, Actor::Handler(process), 40);
+            }
+            // A row is replayed before its handler returns.
+            7 => {
+                moves.push(Move::Go(Actor::Intake(process), 40, 0));
+                self.go(moves, one, 40);
+                moves.push(Move::Go(Actor::Handler(process), 5, 1));
+                moves.push(Move::Go(Actor::Operator, 40, 3));
+                self.go(moves, one, 40);
+                moves.push(Move::Go(Actor::Handler(process), 40, 1));
+                for _ in 0..3 {
+                    self.go(moves, one, 40);
+                    moves.push(Move::Pass(19));
+                }
             }
             _ => moves.extend((0..12).map(|_| self.one())),
         }

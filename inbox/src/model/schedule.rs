@@ -93,6 +93,8 @@ pub(super) struct Schedule {
 
 struct Operation {
     process: usize,
+    /// A handler's connection comes from a pool, so nobody waits for it once it has committed.
+    is_handler: bool,
     is_dead: Arc<AtomicBool>,
     /// Where its tasks wait. Empty: it is in the middle of a step.
     stops: VecDeque<(Step, oneshot::Sender<()>)>,
@@ -117,6 +119,7 @@ impl Schedule {
     pub(super) async fn start<T: Send + 'static>(
         &mut self,
         process: usize,
+        is_handler: bool,
         operation: impl Future<Output = T> + Send + 'static,
     ) -> (usize, tokio::task::JoinHandle<T>) {
         let number = self.next_number;
@@ -132,6 +135,7 @@ impl Schedule {
             number,
             Operation {
                 process,
+                is_handler,
                 is_dead,
                 stops: VecDeque::new(),
                 holds: None,
@@ -244,9 +248,13 @@ impl Schedule {
         match news {
             News::Arrived(number, step, go_on) => {
                 if let Some(operation) = self.operations.get_mut(&number) {
-                    if matches!(step, Step::Connection | Step::Begin) {
-                        operation.holds = None;
-                    }
+                    operation.holds = match step {
+                        Step::Connection | Step::Begin => None,
+                        Step::Answer if operation.is_handler => None,
+                        // It has committed, and has not given back the connection.
+                        Step::Answer => Some(Step::Connection),
+                        _ => operation.holds,
+                    };
                     operation.stops.push_back((step, go_on));
                 }
                 number

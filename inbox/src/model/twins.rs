@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     database::{
-        engine::{Backend, Limits, NewRow, render},
+        engine::{Backend, Dialect, NewRow, Server},
         link::Lent,
         statement::Statement,
         step::{Step, step},
@@ -28,6 +28,8 @@ pub(crate) enum Twin {
     ClaimsWithoutItsRow,
     /// Frees the rows of a process and goes on to count it among the living, because one more row was locked.
     SparesWhoHasALockedRow,
+    /// Takes the result of one attempt of a row for the result of another one.
+    HoldsByKey,
     /// Judges after reading the beats of others, although its own beats failed.
     JudgesByReading,
     /// Never frees what a lost answer may have claimed.
@@ -39,7 +41,7 @@ pub(crate) enum Twin {
 }
 
 impl Twin {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::SettlesWithoutFence,
         Self::CommitsWithoutFence,
         Self::AbandonedNotCounted,
@@ -47,6 +49,7 @@ impl Twin {
         Self::ChecksThenInserts,
         Self::ClaimsWithoutItsRow,
         Self::SparesWhoHasALockedRow,
+        Self::HoldsByKey,
         Self::JudgesByReading,
         Self::NeverReconciles,
         Self::TakesBusyForFenced,
@@ -91,6 +94,7 @@ impl Twin {
             Self::ReplaysWhatIsInProgress => ("AND state <> 'waiting' AND body", "AND body"),
             Self::AcknowledgesBeforeCommit
             | Self::ChecksThenInserts
+            | Self::HoldsByKey
             | Self::JudgesByReading
             | Self::NeverReconciles => return None,
         })
@@ -110,12 +114,12 @@ pub(crate) async fn check_then_insert<B: Backend>(
     mut lent: Lent<'_, B>,
     insert: &Statement,
     rows: &[&NewRow],
-    limits: Limits,
+    server: Server,
 ) -> Result<Vec<bool>, Error> {
     let mut are_new = Vec::new();
     for row in rows {
         let check = "SELECT key FROM leadhook_inbox WHERE key = $1";
-        let check = render::<B>(check, 0).bind(&*row.key);
+        let check = Dialect::default().statement::<B>(check).bind(&*row.key);
         let is_new = lent.fetch(check).await?.is_empty();
         if is_new {
             let insert = insert.clone().part(
@@ -123,7 +127,7 @@ pub(crate) async fn check_then_insert<B: Backend>(
                 "DO UPDATE SET state = 'waiting', token = NULL, process = NULL, reason = NULL, settled_at = NULL",
             );
             step(Step::Commit).await?;
-            B::store(&mut lent, insert, &[row], limits).await?;
+            B::store(&mut lent, insert, &[row], server).await?;
         }
         are_new.push(is_new);
     }

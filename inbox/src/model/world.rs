@@ -17,7 +17,7 @@ use crate::{
     cipher::Bodies,
     database::{
         Database,
-        engine::{Backend, render},
+        engine::{Backend, Dialect},
         link::Link,
         transaction::Open,
     },
@@ -96,7 +96,7 @@ pub(super) struct Stage<B: Backend> {
 
 impl<B: Backend> Stage<B> {
     pub(super) async fn new(database: &Database<B>) -> Self {
-        let new = || Database::new(database.pool().clone(), database.limits());
+        let new = || Database::new(database.pool().clone(), database.server());
         let observer = new();
         let mut link = observer.link();
         let effects = "CREATE TABLE effects (key TEXT NOT NULL, token TEXT NOT NULL)";
@@ -520,7 +520,8 @@ impl<'s, B: Backend> World<'s, B> {
         work: impl Future<Output = Outcome<B>> + Send + 'static,
     ) -> Result<(), Violation> {
         let began = self.reference.table.now;
-        let (number, running) = self.schedule.start(actor.process(), work).await;
+        let is_handler = matches!(actor, Actor::Handler(_));
+        let (number, running) = self.schedule.start(actor.process(), is_handler, work).await;
         let flight = Flight {
             actor,
             operation,
@@ -838,7 +839,8 @@ async fn write<B: Backend>(job: Job<GraphoidEvent, B>, claim: &Claim) -> bool {
         step(Step::Begin).await?;
         let mut transaction = job.begin().await?;
         step(Step::Statement).await?;
-        let effect = render::<B>("INSERT INTO effects (key, token) VALUES ($1, $2)", 0);
+        let effect =
+            Dialect::default().statement::<B>("INSERT INTO effects (key, token) VALUES ($1, $2)");
         let effect = effect.bind(claim.key.to_string()).bind(&*claim.token);
         B::execute(&mut transaction, effect).await?;
         job.commit(transaction).await

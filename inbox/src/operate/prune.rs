@@ -86,46 +86,52 @@ pub(crate) async fn all<B: Backend>(
     database: &Database<B>,
     retention: Retention,
 ) -> Result<Pruned, Error> {
-    let rows = include_str!("sql/prune_rows.sql");
-    let bodies = include_str!("sql/prune_bodies.sql");
-    let pruned = Pruned {
-        rows: in_batches(database, rows, retention.keys).await?,
-        bodies: in_batches(database, bodies, retention.bodies).await?,
-    };
+    let mut pruned = Pruned::default();
+    loop {
+        let rows = include_str!("sql/prune_rows.sql");
+        let keys = batch(database, rows, retention.keys).await?;
+        if keys.is_empty() {
+            break;
+        }
+        pruned.rows += count(&keys);
+        let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
+        let duplicates = database.statement(duplicates).bind(keys);
+        database.fetch(duplicates).await?;
+        time::sleep(PAUSE).await;
+    }
+    loop {
+        let bodies = include_str!("sql/prune_bodies.sql");
+        let keys = batch(database, bodies, retention.bodies).await?;
+        if keys.is_empty() {
+            break;
+        }
+        pruned.bodies += count(&keys);
+        time::sleep(PAUSE).await;
+    }
     if pruned != Pruned::default() {
         log(|| tracing::info!(bodies = pruned.bodies, rows = pruned.rows, "pruned"));
     }
     Ok(pruned)
 }
 
-async fn in_batches<B: Backend>(
+/// Prunes a few of the oldest, and returns their keys.
+async fn batch<B: Backend>(
     database: &Database<B>,
     sql: &str,
     age: Duration,
-) -> Result<u64, Error> {
-    let mut all = 0;
-    loop {
-        let statement = database
-            .statement(sql)
-            .bind(millis(age))
-            .bind(BATCH_ROWS)
-            .bind(BATCH_BYTES);
-        let rows = database.fetch(statement).await?;
-        let batch = rows.len();
-        all += u64::try_from(batch).unwrap_or(u64::MAX);
-        if sql.contains("DELETE") && batch > 0 {
-            let keys = rows
-                .iter()
-                .map(|row| B::text(row, "key").map(Option::unwrap_or_default));
-            let keys: Vec<String> = keys.collect::<sqlx::Result<_>>()?;
-            let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
-            database
-                .fetch(database.statement(duplicates).bind(keys))
-                .await?;
-        }
-        if batch == 0 {
-            return Ok(all);
-        }
-        time::sleep(PAUSE).await;
-    }
+) -> Result<Vec<String>, Error> {
+    let statement = database
+        .statement(sql)
+        .bind(millis(age))
+        .bind(BATCH_ROWS)
+        .bind(BATCH_BYTES);
+    let rows = database.fetch(statement).await?;
+    let keys = rows
+        .iter()
+        .map(|row| B::text(row, "key").map(Option::unwrap_or_default));
+    Ok(keys.collect::<sqlx::Result<_>>()?)
+}
+
+fn count(keys: &[String]) -> u64 {
+    u64::try_from(keys.len()).unwrap_or(u64::MAX)
 }
