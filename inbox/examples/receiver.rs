@@ -164,6 +164,11 @@ fn sources<B: Backend>(inbox: &Inbox<B>) -> Result<(Router, Workers<B>), AnyErro
         forwarder: Forwarder::from_env()?,
         router: Router::new(),
         workers: workers(inbox)?,
+        one_at_a_time: match env::var("ONE_AT_A_TIME").as_deref() {
+            Err(_) => false,
+            Ok("lead") => true,
+            Ok(value) => return Err(format!("ONE_AT_A_TIME is {value:?}; expected lead").into()),
+        },
     };
     if let Some(secret) = secret("GRADER_WEBHOOK_SECRET")? {
         sources = sources.add::<GraderEvent>("grader", Receiver::new(&secret));
@@ -201,6 +206,8 @@ struct Sources<B: Backend> {
     forwarder: Forwarder,
     router: Router,
     workers: Workers<B>,
+    /// Events of one lead wait for each other.
+    one_at_a_time: bool,
 }
 
 impl<B: Backend> Sources<B> {
@@ -209,7 +216,10 @@ impl<B: Backend> Sources<B> {
     where
         E: Event + Send + 'static,
     {
-        let source = self.inbox.source::<E::Provider>(name);
+        let mut source = self.inbox.source::<E::Provider>(name);
+        if self.one_at_a_time {
+            source = source.one_at_a_time();
+        }
         let route = source.axum(receiver);
         let route = route.layer(middleware::from_fn(in_time::<E::Provider>));
         self.router = self.router.route(&format!("/webhooks/{name}"), route);
@@ -221,12 +231,6 @@ impl<B: Backend> Sources<B> {
 }
 
 fn workers<B: Backend>(inbox: &Inbox<B>) -> Result<Workers<B>, AnyError> {
-    if let Ok(value) = env::var("ONE_AT_A_TIME") {
-        return Err(match value.as_str() {
-            "lead" => "ONE_AT_A_TIME=lead is not supported by this version; unset it".into(),
-            _ => format!("ONE_AT_A_TIME is {value:?}; expected lead").into(),
-        });
-    }
     let backoff = Backoff::default()
         .with_first(seconds("BACKOFF_SECONDS", 2.0)?)
         .with_longest(seconds("BACKOFF_MAX_SECONDS", 3600.0)?);

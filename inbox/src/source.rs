@@ -80,6 +80,9 @@ pub(crate) struct Named {
     /// How many of its handlers may run at the same time.
     pub(crate) concurrency: Option<usize>,
     pub(crate) rate: Option<Rate>,
+    /// Its events wait for each other if they share a subject.
+    pub(crate) is_ordered: bool,
+    pub(crate) has_subjects: bool,
 }
 
 /// So many attempts in so much time.
@@ -130,6 +133,8 @@ impl Registry {
                 state: state.clone(),
                 concurrency: None,
                 rate: None,
+                is_ordered: false,
+                has_subjects: true,
             },
             subjects: Subjects::OfTheLead,
         }
@@ -229,10 +234,35 @@ impl<P: Provider, B: Backend> Source<P, B> {
         self
     }
 
+    /// Handles one event of a [`Subject`] at a time, the one that was accepted first before the others.
+    ///
+    /// An event waits until those ahead of it are done or dead, in any number of processes, if their sources say
+    /// this word, too. It does not wait for those of other subjects. A failed event is tried again before the
+    /// others run. When it has failed for [an hour](crate::Workers::pass_over_after) and is not due, the next one
+    /// runs, and it waits behind them. [`Job::skipped`](crate::Job::skipped) tells the others about it.
+    ///
+    /// The word counts when an event is accepted. It needs subjects, so the workers don't start if the source is
+    /// also [without](Self::without_subjects) them.
+    ///
+    /// ```
+    /// # use leadhook::ScoreApp;
+    /// # async fn run() -> Result<(), leadhook_inbox::Error> {
+    /// # let inbox = leadhook_inbox::Inbox::temporary().await?;
+    /// let scoreapp = inbox.source::<ScoreApp>("scoreapp").one_at_a_time();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn one_at_a_time(mut self) -> Self {
+        self.named.is_ordered = true;
+        self
+    }
+
     /// Stores nothing of whom the events are about. Then [`Inbox::person`](crate::Inbox::person) does not find
     /// them, and says so.
     #[must_use]
     pub fn without_subjects(mut self) -> Self {
+        self.named.has_subjects = false;
         self.subjects = Subjects::None;
         self
     }
@@ -359,6 +389,8 @@ impl<P: Provider, B: Backend> Source<P, B> {
             body,
             body_cipher,
             subjects: [None; 4],
+            ordered: i64::from(self.named.is_ordered),
+            place: 0,
             retry_window: millis(P::RETRY_WINDOW),
         };
         Ok((row, subjects))

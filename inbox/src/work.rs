@@ -24,6 +24,7 @@ pub(crate) mod control;
 pub(crate) mod failure;
 pub(crate) mod handler;
 pub(crate) mod job;
+pub(crate) mod line;
 pub(crate) mod process;
 pub(crate) mod settings;
 pub(crate) mod slots;
@@ -112,6 +113,13 @@ impl<B: Backend> Workers<B> {
         self
     }
 
+    /// Sets for how long a failing event may keep others waiting at sources that handle
+    /// [one at a time](Source::one_at_a_time): 1 h by default.
+    pub fn pass_over_after(mut self, failing: Duration) -> Self {
+        self.settings.pass_over_after = failing;
+        self
+    }
+
     /// Sets when failed jobs are tried again, and when no more.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.settings.backoff = backoff;
@@ -172,10 +180,18 @@ impl<B: Backend> Workers<B> {
 
     /// These workers in the database.
     pub(crate) fn process(&self, lease: Duration) -> Result<Process<B>, Error> {
-        let names = self.handlers.iter();
-        let names = names.map(|handler| handler.source.name.clone());
-        let dead_after = self.settings.dead_after;
-        Process::new(&self.database, lease, dead_after, names.collect())
+        let sources = self.handlers.iter().map(|handler| &handler.source);
+        let ordered = sources.clone().filter(|source| source.is_ordered);
+        let ordered = ordered.map(|source| source.name.to_string()).collect();
+        let names = sources.map(|source| source.name.clone());
+        Process::new(
+            &self.database,
+            lease,
+            self.settings.dead_after,
+            self.settings.pass_over_after,
+            names.collect(),
+            ordered,
+        )
     }
 
     /// What their handlers need.

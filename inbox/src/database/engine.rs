@@ -40,6 +40,8 @@ mod sealed {
         const SKIP_LOCKED: &'static str;
         /// Locks the selected rows in the order of their keys.
         const LOCK: &'static str;
+        /// Keeps the selected rows from being changed, and passes over rows that are locked already.
+        const SHARE_SKIP_LOCKED: &'static str;
         /// Like `SKIP_LOCKED`, for the table `i` of a join.
         const SKIP_LOCKED_OF_ROW: &'static str;
         /// Keeps the selected row from being deleted until the transaction ends.
@@ -48,6 +50,8 @@ mod sealed {
         const IN: &'static str;
         /// The list that is bound to the place `{}`, as rows of one column.
         const LIST: &'static str;
+        /// Locks the lines of the subjects in `{}`, a select of the column `value`, for joining them.
+        const LOCK_LINES: &'static str;
         /// Stores deliveries.
         const ACCEPT: &'static str;
         /// The results in the JSON of `$1`, as the table `r`.
@@ -180,6 +184,10 @@ pub struct NewRow {
     pub(crate) event: Option<String>,
     pub(crate) lead_id: Option<String>,
     pub(crate) subjects: [Option<i64>; 4],
+    /// 1: not beside another such event of one of its subjects.
+    pub(crate) ordered: i64,
+    /// When it came, among those that are stored together.
+    pub(crate) place: usize,
     pub(crate) body: Bytes,
     pub(crate) body_cipher: Option<String>,
     /// Milliseconds.
@@ -207,7 +215,8 @@ impl Dialect {
     }
 
     /// Fills in what the databases spell differently: `{now}`, lists (`{in $1}`, `{list $1}`), results, the
-    /// `{guard}` of a transaction, and the locks `{lock}`, `{skip_locked}`, `{skip_locked_of_row}` and `{share}`.
+    /// `{guard}` of a transaction, and the locks `{lock}`, `{skip_locked}`, `{skip_locked_of_row}`, `{share}`,
+    /// `{share_skip_locked}` and `{lock_lines …}`.
     pub(crate) fn statement<B: Engine>(&self, sql: &str) -> Statement {
         #[cfg(test)]
         let sql = &*crate::model::twins::planted(sql);
@@ -218,12 +227,18 @@ impl Dialect {
         let mut sql = sql
             .replace("{now}", &now)
             .replace("{skip_locked}", B::SKIP_LOCKED)
+            .replace("{share_skip_locked}", B::SHARE_SKIP_LOCKED)
             .replace("{skip_locked_of_row}", B::SKIP_LOCKED_OF_ROW)
             .replace("{lock}", B::LOCK)
             .replace("{share}", B::SHARE)
             .replace("{guard}", B::GUARD)
             .replace("{results}", B::RESULTS);
-        for (name, spelling) in [("{in ", B::IN), ("{list ", B::LIST)] {
+        // A select for the lines may have lists in it.
+        for (name, spelling) in [
+            ("{in ", B::IN),
+            ("{list ", B::LIST),
+            ("{lock_lines ", B::LOCK_LINES),
+        ] {
             while let Some((before, after)) = sql.split_once(name) {
                 let (place, after) = after.split_once('}').unwrap_or((after, ""));
                 sql = format!("{before}{}{after}", spelling.replace("{}", place));

@@ -59,10 +59,14 @@ impl Engine for Postgres {
     const NOW: &'static str = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)";
     const LOCK: &'static str = "FOR UPDATE";
     const SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
+    const SHARE_SKIP_LOCKED: &'static str = "FOR SHARE SKIP LOCKED";
     const SKIP_LOCKED_OF_ROW: &'static str = "FOR UPDATE OF i SKIP LOCKED";
     const SHARE: &'static str = "FOR KEY SHARE";
     const IN: &'static str = "= ANY({})";
     const LIST: &'static str = "unnest({})";
+    // Always in the same order. The first number is the inbox's own.
+    const LOCK_LINES: &'static str = "SELECT count(pg_advisory_xact_lock(730860489, place)) AS locks FROM ( \
+        SELECT DISTINCT CAST(value % 2147483647 AS INTEGER) AS place FROM {} AS lines ORDER BY place) AS places";
     const ACCEPT: &'static str = include_str!("sql/postgres-accept.sql");
     const RESULTS: &'static str = "json_to_recordset(CAST($1 AS json)) \
         AS r (key TEXT, token TEXT, ending TEXT, error TEXT, delay BIGINT, give_up BIGINT)";
@@ -135,6 +139,14 @@ impl Engine for Postgres {
         if server.pooler {
             Self::begin(connection, Duration::from_secs(2)).await?;
         }
+        let keys = rows;
+        let mut rows = rows.to_vec();
+        // Two transactions that insert equal keys must do so in the same order. Those of ordered events can't
+        // meet, because their lines are locked, and stay in the order in which they came.
+        rows.sort_by_key(|row| {
+            let is_locked = row.ordered == 1 && row.subjects[0].is_some();
+            (is_locked, if is_locked { row.place } else { 0 })
+        });
         let texts = |text: fn(&NewRow) -> Option<&str>| -> Vec<Option<&str>> {
             rows.iter().map(|row| text(row)).collect()
         };
@@ -158,6 +170,7 @@ impl Engine for Postgres {
             .bind(texts(|row| row.body_cipher.as_deref()))
             .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
             .bind(server.trust_fsync_off)
+            .bind(rows.iter().map(|row| row.ordered).collect::<Vec<_>>())
             .persistent(!server.pooler);
         let answer = store.fetch_all(&mut *connection).await?;
         if server.pooler {
@@ -176,7 +189,7 @@ impl Engine for Postgres {
                 "PostgreSQL reports fsync = off since a while; set it to on",
             ));
         }
-        Ok(rows.iter().map(|row| new.contains(&row.key)).collect())
+        Ok(keys.iter().map(|row| new.contains(&row.key)).collect())
     }
 
     fn is_of_a_row(error: &sqlx::Error) -> bool {
@@ -212,7 +225,7 @@ impl Engine for Postgres {
     async fn check_rights(connection: &mut PgConnection) -> Result<(), Error> {
         let missing = "SELECT string_agg(name || ': ' || privilege, ', ') FROM \
             unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process', \
-                'leadhook_inbox_subject_key', 'leadhook_inbox_without_subjects']) AS name, \
+                'leadhook_inbox_line', 'leadhook_inbox_subject_key', 'leadhook_inbox_without_subjects']) AS name, \
             unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege \
             WHERE NOT has_table_privilege(name, privilege)";
         let missing: Option<String> = sqlx::query_scalar(missing)

@@ -63,10 +63,12 @@ impl Engine for Sqlite {
     // The only writer needs no locks.
     const LOCK: &'static str = "";
     const SKIP_LOCKED: &'static str = "";
+    const SHARE_SKIP_LOCKED: &'static str = "";
     const SKIP_LOCKED_OF_ROW: &'static str = "";
     const SHARE: &'static str = "";
     const IN: &'static str = "IN (SELECT value FROM json_each({}))";
     const LIST: &'static str = "json_each({})";
+    const LOCK_LINES: &'static str = "SELECT count(*) AS locks FROM {} AS lines";
     const ACCEPT: &'static str = include_str!("sql/sqlite-accept.sql");
     const RESULTS: &'static str = "(SELECT value ->> 'key' AS key, value ->> 'token' AS token, \
         value ->> 'ending' AS ending, value ->> 'error' AS error, value ->> 'delay' AS delay, \
@@ -131,12 +133,14 @@ impl Engine for Sqlite {
         _: Server,
     ) -> Result<Vec<bool>, Error> {
         // A commit takes as long as its flush, however many rows it has.
-        let is_batch = rows.len() > 1;
+        let is_batch = rows.len() > 1 || rows.iter().any(|row| row.ordered == 1);
         if is_batch {
             Self::begin(connection, Duration::ZERO).await?;
         }
-        let mut are_new = Vec::with_capacity(rows.len());
-        for row in rows {
+        let mut are_new = vec![false; rows.len()];
+        let mut by_place: Vec<_> = rows.iter().zip(&mut are_new).collect();
+        by_place.sort_by_key(|(row, _)| row.place);
+        for (row, is_new) in by_place {
             let insert = sqlx::query::<Sqlite>(sqlx::AssertSqlSafe(sql.sql.clone()))
                 .bind(&row.key)
                 .bind(&*row.source)
@@ -151,9 +155,16 @@ impl Engine for Sqlite {
                 .bind(row.subjects[3])
                 .bind(&row.body[..])
                 .bind(row.body_cipher.as_deref())
-                .bind(row.retry_window);
+                .bind(row.retry_window)
+                .bind(row.ordered);
             let done = insert.execute(&mut *connection).await?;
-            are_new.push(done.rows_affected() > 0);
+            *is_new = done.rows_affected() > 0;
+            let lines = row.subjects.iter().flatten();
+            for subject in lines.filter(|_| *is_new && row.ordered == 1) {
+                let join = "INSERT INTO leadhook_inbox_line (subject, key) VALUES ($1, $2)";
+                let join = sqlx::query::<Sqlite>(join).bind(subject).bind(&row.key);
+                join.execute(&mut *connection).await?;
+            }
         }
         if is_batch {
             Self::execute_all(connection, "COMMIT".into()).await?;

@@ -176,7 +176,8 @@ impl<B: Backend> Writer<B> {
     async fn store(&mut self, batch: Vec<Waiting>) {
         // Equal keys in one statement would be an error in PostgreSQL, and other orders a deadlock.
         let mut by_key = BTreeMap::<String, Vec<Waiting>>::new();
-        for waiting in batch {
+        for (place, mut waiting) in batch.into_iter().enumerate() {
+            waiting.row.place = place;
             let key = waiting.row.key.clone();
             by_key.entry(key).or_default().push(waiting);
         }

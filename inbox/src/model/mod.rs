@@ -46,6 +46,7 @@ const LEASE: Duration = Duration::from_mins(10);
 /// Between two beats.
 const INTERVAL: Duration = Duration::from_secs(100);
 const DELAY: Duration = Duration::from_mins(7);
+const PASS_OVER_AFTER: Duration = Duration::from_mins(10);
 const GIVE_UP_AFTER: Duration = Duration::from_hours(1);
 const BODIES: Duration = Duration::from_hours(1);
 const KEYS: Duration = Duration::from_hours(25);
@@ -126,7 +127,7 @@ impl Random {
     fn episode(&mut self, moves: &mut Vec<Move>) {
         let process = self.process();
         let (one, other) = (Actor::Worker(process), Actor::Worker(1 - process));
-        match self.below(11) {
+        match self.below(12) {
             // One process stands still, perhaps in the middle of something. The other one goes on for longer
             // than a lease.
             0 | 1 => {
@@ -201,6 +202,20 @@ impl Random {
                     moves.push(Move::Pass(19));
                 }
             }
+            // An event is replayed, and another one of its subject comes meanwhile.
+            8 => {
+                moves.push(Move::Go(Actor::Intake(process), 40, 0));
+                self.go(moves, one, 40);
+                moves.push(Move::Go(Actor::Handler(process), 40, 1));
+                self.go(moves, one, 40);
+                moves.push(Move::Go(Actor::Operator, 5 + self.below(3), 3));
+                moves.push(Move::Go(
+                    Actor::Intake(process),
+                    40,
+                    [1, 4][usize::from(self.below(2))],
+                ));
+                moves.push(Move::Go(Actor::Operator, 40, 3));
+            }
             _ => moves.extend((0..12).map(|_| self.one())),
         }
     }
@@ -231,9 +246,10 @@ struct Failure {
 async fn run<B: Backend>(
     stage: &mut Stage<B>,
     twin: Option<Twin>,
+    is_ordered: bool,
     moves: &[Move],
 ) -> Result<u32, Failure> {
-    let mut world = World::new(stage, twin).await;
+    let mut world = World::new(stage, twin, is_ordered).await;
     let ran = world.run(moves).await;
     let (story, poisoned) = (std::mem::take(&mut world.story), world.poisoned);
     world.stop().await;
@@ -251,6 +267,7 @@ async fn run<B: Backend>(
 async fn shrink<B: Backend>(
     stage: &mut Stage<B>,
     twin: Option<Twin>,
+    is_ordered: bool,
     mut failure: Failure,
     until: Instant,
 ) -> Failure {
@@ -260,7 +277,7 @@ async fn shrink<B: Backend>(
         while start < failure.moves.len() && Instant::now() < until {
             let mut fewer = failure.moves.clone();
             fewer.drain(start..(start + size).min(fewer.len()));
-            match run(stage, twin, &fewer).await {
+            match run(stage, twin, is_ordered, &fewer).await {
                 Err(smaller) => failure = smaller,
                 Ok(_) => start += size,
             }
@@ -288,9 +305,10 @@ async fn survive<B: Backend>(database: &Database<B>) {
     };
     while goes_on(count) {
         let seed = first + count;
-        if let Err(failure) = run(&mut stage, None, &moves(seed)).await {
+        let is_ordered = seed % 2 == 1;
+        if let Err(failure) = run(&mut stage, None, is_ordered, &moves(seed)).await {
             let until = Instant::now() + Duration::from_mins(1);
-            let shrunk = shrink(&mut stage, None, failure, until).await;
+            let shrunk = shrink(&mut stage, None, is_ordered, failure, until).await;
             panic!("seed {seed}: {}\n{}", shrunk.what, shrunk.story.join("\n"));
         }
         count += 1;
@@ -309,6 +327,7 @@ async fn find_twins<B: Backend>(database: &Database<B>) {
         if twin.needs_row_locks() && B::ONE_WRITER {
             continue;
         }
+        let is_ordered = twin.is_of_lines();
         let began = Instant::now();
         let mut seed = 0;
         let failure = loop {
@@ -316,14 +335,14 @@ async fn find_twins<B: Backend>(database: &Database<B>) {
                 began.elapsed() < Duration::from_mins(2),
                 "{twin:?} was not found"
             );
-            match run(&mut stage, Some(twin), &moves(seed)).await {
+            match run(&mut stage, Some(twin), is_ordered, &moves(seed)).await {
                 Ok(_) => seed += 1,
                 Err(failure) => break failure,
             }
         };
         let found = began.elapsed();
         // It is the fault that was found.
-        if let Err(failure) = run(&mut stage, None, &failure.moves).await {
+        if let Err(failure) = run(&mut stage, None, is_ordered, &failure.moves).await {
             panic!(
                 "without the fault, too: {}\n{}",
                 failure.what,
@@ -337,7 +356,7 @@ async fn find_twins<B: Backend>(database: &Database<B>) {
         );
         if setting("LEADHOOK_MODEL_SHRINK").is_some() {
             let until = Instant::now() + Duration::from_mins(1);
-            let shrunk = shrink(&mut stage, Some(twin), failure, until).await;
+            let shrunk = shrink(&mut stage, Some(twin), is_ordered, failure, until).await;
             println!("{}\n{}", shrunk.what, shrunk.story.join("\n"));
         }
     }
@@ -349,7 +368,7 @@ async fn bury_poison<B: Backend>(database: &Database<B>) {
     let moves: Vec<Move> = (0..EVENTS as u8)
         .map(|event| Move::Go(Actor::Intake(0), 40, event))
         .collect();
-    match run(&mut stage, None, &moves).await {
+    match run(&mut stage, None, false, &moves).await {
         Ok(poisoned) => assert_eq!(poisoned, DEAD_AFTER),
         Err(failure) => panic!("{}\n{}", failure.what, failure.story.join("\n")),
     }

@@ -11,7 +11,7 @@ use std::{
 
 use crate::work::process::{Ended, Ending};
 
-use super::{BODIES, DEAD_AFTER, GIVE_UP_AFTER, KEYS, LEASE, RETRY_WINDOW};
+use super::{BODIES, DEAD_AFTER, GIVE_UP_AFTER, KEYS, LEASE, PASS_OVER_AFTER, RETRY_WINDOW};
 
 /// What should not have happened.
 #[derive(Debug)]
@@ -344,6 +344,9 @@ impl Operation {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     pub(super) rows: BTreeMap<String, Row>,
+    /// The keys in the line of each subject, by their positions.
+    pub(super) lines: BTreeMap<i64, BTreeMap<i64, String>>,
+    pub(super) parked: HashSet<String>,
     /// The beats of the processes.
     pub(super) processes: BTreeMap<String, i64>,
     /// What handlers have written in their own transactions.
@@ -456,9 +459,55 @@ impl Reference {
             let (effects, commits) = (now.effects, self.commits);
             violation!("{effects} effects of {commits} commits");
         }
+        self.observe_lines(&now)?;
         self.gone.extend(gone);
         self.table = now;
         Ok(story)
+    }
+
+    /// Events in a line are in progress one after another. Who joins a line does so at its end, and who is in it
+    /// stays in its place unless it has failed for long.
+    fn observe_lines(&self, now: &Table) -> Result<(), Violation> {
+        let nobody = BTreeMap::new();
+        let subjects: HashSet<&i64> = self.table.lines.keys().chain(now.lines.keys()).collect();
+        for subject in subjects {
+            let line = now.lines.get(subject).unwrap_or(&nobody);
+            let before = self.table.lines.get(subject).unwrap_or(&nobody);
+            let last = before.last_key_value().map(|(position, _)| *position);
+            let mut is_first = true;
+            for (position, key) in line {
+                let (row, row_before) = (now.rows.get(key), self.table.rows.get(key));
+                let is_claimed = row.is_some_and(|row| row.token.is_some());
+                if is_claimed && !is_first {
+                    violation!("an event is in progress that has another one ahead of it");
+                }
+                is_first = false;
+                if before.contains_key(position) {
+                    continue;
+                }
+                if last.is_some_and(|last| *position <= last) {
+                    violation!("an event came into a line before others");
+                }
+                let was_there = before.values().any(|other| other == key);
+                let may_move = row_before.is_none_or(|row| {
+                    let failed = row.failed.map(|failed| failed.plus(PASS_OVER_AFTER));
+                    let is_failing = failed.is_some_and(|time| time.from <= now.now);
+                    row.state != "waiting" || row.token.is_none() && is_failing
+                });
+                if was_there && !may_move {
+                    violation!("an event lost its place");
+                }
+            }
+            for (position, key) in before {
+                let has_left = !line.contains_key(position);
+                let row = now.rows.get(key);
+                let waits = row.is_some_and(|row| row.state == "waiting");
+                if has_left && waits && !line.values().any(|other| other == key) {
+                    violation!("an event left its line before it was settled");
+                }
+            }
+        }
+        Ok(())
     }
 
     fn observe_processes<'a>(
@@ -571,9 +620,12 @@ impl Reference {
 
     /// Nothing is left to be done.
     pub(super) fn check_settled(&self) -> Result<(), Violation> {
-        for row in self.table.rows.values() {
+        let Table { lines, parked, .. } = &self.table;
+        for (key, row) in &self.table.rows {
             if row.state == "waiting" {
-                violation!("a row still waits after everything was quiet for long: {row:?}");
+                violation!(
+                    "a row still waits after everything was quiet for long: {key:.4} {row:?}, lines {lines:?}, parked {parked:?}"
+                );
             }
         }
         Ok(())

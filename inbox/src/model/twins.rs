@@ -38,10 +38,24 @@ pub(crate) enum Twin {
     TakesBusyForFenced,
     /// Replays rows in any state.
     ReplaysWhatIsInProgress,
+    /// Looks at the lines of rows that are not locked.
+    LooksWithoutLock,
+    /// Joins a line without locking it, so that a lower position may become visible after a higher one.
+    JoinsWithoutLock,
+    /// Goes by when events are due instead of when they were accepted.
+    OrdersByDueTime,
+    /// Lets the next event sleep when one leaves its line.
+    NeverWakes,
+    /// Parks an event while the one ahead of it leaves.
+    ParksWithoutHold,
+    /// Keeps dead events in their lines.
+    DeadStayInLine,
+    /// Puts a replayed event where it was before.
+    ReplaysInFront,
 }
 
 impl Twin {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::SettlesWithoutFence,
         Self::CommitsWithoutFence,
         Self::AbandonedNotCounted,
@@ -54,13 +68,38 @@ impl Twin {
         Self::NeverReconciles,
         Self::TakesBusyForFenced,
         Self::ReplaysWhatIsInProgress,
+        Self::LooksWithoutLock,
+        Self::JoinsWithoutLock,
+        Self::OrdersByDueTime,
+        Self::NeverWakes,
+        Self::ParksWithoutHold,
+        Self::DeadStayInLine,
+        Self::ReplaysInFront,
     ];
 
     /// Whether it makes a difference only where several write at the same time.
     pub(super) fn needs_row_locks(self) -> bool {
         matches!(
             self,
-            Self::SparesWhoHasALockedRow | Self::TakesBusyForFenced
+            Self::SparesWhoHasALockedRow
+                | Self::TakesBusyForFenced
+                | Self::LooksWithoutLock
+                | Self::JoinsWithoutLock
+                | Self::ParksWithoutHold
+        )
+    }
+
+    /// Whether it is about events that wait for each other.
+    pub(super) fn is_of_lines(self) -> bool {
+        matches!(
+            self,
+            Self::LooksWithoutLock
+                | Self::JoinsWithoutLock
+                | Self::OrdersByDueTime
+                | Self::NeverWakes
+                | Self::ParksWithoutHold
+                | Self::DeadStayInLine
+                | Self::ReplaysInFront
         )
     }
 
@@ -92,7 +131,21 @@ impl Twin {
                 "SELECT key, CAST(NULL AS TEXT) AS token,",
             ),
             Self::ReplaysWhatIsInProgress => ("AND state <> 'waiting' AND body", "AND body"),
-            Self::AcknowledgesBeforeCommit
+            Self::LooksWithoutLock => (" {skip_locked}\n) AS of_source", "\n) AS of_source"),
+            Self::OrdersByDueTime => (
+                "AND ahead.position < own.position\n        WHERE own.key = first.key",
+                "AND ahead.key <> own.key AND (SELECT due_at FROM leadhook_inbox AS a WHERE a.key = ahead.key) < first.due_at\n        WHERE own.key = first.key",
+            ),
+            Self::NeverWakes => ("SET parked = 0\nWHERE", "SET parked = parked\nWHERE"),
+            Self::ParksWithoutHold => ("ORDER BY key {share_skip_locked}", ""),
+            Self::DeadStayInLine => ("AND i.state = 'waiting')", "AND i.state <> 'done')"),
+            Self::ReplaysInFront => (
+                "INSERT INTO leadhook_inbox_line (subject, key)\nSELECT subject, key FROM",
+                "INSERT INTO leadhook_inbox_line (position, subject, key)\n\
+                 SELECT row_number() OVER (ORDER BY key, subject) - 1000 * arrival - 1000000000, subject, key FROM",
+            ),
+            Self::JoinsWithoutLock
+            | Self::AcknowledgesBeforeCommit
             | Self::ChecksThenInserts
             | Self::HoldsByKey
             | Self::JudgesByReading

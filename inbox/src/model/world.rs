@@ -25,6 +25,7 @@ use crate::{
     intake::Accepted,
     operate::{batches::Batches, filter::Filter, prune},
     source::{Intake, Registry, Source},
+    subject::Subject,
     work::{
         job::Job,
         process::{
@@ -34,7 +35,7 @@ use crate::{
 };
 
 use super::{
-    BODIES, DEAD_AFTER, DELAY, EVENTS, GIVE_UP_AFTER, INTERVAL, KEYS, LEASE, Move,
+    BODIES, DEAD_AFTER, DELAY, EVENTS, GIVE_UP_AFTER, INTERVAL, KEYS, LEASE, Move, PASS_OVER_AFTER,
     reference::{Operation, Reference, Row, Table, Time, Violation, violation},
     schedule::{Schedule, Step, step},
     twins::Twin,
@@ -114,6 +115,7 @@ impl<B: Backend> Stage<B> {
         let mut lent = self.link.lend().await.unwrap();
         for table in [
             "leadhook_inbox",
+            "leadhook_inbox_line",
             "leadhook_inbox_process",
             "leadhook_inbox_duplicate",
             "effects",
@@ -138,6 +140,10 @@ impl<B: Backend> Stage<B> {
             let key = text("key").unwrap_or_default();
             match text("kind").as_deref() {
                 Some("process") => drop(table.processes.insert(key, count)),
+                Some("line") => {
+                    let line = table.lines.entry(count).or_default();
+                    line.insert(number("abandoned").unwrap(), key);
+                }
                 Some("effects") => table.effects = usize::try_from(count).unwrap(),
                 Some("now") => table.now = count,
                 _ => {
@@ -155,6 +161,9 @@ impl<B: Backend> Stage<B> {
                         failed: number("first_failed_at").map(Time::at),
                         settled: number("settled_at").map(Time::at),
                     };
+                    if number("parked") == Some(1) {
+                        table.parked.insert(key.clone());
+                    }
                     table.rows.insert(key, row);
                 }
             }
@@ -199,6 +208,8 @@ enum Outcome<B: Backend> {
 
 pub(super) struct World<'s, B: Backend> {
     stage: &'s mut Stage<B>,
+    /// Whether events wait for others of the same subject.
+    is_ordered: bool,
     schedule: Schedule,
     reference: Reference,
     workers: [Worker<B>; 2],
@@ -216,7 +227,7 @@ pub(super) struct World<'s, B: Backend> {
 }
 
 impl<'s, B: Backend> World<'s, B> {
-    pub(super) async fn new(stage: &'s mut Stage<B>, twin: Option<Twin>) -> Self {
+    pub(super) async fn new(stage: &'s mut Stage<B>, twin: Option<Twin>, is_ordered: bool) -> Self {
         stage.clear().await;
         let table = stage.table().await;
         let events = (0..EVENTS).map(|event| {
@@ -225,6 +236,7 @@ impl<'s, B: Backend> World<'s, B> {
         });
         Self {
             events: events.collect(),
+            is_ordered,
             schedule: Schedule::new(B::ONE_WRITER, twin),
             reference: Reference::new(table),
             stage,
@@ -445,7 +457,10 @@ impl<'s, B: Backend> World<'s, B> {
                         (Ok(turn), Operation::Turn { ended, .. }) => {
                             self.take(flight.actor.process(), ended, turn)?;
                         }
-                        (Err(error), _) => check_excuse(has_excuse, &error)?,
+                        (Err(error), _) => {
+                            self.story.push(format!("    {error}"));
+                            check_excuse(has_excuse, &error)?;
+                        }
                         _ => {}
                     }
                 }
@@ -546,11 +561,23 @@ impl<'s, B: Backend> World<'s, B> {
 
     async fn begin_turn(&mut self, index: usize, choice: u8) -> Result<(), Violation> {
         let database = self.stage.databases[index].clone();
+        let is_ordered = self.is_ordered;
         let now = self.zero + self.elapsed.mul_f64(SPEEDS[index]);
         let worker = &mut self.workers[index];
         let mut process = worker.process.take().unwrap_or_else(|| {
             let sources = [0, 1].map(name).map(Into::into).to_vec();
-            Process::new(&database, LEASE, DEAD_AFTER, sources).unwrap()
+            // That of the other source is found out by the poll.
+            let ordered = vec![name(0).to_owned()];
+            let ordered = if is_ordered { ordered } else { Vec::new() };
+            Process::new(
+                &database,
+                LEASE,
+                DEAD_AFTER,
+                PASS_OVER_AFTER,
+                sources,
+                ordered,
+            )
+            .unwrap()
         });
         let id = process.id().to_owned();
         let has_unrecorded = !worker.unrecorded.is_empty();
@@ -654,6 +681,11 @@ impl<'s, B: Backend> World<'s, B> {
             .into_iter()
             .map(|event| {
                 let source = with_queue(database, event, Arc::clone(&queue));
+                let source = if self.is_ordered {
+                    source.subjects(move |_| subjects(event)).one_at_a_time()
+                } else {
+                    source
+                };
                 (source, delivery(event))
             })
             .collect();
@@ -829,6 +861,7 @@ async fn take_turn<B: Backend>(
     if beats && is_judge {
         // If that fails, the loop tries again at its next beat.
         let _ = process.judge(now).await;
+        let _ = process.sweep().await;
     }
     turn
 }
@@ -867,6 +900,13 @@ fn check_excuse(has_excuse: bool, error: &Error) -> Result<(), Violation> {
         Some(_) if has_excuse => Ok(()),
         Some(_) => violation!("a statement failed although nothing was in its way: {error}"),
     }
+}
+
+/// Whom an event is about: some events share one subject with some others.
+fn subjects(event: usize) -> Vec<Subject> {
+    const OF_EVENTS: [&[&str]; EVENTS] = [&["x"], &["x", "y"], &["y"], &["z"], &["z", "x"]];
+    let subjects = OF_EVENTS[event].iter();
+    subjects.map(|value| Subject::new("test", value)).collect()
 }
 
 fn name(event: usize) -> &'static str {

@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     log::log,
     operate::filter::Filter,
+    work::line,
 };
 
 /// Small enough that nobody waits for long.
@@ -111,28 +112,14 @@ impl<B: Backend> Batches<B> {
     /// keeps SQLite's write-ahead log from being truncated. Then erase again, although no body is left in the
     /// table.
     pub async fn step(&mut self) -> Result<bool, Error> {
-        let sql = match self.kind {
-            Kind::Replay => include_str!("sql/replay.sql"),
-            Kind::Erase => include_str!("sql/erase.sql"),
-        };
-        let statement = self.database.statement(sql).bind(BATCH);
-        let mut statement = self.filter.bind(statement);
-        let mut after = "TRUE".to_owned();
-        if let Some(key) = self.after {
-            statement = statement.bind(key.to_string());
-            after = format!("key > ${}", statement.values.len());
-        }
-        let statement = statement.part("{after}", &after);
-        let rows = self.database.fetch(statement).await?;
-        let mut last = self.after;
-        for row in &rows {
-            let key = B::text(row, "key")?.unwrap_or_default().parse();
+        let (looked_at, changed) = self.change().await?;
+        for key in &looked_at {
+            let key = key.parse();
             let key: Key = key.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-            last = last.max(Some(key));
+            self.after = self.after.max(Some(key));
         }
-        self.after = last;
-        self.changed += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if !rows.is_empty() {
+        self.changed += u64::try_from(changed).unwrap_or(u64::MAX);
+        if !looked_at.is_empty() {
             self.database.wake();
             return Ok(true);
         }
@@ -145,6 +132,48 @@ impl<B: Backend> Batches<B> {
             }
         }
         Ok(false)
+    }
+
+    /// Changes a batch, and returns the keys that were looked at and how many rows were changed.
+    async fn change(&self) -> Result<(Vec<String>, usize), Error> {
+        let sql = match self.kind {
+            Kind::Replay => include_str!("sql/replayable.sql"),
+            Kind::Erase => include_str!("sql/erase.sql"),
+        };
+        let statement = self.database.statement(sql).bind(BATCH);
+        let mut statement = self.filter.bind(statement);
+        let mut after = "TRUE".to_owned();
+        if let Some(key) = self.after {
+            statement = statement.bind(key.to_string());
+            after = format!("key > ${}", statement.values.len());
+        }
+        let statement = statement.part("{after}", &after);
+        let (database, kind) = (self.database.clone(), self.kind);
+        let changing = self.database.thread().spawn(async move {
+            let mut link = database.operator().await;
+            within(LIMIT, async {
+                let mut transaction = link.begin(LIMIT).await?;
+                let keys = line::keys::<B>(&transaction.fetch(statement).await?)?;
+                let mut changed = keys.len();
+                match kind {
+                    Kind::Replay => {
+                        line::lock(&database, &mut transaction, &keys).await?;
+                        let replay = database.statement(include_str!("sql/replay.sql"));
+                        let replayed = transaction.fetch(replay.bind(keys.clone())).await?;
+                        let replayed = line::keys::<B>(&replayed)?;
+                        changed = replayed.len();
+                        line::join(&database, &mut transaction, replayed).await?;
+                    }
+                    Kind::Erase => {
+                        line::leave(&database, &mut transaction, keys.clone()).await?;
+                    }
+                }
+                transaction.commit().await?;
+                Ok((keys, changed))
+            })
+            .await
+        });
+        changing?.await
     }
 
     async fn scrub(&self) -> Result<(), Error> {

@@ -250,6 +250,7 @@ impl<B: Backend> Control<B> {
         }
         if beats {
             self.process.judge(now).await?;
+            self.process.sweep().await?;
         }
         if is_working && self.next_prune <= now {
             self.next_prune = now + PRUNE_INTERVAL.mul_f64(jitter());
@@ -388,6 +389,9 @@ impl<B: Backend> Control<B> {
     }
 
     fn record(&mut self, claim: Claim, outcome: Outcome, now: Instant) {
+        if claim.is_ordered {
+            self.more_due.fill(true); // those that waited for it
+        }
         let ended = ending(claim, outcome, &self.settings.backoff);
         self.unrecorded.push((ended, now));
     }

@@ -106,6 +106,45 @@ impl<E: Event, B: Backend> Job<E, B> {
         self.matched_secret
     }
 
+    /// Counts the events of the same subjects that were accepted earlier and are not done: they have failed for good,
+    /// or [for long](crate::Workers::pass_over_after), or wait at a source that handles several at a time.
+    ///
+    /// It asks the database. In SQLite, call it before [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn skipped(&self) -> Result<u64, Failure> {
+        let skipped = "other.arrival < mine.arrival AND other.state <> 'done'";
+        self.count_of_subjects(skipped).await
+    }
+
+    /// Returns whether a later event of one of the same subjects is done already, so that this one tells an older
+    /// state. It may if it was replayed, or had failed for long.
+    ///
+    /// Events that were pruned or erased don't count. It asks the database. In SQLite, call it before
+    /// [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn is_stale(&self) -> Result<bool, Failure> {
+        let newer = "other.arrival > mine.arrival AND other.state = 'done'";
+        Ok(self.count_of_subjects(newer).await? > 0)
+    }
+
+    async fn count_of_subjects(&self, which: &str) -> Result<u64, Failure> {
+        let count = include_str!("sql/of_subjects.sql").replace("{which}", which);
+        let count = self.database.statement(&count).bind(self.key().to_string());
+        let rows = self.database.fetch(count).await;
+        let rows = rows.map_err(|error| Failure::retry("database").with_cause(error))?;
+        let found = rows
+            .first()
+            .map(|row| B::integer(row, "found"))
+            .transpose()?;
+        Ok(u64::try_from(found.flatten().unwrap_or(0)).unwrap_or(0))
+    }
+
     /// Ends the job. The row is done when the handler returns this.
     pub fn done(self) -> Done {
         Done {

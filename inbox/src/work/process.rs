@@ -26,6 +26,7 @@ use crate::{
     error::Error,
     log::log,
     random,
+    work::line,
 };
 
 /// A process beats this often in a lease, and no try of anything takes longer than the time between two beats.
@@ -55,6 +56,8 @@ pub(crate) struct Claim {
     pub(crate) abandoned: i64,
     /// Milliseconds.
     pub(crate) accepted_at: i64,
+    /// Others may wait for it.
+    pub(crate) is_ordered: bool,
 }
 
 #[cfg(test)]
@@ -203,7 +206,13 @@ pub(crate) struct Process<B: Backend> {
     is_registered: bool,
     lease: Duration,
     dead_after: i64,
+    /// How long a failing row may keep others waiting.
+    pass_over_after: Duration,
     sources: Vec<Arc<str>>,
+    /// Those that have rows that may have to wait for others.
+    ordered: Vec<String>,
+    /// The last line that was looked at.
+    last_line: i64,
     /// The rows in progress, and those whose result is not recorded yet.
     held: HashMap<Key, Arc<str>>,
     next_beat: Option<Instant>,
@@ -220,7 +229,9 @@ impl<B: Backend> Process<B> {
         database: &Database<B>,
         lease: Duration,
         dead_after: u32,
+        pass_over_after: Duration,
         sources: Vec<Arc<str>>,
+        ordered: Vec<String>,
     ) -> Result<Self, Error> {
         Ok(Self {
             database: database.clone(),
@@ -229,7 +240,10 @@ impl<B: Backend> Process<B> {
             is_registered: false,
             lease,
             dead_after: i64::from(dead_after),
+            pass_over_after,
             sources,
+            ordered,
+            last_line: i64::MIN,
             held: HashMap::new(),
             next_beat: None,
             last_beat: None,
@@ -310,6 +324,7 @@ impl<B: Backend> Process<B> {
         let known = reconciles.then(|| self.held.keys().map(ToString::to_string).collect());
         let sources = self.names();
         let dead_after = self.dead_after;
+        let ordered = self.ordered.clone();
         let link = &mut self.link;
         let turn = within(limit, async move {
             let mut transaction = link.begin(limit).await?;
@@ -328,11 +343,17 @@ impl<B: Backend> Process<B> {
             if let Some(known) = known {
                 reconcile(&database, &mut transaction, &id, known, sources.clone()).await?;
             }
+            let left = ended.iter().zip(&settled).filter(|(ended, settled)| {
+                ended.claim.is_ordered && matches!(settled, Some(Settled::Done | Settled::Dead))
+            });
+            let left = left.map(|(ended, _)| ended.claim.key.to_string());
+            line::leave(&database, &mut transaction, left.collect()).await?;
             let claims = Claims {
                 database: &database,
                 process: &id,
                 dead_after,
                 sources,
+                ordered,
             };
             let wanted = wanted.after(ended, &settled);
             let (claimed, exhausted) = claims.claim(&mut transaction, &wanted).await?;
@@ -380,7 +401,8 @@ impl<B: Backend> Process<B> {
         Ok(turn)
     }
 
-    /// Looks for due rows that processes left behind.
+    /// Looks for due rows that processes left behind, and for sources whose events wait for each other although no
+    /// handler of this process says so.
     pub(crate) async fn suspects(&mut self) -> Result<Suspects, Error> {
         let limit = self.limit();
         let statement = self
@@ -388,7 +410,15 @@ impl<B: Backend> Process<B> {
             .statement(include_str!("sql/suspects.sql"))
             .bind(self.dead_after - 1)
             .bind(self.names());
-        let rows = self.link.run(limit, [statement]).await?;
+        let ordered = self.database.statement(include_str!("sql/ordered.sql"));
+        let ordered = ordered.bind(self.names());
+        let rows = self.link.run(limit, [statement, ordered]).await?;
+        for row in rows.iter().skip(1).flatten() {
+            let source = B::text(row, "source")?.unwrap_or_default();
+            if !self.ordered.contains(&source) {
+                self.ordered.push(source);
+            }
+        }
         let count = |column| -> Result<i64, Error> {
             let row = rows.first().and_then(|rows| rows.first());
             let count = row.map(|row| B::integer(row, column)).transpose()?;
@@ -398,6 +428,23 @@ impl<B: Backend> Process<B> {
             beside: count("suspects")? > 0,
             alone: count("last_chances")? > 0,
         })
+    }
+
+    /// Looks after the lines of ordered events.
+    pub(crate) async fn sweep(&mut self) -> Result<(), Error> {
+        if self.ordered.is_empty() {
+            return Ok(());
+        }
+        let (limit, patience) = (self.limit(), self.pass_over_after);
+        let swept = line::sweep(
+            &self.database,
+            &mut self.link,
+            limit,
+            self.last_line,
+            patience,
+        );
+        self.last_line = within(limit, swept).await?;
+        Ok(())
     }
 
     /// Frees the rows of processes whose beat has stood still for 3/2 of their lease, while this one beat.
@@ -477,6 +524,7 @@ impl<B: Backend> Process<B> {
                 return Ok(Vec::new()); // it has beaten meanwhile, or another judge was first
             }
             let freed = transaction.fetch(abandon).await?;
+            line::leave(database, &mut transaction, line::keys::<B>(&freed)?).await?;
             transaction.execute(forget).await?;
             transaction.commit().await?;
             Ok(freed)
@@ -635,6 +683,7 @@ struct Claims<'a, B: Backend> {
     process: &'a str,
     dead_after: i64,
     sources: Vec<String>,
+    ordered: Vec<String>,
 }
 
 impl<B: Backend> Claims<'_, B> {
@@ -655,24 +704,46 @@ impl<B: Backend> Claims<'_, B> {
         let shares = wanted.shares.iter().filter(|share| share.room() > 0);
         let shares: Vec<&Share> = shares.collect();
         if rows > 0 && !shares.is_empty() {
+            let mut sources = shares.iter().map(|share| &*share.source);
+            let is_ordered = sources.any(|source| self.ordered.iter().any(|name| name == source));
+            let (first, which) = if is_ordered {
+                (2, "TRUE")
+            } else {
+                (4, "ordered = 0")
+            };
             // Each source is looked up by itself, so that a backlog of another source costs nothing.
             let due = shares.iter().zip(0..).map(|(_, index)| {
-                let place = |offset: usize| format!("${}", 4 + 3 * index + offset);
-                include_str!("sql/claim_due.sql")
+                let place = |offset: usize| format!("${}", first + 3 * index + offset);
+                include_str!("sql/due_of_source.sql")
+                    .replace("{ordered}", which)
                     .replace("{source}", &place(0))
                     .replace("{limit}", &place(1))
                     .replace("{running}", &format!("CAST({} AS BIGINT)", place(2)))
             });
-            let due: Vec<String> = due.collect();
-            let (statement, token) = self.statement(&due.join("UNION ALL\n"), rows)?;
-            let statement = shares.iter().fold(statement, |statement, share| {
-                statement
-                    .bind(&*share.source)
-                    .bind(count(share.room().min(rows)))
-                    .bind(count(share.taken))
-            });
-            claimed = self.fetch(transaction, statement, &token).await?;
-            let is_cut_off = claimed.len() >= rows;
+            let due = due.collect::<Vec<String>>().join("UNION ALL\n");
+            let with_shares = |statement: Statement| {
+                shares
+                    .iter()
+                    .fold(statement.bind(count(rows)), |statement, share| {
+                        statement
+                            .bind(&*share.source)
+                            .bind(count(share.room().min(rows)))
+                            .bind(count(share.taken))
+                    })
+            };
+            let mut is_cut_off = false;
+            if is_ordered {
+                let lock = include_str!("sql/lock_due.sql").replace("{due}", &due);
+                let lock = with_shares(self.database.statement(&lock));
+                (claimed, is_cut_off) = self.claim_firsts(transaction, lock, rows).await?;
+            } else {
+                let chosen = include_str!("sql/chosen_due.sql").replace("{due}", &due);
+                let (statement, token) = self.statement(&chosen)?;
+                claimed = self
+                    .fetch(transaction, with_shares(statement), &token)
+                    .await?;
+            }
+            is_cut_off |= claimed.len() >= rows;
             exhausted.extend(shares.iter().filter_map(|share| {
                 let of_source = |claimed: &&Claimed| claimed.claim.source == share.source;
                 let is_cut_off =
@@ -685,18 +756,51 @@ impl<B: Backend> Claims<'_, B> {
                 Suspect::Beside => (1, self.dead_after - 2),
                 Suspect::Alone => (self.dead_after - 1, i64::MAX),
             };
-            let (statement, token) = self.statement(include_str!("sql/claim_suspect.sql"), 1)?;
-            let statement = statement.bind(least).bind(most).bind(self.sources.clone());
-            claimed.extend(self.fetch(transaction, statement, &token).await?);
+            let lock = include_str!("sql/lock_suspect.sql");
+            let lock = self.database.statement(lock);
+            let lock = lock.bind(least).bind(most).bind(self.sources.clone());
+            claimed.extend(self.claim_firsts(transaction, lock, 1).await?.0);
         }
         Ok((claimed, exhausted))
     }
 
-    fn statement(&self, due: &str, rows: usize) -> Result<(Statement, Arc<str>), Error> {
-        let sql = include_str!("sql/claim.sql").replace("{due}", due);
+    /// Locks due rows, claims those that wait for no other one and parks the rest. Returns whether there may be more.
+    ///
+    /// The lines are read by a later statement than the one that locks: it sees all who came before.
+    async fn claim_firsts(
+        &self,
+        transaction: &mut Lent<'_, B>,
+        lock: Statement,
+        rows: usize,
+    ) -> Result<(Vec<Claimed>, bool), Error> {
+        let mut locked = line::keys::<B>(&transaction.fetch(lock).await?)?;
+        if locked.is_empty() {
+            return Ok((Vec::new(), false));
+        }
+        let is_cut_off = locked.len() >= rows;
+        let chosen = include_str!("sql/chosen_first.sql");
+        let chosen = chosen.replace("{is_first}", line::IS_FIRST);
+        let (statement, token) = self.statement(&chosen)?;
+        let statement = statement.bind(locked.clone());
+        let claimed = self.fetch(transaction, statement, &token).await?;
+        let is_claimed = |key: &String| {
+            let mut keys = claimed.iter().map(|claimed| claimed.claim.key.to_string());
+            keys.any(|claimed| claimed == *key)
+        };
+        locked.retain(|key| !is_claimed(key));
+        if locked.is_empty() {
+            return Ok((claimed, is_cut_off));
+        }
+        let parked = line::park(self.database, transaction, locked).await?;
+        let has_more = parked || is_cut_off && !claimed.is_empty();
+        Ok((claimed, has_more))
+    }
+
+    fn statement(&self, chosen: &str) -> Result<(Statement, Arc<str>), Error> {
+        let sql = include_str!("sql/claim.sql").replace("{chosen}", chosen);
         let token = random::id()?;
         let statement = self.database.statement(&sql);
-        let statement = statement.bind(self.process).bind(&*token).bind(count(rows));
+        let statement = statement.bind(self.process).bind(&*token);
         Ok((statement, token))
     }
 
@@ -719,6 +823,7 @@ impl<B: Backend> Claims<'_, B> {
                     attempts: number("attempts")?,
                     abandoned: number("abandoned")?,
                     accepted_at: number("accepted_at")?,
+                    is_ordered: number("ordered")? == 1,
                 },
                 provider: text("provider")?,
                 scope: B::text(row, "scope")?,

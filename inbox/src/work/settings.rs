@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) dead_after: u32,
+    pub(crate) pass_over_after: Duration,
     pub(crate) backoff: Backoff,
     pub(crate) retention: Retention,
 }
@@ -42,6 +43,7 @@ impl Default for Settings {
             lease: Duration::from_secs(18),
             poll_interval: Duration::from_secs(1),
             dead_after: 3,
+            pass_over_after: Duration::from_hours(1),
             backoff: Backoff::default(),
             retention: Retention::default(),
         }
@@ -84,6 +86,7 @@ impl Settings {
             tick,
             Duration::from_hours(1),
         )?;
+        duration("pass_over_after()", self.pass_over_after, tick, LONGEST)?;
         let [first, longest, give_up_after] = self.backoff.times();
         duration("Backoff::with_first()", first, tick, LONGEST_DELAY)?;
         duration("Backoff::with_longest()", longest, first, LONGEST_DELAY)?;
@@ -106,6 +109,13 @@ impl Settings {
 
 /// Checks the limits of a source.
 pub(crate) fn check_source(source: &Named) -> Result<(), Error> {
+    if source.is_ordered && !source.has_subjects {
+        return Err(Error::Setting {
+            setting: "Source::one_at_a_time()",
+            value: "without_subjects()".into(),
+            expected: "expected a source with subjects",
+        });
+    }
     if let Some(handlers) = source.concurrency {
         number(
             "Source::concurrency()",

@@ -19,6 +19,7 @@ mod fairness;
 mod foreign;
 mod handle;
 mod kill;
+mod lines;
 mod load;
 mod locks;
 mod logging;

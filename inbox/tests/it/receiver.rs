@@ -858,11 +858,6 @@ fn a_wrong_setting_is_named() {
         ("POLL_SECONDS", "1 s", "POLL_SECONDS"),
         ("BACKOFF_SECONDS", "", "BACKOFF_SECONDS"),
         ("BACKOFF_MAX_SECONDS", "0.1", "with_longest()"),
-        (
-            "ONE_AT_A_TIME",
-            "lead",
-            "ONE_AT_A_TIME=lead is not supported",
-        ),
         ("ONE_AT_A_TIME", "company", "expected lead"),
         ("FORWARD_URL", "", "FORWARD_URL"),
         ("FORWARD_URL", "crm.example.com", "FORWARD_URL"),

@@ -7,7 +7,8 @@
 --
 -- A row is in progress while it has a token. Every change that a worker makes is conditional on that token.
 CREATE TABLE leadhook_inbox (
-    key             TEXT NOT NULL PRIMARY KEY, -- the same for duplicates, in hex; made of the source and the event
+    arrival         INTEGER PRIMARY KEY,       -- grows with each row
+    key             TEXT NOT NULL UNIQUE,      -- the same for duplicates, in hex; made of the source and the event
     source          TEXT NOT NULL,             -- the name of the source that accepted the delivery
     provider        TEXT NOT NULL,             -- the provider of that source
     scope           TEXT,                      -- the scope of the receiver
@@ -24,6 +25,8 @@ CREATE TABLE leadhook_inbox (
     retry_until     INTEGER NOT NULL,          -- until then the provider may send the delivery again
     state           TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'dead')),
     reason          TEXT CHECK (reason IN ('failed', 'rejected', 'abandoned', 'unreadable', 'erased')),
+    ordered         INTEGER NOT NULL DEFAULT 0, -- 1: not beside another ordered event of one of its subjects
+    parked          INTEGER NOT NULL DEFAULT 0, -- 1: another one is ahead of it in a line
     due_at          INTEGER NOT NULL,          -- no worker claims the row earlier
     process         TEXT,                      -- the process that has the row
     token           TEXT,                      -- the token of the attempt in progress; NULL: none
@@ -39,10 +42,12 @@ CREATE TABLE leadhook_inbox (
     CHECK ((token IS NULL) = (process IS NULL)),
     CHECK (token IS NULL OR state = 'waiting'),
     CHECK ((state = 'waiting') = (settled_at IS NULL)),
-    CHECK (state = 'dead' OR reason IS NULL)
+    CHECK (state = 'dead' OR reason IS NULL),
+    CHECK (parked = 0 OR (ordered = 1 AND state = 'waiting' AND token IS NULL))
 ) STRICT;
-CREATE INDEX leadhook_inbox_due ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned = 0;
-CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned > 0;
+CREATE INDEX leadhook_inbox_due ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned = 0 AND parked = 0;
+CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned > 0 AND parked = 0;
+CREATE INDEX leadhook_inbox_ordered ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND ordered = 1;
 CREATE INDEX leadhook_inbox_claimed ON leadhook_inbox (process) WHERE token IS NOT NULL;
 CREATE INDEX leadhook_inbox_done ON leadhook_inbox (settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;
@@ -51,6 +56,16 @@ CREATE INDEX leadhook_inbox_subject_1 ON leadhook_inbox (subject_1) WHERE subjec
 CREATE INDEX leadhook_inbox_subject_2 ON leadhook_inbox (subject_2) WHERE subject_2 IS NOT NULL;
 CREATE INDEX leadhook_inbox_subject_3 ON leadhook_inbox (subject_3) WHERE subject_3 IS NOT NULL;
 CREATE INDEX leadhook_inbox_subject_4 ON leadhook_inbox (subject_4) WHERE subject_4 IS NOT NULL;
+
+-- The ordered events that are not settled, once for each subject. An event waits for those with the same subject
+-- and a lower position.
+CREATE TABLE leadhook_inbox_line (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject  INTEGER NOT NULL,
+    key      TEXT NOT NULL
+) STRICT;
+CREATE INDEX leadhook_inbox_line_subject ON leadhook_inbox_line (subject, position);
+CREATE INDEX leadhook_inbox_line_key ON leadhook_inbox_line (key);
 
 -- The deliveries after the first, counted without waiting for the row.
 CREATE TABLE leadhook_inbox_duplicate (key TEXT NOT NULL PRIMARY KEY, duplicates INTEGER NOT NULL) STRICT;

@@ -6,10 +6,13 @@ SELECT source,
 FROM (
     -- Each part has an index of its own, so that done rows cost nothing.
     SELECT source, 1 AS waiting, 0 AS in_progress, 0 AS dead, due_at FROM leadhook_inbox
-    WHERE state = 'waiting' AND token IS NULL AND abandoned = 0
+    WHERE state = 'waiting' AND token IS NULL AND abandoned = 0 AND parked = 0
     UNION ALL
     SELECT source, 1, 0, 0, due_at FROM leadhook_inbox
-    WHERE state = 'waiting' AND token IS NULL AND abandoned > 0
+    WHERE state = 'waiting' AND token IS NULL AND abandoned > 0 AND parked = 0
+    UNION ALL
+    SELECT source, 1, 0, 0, NULL FROM leadhook_inbox
+    WHERE state = 'waiting' AND token IS NULL AND ordered = 1 AND parked = 1
     UNION ALL
     SELECT source, 0, 1, 0, NULL FROM leadhook_inbox WHERE token IS NOT NULL
     UNION ALL

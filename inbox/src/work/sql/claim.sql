@@ -2,12 +2,8 @@
 -- before this is committed.
 WITH me AS MATERIALIZED (
     SELECT id FROM leadhook_inbox_process WHERE id = $1 {share}
-), due AS MATERIALIZED (
-    {due}
-), chosen AS MATERIALIZED (
-    SELECT key FROM due, me ORDER BY place, due_at LIMIT $3
-)
+), {chosen}
 UPDATE leadhook_inbox
 SET process = $1, token = $2, attempts = attempts + 1
 WHERE key IN (SELECT key FROM chosen)
-RETURNING key, source, provider, scope, matched_secret, body, body_cipher, accepted_at, attempts, abandoned
+RETURNING key, source, provider, scope, matched_secret, body, body_cipher, accepted_at, attempts, abandoned, ordered

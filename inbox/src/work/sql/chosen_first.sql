@@ -1,0 +1,3 @@
+chosen AS MATERIALIZED (
+    SELECT key FROM leadhook_inbox AS first, me WHERE key {in $3} AND {is_first}
+)

@@ -1,0 +1,4 @@
+WITH due AS MATERIALIZED (
+    {due}
+)
+SELECT key FROM due ORDER BY place, due_at LIMIT $1
