@@ -25,6 +25,15 @@ mod events;
     feature = "tracing"
 ))]
 mod leaks;
+#[cfg(all(
+    feature = "actix",
+    feature = "axum",
+    feature = "dedup",
+    feature = "metrics",
+    feature = "tower",
+    feature = "tracing"
+))]
+mod metrics;
 mod oracle;
 mod providers;
 mod read;
