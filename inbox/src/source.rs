@@ -296,6 +296,16 @@ impl<P: Provider, B: Backend> Source<P, B> {
             }
             Err(error) => log(|| tracing::error!(source, %key, %error, "delivery not accepted")),
         }
+        #[cfg(feature = "metrics")]
+        crate::metrics::delivery(
+            source,
+            P::NAME,
+            match &accepted {
+                Ok(Accepted::New) => "new",
+                Ok(Accepted::Duplicate) => "duplicate",
+                Err(_) => "failed",
+            },
+        );
         accepted
     }
 

@@ -85,6 +85,8 @@ impl<B: Backend> Handler<B> {
                     attempt = claim.attempts,
                 );
                 let attempt = async move {
+                    #[cfg(feature = "metrics")]
+                    let _timer = crate::metrics::Timer::start(&claimed.claim.source);
                     let open = Open::default();
                     let limit = tools.transaction_limit;
                     let job = match read::<E, B>(claimed, &tools, open.clone()) {

@@ -487,6 +487,8 @@ impl<B: Backend> Process<B> {
             let times = B::integer(row, "abandoned")?.unwrap_or(0);
             if B::text(row, "state")?.as_deref() == Some("dead") {
                 log(|| tracing::error!(source, key, times, reason = "abandoned", "dead"));
+                #[cfg(feature = "metrics")]
+                crate::metrics::death(&source, "abandoned");
             } else {
                 log(|| {
                     tracing::warn!(

@@ -22,6 +22,7 @@ mod kill;
 mod load;
 mod locks;
 mod logging;
+mod metrics;
 mod network;
 mod operate;
 mod outage;
