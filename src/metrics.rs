@@ -2,8 +2,8 @@
 //!
 //! Needs the `metrics` feature. leadhook counts with the recorder that your application installs, such as
 //! [`metrics-exporter-prometheus`](https://docs.rs/metrics-exporter-prometheus). Without a recorder, counting does
-//! nothing. The [guide](https://docs.rs/leadhook/latest/leadhook/guide/metrics/) shows how to install one, and has
-//! a dashboard and alert rules.
+//! nothing. The [guide](https://docs.rs/leadhook/latest/leadhook/guide/metrics/) shows how to install one, and
+//! `docs/operations` in the repository and the package has a Grafana dashboard and Prometheus alert rules.
 //!
 //! | metric | type | labels | unit | counts |
 //! |---|---|---|---|---|

@@ -2,8 +2,7 @@
 //!
 //! Needs the `metrics` feature. The inbox records with the recorder that your application installs, such as
 //! [`metrics-exporter-prometheus`](https://docs.rs/metrics-exporter-prometheus). Without a recorder, it records
-//! nothing. leadhook's [guide](https://docs.rs/leadhook/latest/leadhook/guide/metrics/) shows how to install one, and
-//! has a dashboard and alert rules.
+//! nothing. `docs/operations` in leadhook's repository and package has a Grafana dashboard and Prometheus alert rules.
 //!
 //! These are recorded where they happen, by the process in which they happen:
 //!
@@ -23,6 +22,7 @@
 //! | `leadhook_inbox_in_progress` | gauge | `source` | rows | rows that a handler has |
 //! | `leadhook_inbox_dead` | gauge | `source` | rows | rows that wait for a decision |
 //! | `leadhook_inbox_oldest_due_seconds` | gauge | `source` | seconds | for how long the oldest due row has been due, 0 if none is |
+//! | `leadhook_inbox_recorded_timestamp_seconds` | gauge | none | seconds since 1970 | when the gauges were recorded, because they stay as they are while the database can't be reached |
 //!
 //! - `source` is the name of a [`Source`](crate::Source), and `provider` is its
 //!   [`Provider::NAME`](leadhook::Provider::NAME).
@@ -37,7 +37,23 @@
 //! - `reason` is a [`Reason`](crate::Reason): `rejected`, `unreadable`, `failed`, or `abandoned` if the process died
 //!   too often. Erased rows are not counted.
 //!
-//! All values come from your code or from these lists, so nothing of a body gets into a label, and the number of time
+//! ```no_run
+//! use leadhook_inbox::metrics::{self, BUCKETS};
+//! use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), metrics_exporter_prometheus::BuildError> {
+//! PrometheusBuilder::new()
+//!     .set_buckets_for_metric(Matcher::Prefix("leadhook_inbox_".into()), &BUCKETS)?
+//!     .with_http_listener(([127, 0, 0, 1], 9000))
+//!     .install()?;
+//! leadhook::metrics::describe();
+//! metrics::describe();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All values of labels come from your code or from these lists, so nothing of a body gets into a label, and the number of time
 //! series is bounded. In particular, the label of a [`Failure`](crate::Failure) is logged and not counted.
 //!
 //! The age compares the clock of this process with the database's clock, which has set the time of acceptance, so it is
@@ -63,6 +79,7 @@ const WAITING: &str = "leadhook_inbox_waiting";
 const IN_PROGRESS: &str = "leadhook_inbox_in_progress";
 const DEAD: &str = "leadhook_inbox_dead";
 const OLDEST_DUE_SECONDS: &str = "leadhook_inbox_oldest_due_seconds";
+const RECORDED: &str = "leadhook_inbox_recorded_timestamp_seconds";
 
 /// Upper bounds for the buckets of the two histograms: from 10 ms, for a fast handler, to a week, for an event
 /// that waited until its CRM was back.
@@ -95,6 +112,7 @@ pub fn describe() {
         Unit::Seconds,
         "For how long the oldest due row has been due."
     );
+    describe_gauge!(RECORDED, Unit::Seconds, "When the gauges were recorded.");
 }
 
 /// The gauges of the sources, recorded from [`Inbox::stats`](crate::Inbox::stats) whenever you call
@@ -126,7 +144,7 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// Sets the gauges of each source.
+    /// Sets the gauges of each source, and the time at which they were recorded.
     pub fn record(&mut self, stats: &[SourceStats]) {
         for source in &self.sources {
             if !stats.iter().any(|stats| stats.source == *source) {
@@ -146,6 +164,7 @@ impl Gauges {
             set(source, *waiting, *in_progress, *dead, oldest_due);
             self.sources.insert(source.clone());
         }
+        gauge!(RECORDED).set(now().as_secs_f64());
     }
 }
 
@@ -188,10 +207,15 @@ pub(crate) fn death(source: &str, reason: &'static str) {
 
 /// Records the age of an event that is done. `accepted_at` is in milliseconds since 1970.
 pub(crate) fn done(source: &str, accepted_at: i64) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let accepted = Duration::from_millis(u64::try_from(accepted_at).unwrap_or(0));
-    let age = now.unwrap_or_default().saturating_sub(accepted);
+    let age = now().saturating_sub(accepted);
     log(|| histogram!(AGE_SECONDS, "source" => source.to_owned()).record(age));
+}
+
+/// The time since 1970.
+fn now() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default()
 }
 
 /// Records how long an attempt took when it is dropped, also if the attempt is cancelled or panics.

@@ -34,6 +34,7 @@ mod leaks;
     feature = "tracing"
 ))]
 mod metrics;
+mod operations;
 mod oracle;
 mod providers;
 mod read;

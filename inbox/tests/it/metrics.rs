@@ -26,8 +26,8 @@ const CANARY: &str = "canary-5d20aa";
 /// Handlers run on threads of the inbox, so the recorder is the one of the whole process. Each test has sources
 /// of its own.
 static SCRAPE: LazyLock<PrometheusHandle> = LazyLock::new(|| {
-    let seconds = Matcher::Suffix("_seconds".into());
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS);
+    let inbox = Matcher::Prefix("leadhook_inbox_".into());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(inbox, &BUCKETS);
     let handle = builder.unwrap().install_recorder().unwrap();
     metrics::describe();
     handle
@@ -221,4 +221,6 @@ async fn gauges_show_what_is_stored<B: Db>(database: Database<B>) {
         "waiting 0",
     ];
     assert_eq!(of_source(&all), empty);
+    let recorded = SCRAPE.render();
+    assert!(recorded.contains("leadhook_inbox_recorded_timestamp_seconds 1"));
 }
