@@ -158,6 +158,7 @@ impl Engine for Postgres {
             .bind(texts(|row| row.body_cipher.as_deref()))
             .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
             .bind(server.trust_fsync_off)
+            .bind(texts(|row| row.trace_context.as_deref()))
             .persistent(!server.pooler);
         let answer = store.fetch_all(&mut *connection).await?;
         if server.pooler {

@@ -151,7 +151,8 @@ impl Engine for Sqlite {
                 .bind(row.subjects[3])
                 .bind(&row.body[..])
                 .bind(row.body_cipher.as_deref())
-                .bind(row.retry_window);
+                .bind(row.retry_window)
+                .bind(row.trace_context.as_deref());
             let done = insert.execute(&mut *connection).await?;
             are_new.push(done.rows_affected() > 0);
         }

@@ -83,6 +83,7 @@ impl<B: Backend> Handler<B> {
                     source = &*claim.source,
                     key = %claim.key,
                     attempt = claim.attempts,
+                    trace_context = claim.trace_context.as_deref(),
                 );
                 let attempt = async move {
                     #[cfg(feature = "metrics")]

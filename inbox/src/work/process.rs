@@ -55,6 +55,7 @@ pub(crate) struct Claim {
     pub(crate) abandoned: i64,
     /// Milliseconds.
     pub(crate) accepted_at: i64,
+    pub(crate) trace_context: Option<Arc<str>>,
 }
 
 #[cfg(test)]
@@ -721,6 +722,7 @@ impl<B: Backend> Claims<'_, B> {
                     attempts: number("attempts")?,
                     abandoned: number("abandoned")?,
                     accepted_at: number("accepted_at")?,
+                    trace_context: B::text(row, "trace_context")?.map(Into::into),
                 },
                 provider: text("provider")?,
                 scope: B::text(row, "scope")?,

@@ -38,3 +38,4 @@ mod shutdown;
 mod sources;
 mod time_limits;
 mod tls;
+mod trace;

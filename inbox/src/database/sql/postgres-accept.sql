@@ -8,14 +8,14 @@ WITH durable AS MATERIALIZED (
 ), new AS (
     INSERT INTO leadhook_inbox
         (key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4, body,
-        body_cipher, accepted_at, retry_until, due_at)
+        body_cipher, accepted_at, retry_until, due_at, trace_context)
     SELECT key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4, body,
-        body_cipher, {now}, {now} + retry_window, {now}
+        body_cipher, {now}, {now} + retry_window, {now}, trace_context
     FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]),
         CAST($6 AS TEXT[]), CAST($7 AS TEXT[]), CAST($8 AS BIGINT[]), CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]),
-        CAST($11 AS BIGINT[]), CAST($12 AS BYTEA[]), CAST($13 AS TEXT[]), CAST($14 AS BIGINT[]))
+        CAST($11 AS BIGINT[]), CAST($12 AS BYTEA[]), CAST($13 AS TEXT[]), CAST($14 AS BIGINT[]), CAST($16 AS TEXT[]))
         AS delivery (key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4,
-        body, body_cipher, retry_window)
+        body, body_cipher, retry_window, trace_context)
     WHERE EXISTS (SELECT FROM durable WHERE level IS NOT NULL AND lock_timeout IS NOT NULL)
     ON CONFLICT (key) DO NOTHING
     RETURNING key
