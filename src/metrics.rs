@@ -44,6 +44,9 @@ const REJECTIONS: &str = "leadhook_rejections_total";
 #[cfg(feature = "dedup")]
 const EVENTS: &str = "leadhook_events_total";
 
+/// The provider where none is known.
+const UNKNOWN: &str = "unknown";
+
 /// Gives the descriptions of the counters to the recorder, which exporters show as help texts.
 ///
 /// Call it once, after you have installed the recorder. Everything is counted without it as well.
@@ -78,5 +81,3 @@ pub(crate) fn handled(provider: Option<&'static str>, outcome: &'static str) {
     let provider = provider.unwrap_or(UNKNOWN);
     counter!(EVENTS, "provider" => provider, "outcome" => outcome).increment(1);
 }
-
-const UNKNOWN: &str = "unknown";
