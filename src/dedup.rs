@@ -65,7 +65,8 @@
 //! # Log events
 //!
 //! With the `tracing` feature, `once` logs the result of each delivery and each failure of the store. The
-//! guide has [the list](https://docs.rs/leadhook/latest/leadhook/guide/metrics/).
+//! guide has [the list](https://docs.rs/leadhook/latest/leadhook/guide/metrics/). With the `metrics` feature, it
+//! counts the results.
 
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -217,7 +218,9 @@ impl Dedup {
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<Outcome<T>, OnceError<E>> {
         let retention = self.retention.unwrap_or(P::RETRY_WINDOW);
-        self.once_as(delivery.key(), retention, future).await
+        let result = self.run(delivery.key(), retention, future).await;
+        trace::count(Some(P::NAME), &result);
+        result
     }
 
     /// Runs a future as [`once`](Self::once) does, for a key that you choose.
@@ -249,6 +252,17 @@ impl Dedup {
     ///
     /// As for [`once`](Self::once).
     pub async fn once_as<T, E>(
+        &self,
+        key: Key,
+        retention: Duration,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Result<Outcome<T>, OnceError<E>> {
+        let result = self.run(key, retention, future).await;
+        trace::count(None, &result);
+        result
+    }
+
+    async fn run<T, E>(
         &self,
         key: Key,
         retention: Duration,

@@ -34,6 +34,7 @@ This is a complete receiver with axum. Its dependencies are in the
 //! | [`grader`], [`graphoid`], [`scoreapp`], [`tomba`] | each provider's events, payload types and facts |
 //! | [`axum`], [`actix`], [`tower`] | how to use the extractors and the layer, with the features of the same names |
 //! | [`dedup`] | the guard that handles each event once, with the feature `dedup` |
+//! | [`metrics`] | counters for dashboards and alerts, with the feature `metrics` |
 //! | [`samples`] | signed sample requests for your tests, with the feature `samples` |
 //! | [`guide`] | solutions for common tasks, such as rotating secrets and collecting metrics |
 //!
@@ -63,8 +64,8 @@ This is a complete receiver with axum. Its dependencies are in the
 //!
 //! # Imports
 //!
-//! Import the names that you use, and not `leadhook::*`. The modules [`axum`], [`actix`] and [`tower`] would
-//! hide the crates of the same names, and `axum::Router` would not be found (E0425, E0433).
+//! Import the names that you use, and not `leadhook::*`. The modules [`axum`], [`actix`], [`tower`] and
+//! [`metrics`] would hide the crates of the same names, and `axum::Router` would not be found (E0425, E0433).
 //!
 //! # Features
 //!
@@ -77,6 +78,7 @@ This is a complete receiver with axum. Its dependencies are in the
 //! | `dedup` | a guard that handles each event once and remembers handled events in memory |
 //! | `redis` | a store in Redis for that guard, for several instances |
 //! | `tracing` | log events for rejections, duplicates and failures |
+//! | `metrics` | counters for deliveries, rejections and results, on the `metrics` facade |
 //! | `samples` | signed sample requests for your tests |
 //!
 // Without some feature, a module may be missing, so the links lead to docs.rs.
@@ -84,6 +86,7 @@ This is a complete receiver with axum. Its dependencies are in the
     all(
         feature = "actix",
         feature = "axum",
+        feature = "metrics",
         feature = "redis",
         feature = "samples",
         feature = "tower",
@@ -94,6 +97,7 @@ This is a complete receiver with axum. Its dependencies are in the
 [`actix`]: mod@crate::actix
 [`tower`]: mod@crate::tower
 [`dedup`]: mod@crate::dedup
+[`metrics`]: mod@crate::metrics
 [`samples`]: mod@crate::samples
 [`guide`]: mod@crate::guide
 "
@@ -102,6 +106,7 @@ This is a complete receiver with axum. Its dependencies are in the
     not(all(
         feature = "actix",
         feature = "axum",
+        feature = "metrics",
         feature = "redis",
         feature = "samples",
         feature = "tower",
@@ -112,6 +117,7 @@ This is a complete receiver with axum. Its dependencies are in the
 [`actix`]: https://docs.rs/leadhook/latest/leadhook/actix/
 [`tower`]: https://docs.rs/leadhook/latest/leadhook/tower/
 [`dedup`]: https://docs.rs/leadhook/latest/leadhook/dedup/
+[`metrics`]: https://docs.rs/leadhook/latest/leadhook/metrics/
 [`samples`]: https://docs.rs/leadhook/latest/leadhook/samples/
 [`guide`]: https://docs.rs/leadhook/latest/leadhook/guide/
 "
@@ -131,6 +137,7 @@ mod delivery;
     doc,
     feature = "actix",
     feature = "axum",
+    feature = "metrics",
     feature = "redis",
     feature = "samples",
     feature = "tower",
@@ -138,6 +145,8 @@ mod delivery;
 ))]
 pub mod guide;
 mod lead;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod provider;
 mod providers;
 mod read;

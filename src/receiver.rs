@@ -319,7 +319,7 @@ impl<P: Provider> Receiver<P> {
         self.begin(values)?.finish(body)
     }
 
-    /// Authenticates a request as [`authenticate`](Self::authenticate) does, but logs nothing.
+    /// Authenticates a request as [`authenticate`](Self::authenticate) does, but logs no failure and counts none.
     ///
     /// Use it to try several receivers when all but one are expected to fail.
     ///
@@ -503,6 +503,8 @@ impl<P: Provider> PendingDelivery<'_, P> {
             Checked::Token(index) => Some(index),
             Checked::None => None,
         };
+        #[cfg(feature = "metrics")]
+        crate::metrics::authenticated(P::NAME);
         let settings = &self.receiver.settings;
         Ok(Delivery::authenticated(
             body,

@@ -19,7 +19,7 @@ use crate::read::error::ReadError;
 /// [`Receiver::authenticate`](crate::Receiver::authenticate) logs its errors, and
 /// [`check_encoding`](Self::check_encoding), [`body_too_large`](Self::body_too_large) and
 /// [`unreadable`](Self::unreadable) log the rejection that they return. Converting an error into a
-/// rejection logs nothing.
+/// rejection logs nothing. With the `metrics` feature, each rejection that is logged is also counted.
 ///
 /// If your handler reads a [`Delivery`] itself, create the rejection with `unreadable`, because
 /// [`Delivery::read`] does not log its errors:
@@ -176,7 +176,7 @@ impl Rejection {
         }
     }
 
-    /// Logs the rejection, with the length of the body if it was read.
+    /// Logs and counts the rejection. The log has the length of the body if it was read.
     pub(crate) fn log(&self, body_length: Option<usize>) {
         #[cfg(feature = "tracing")]
         tracing::warn!(
@@ -188,6 +188,8 @@ impl Rejection {
         );
         #[cfg(not(feature = "tracing"))]
         let _ = (self, body_length);
+        #[cfg(feature = "metrics")]
+        crate::metrics::rejected(self.provider, self.status(), self.kind.label());
     }
 
     /// Requires that the connection closes after the response.
@@ -239,6 +241,22 @@ impl Rejection {
     #[must_use]
     pub fn must_close(&self) -> bool {
         self.must_close
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl RejectionKind {
+    /// Returns the name of the reason in metrics.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Verify(error) => error.label(),
+            Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyIncomplete => "body_incomplete",
+            Self::Read(error) => error.label(),
+            Self::MissingReceiver { .. } => "missing_receiver",
+            Self::BodyTaken => "body_taken",
+        }
     }
 }
 

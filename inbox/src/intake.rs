@@ -5,6 +5,7 @@ pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
 pub(crate) mod queue;
+pub(crate) mod trace;
 
 /// The result of accepting a delivery. Respond with 200 to both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

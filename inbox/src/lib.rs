@@ -70,6 +70,7 @@
 //! | `tls-native-tls` | [`Inbox<Postgres>`](Postgres), with TLS by the system's library, such as OpenSSL |
 //! | `axum` | [`Source::axum`] and [`axum::ready`] |
 //! | `actix` | [`Source::actix`] |
+//! | `metrics` | counters, histograms and gauges on the `metrics` facade, in [`metrics`](https://docs.rs/leadhook-inbox/latest/leadhook_inbox/metrics/) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // These hold for the library and not for its examples. The rest is in the workspace's `Cargo.toml`.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
@@ -81,6 +82,8 @@ mod health;
 mod inbox;
 mod intake;
 mod log;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(test)]
 mod model;
 mod operate;

@@ -24,7 +24,7 @@ use crate::{
         engine::{Backend, NewRow, millis},
     },
     error::Error,
-    intake::{Accepted, queue::Queue},
+    intake::{Accepted, queue::Queue, trace::TraceContext},
     log::log,
     subject::{Subject, SubjectKeys},
 };
@@ -314,9 +314,47 @@ impl<P: Provider, B: Backend> Source<P, B> {
     /// If it is not certain that the delivery is stored. Respond with 503: if it was stored after all, the
     /// provider's retry is a duplicate.
     pub async fn accept(&self, delivery: &Delivery<P>) -> Result<Accepted, Error> {
+        self.accept_with(delivery, None).await
+    }
+
+    /// Stores a delivery as [`accept`](Self::accept) does, together with the trace context of its request, for a
+    /// route of your own. The inbox's routes do so.
+    ///
+    /// `traceparent` is all values of the header `traceparent`. The context is stored if there is one value and it
+    /// is valid. Each attempt's span then has it as the field `trace_context`.
+    ///
+    /// ```
+    /// # use leadhook::{Delivery, Grader};
+    /// # use leadhook_inbox::{Accepted, Error, Source, Sqlite};
+    /// async fn accept(
+    ///     grader: &Source<Grader, Sqlite>,
+    ///     delivery: &Delivery<Grader>,
+    ///     traceparent: Option<&str>, // or `headers.get_all("traceparent")`
+    /// ) -> Result<Accepted, Error> {
+    ///     grader.accept_traced(delivery, traceparent).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](Self::accept).
+    pub async fn accept_traced(
+        &self,
+        delivery: &Delivery<P>,
+        traceparent: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> Result<Accepted, Error> {
+        let context = TraceContext::parse(traceparent);
+        self.accept_with(delivery, context).await
+    }
+
+    async fn accept_with(
+        &self,
+        delivery: &Delivery<P>,
+        context: Option<TraceContext>,
+    ) -> Result<Accepted, Error> {
         let key = self.key(delivery);
         let source = &*self.named.name;
-        let stored = time::timeout(P::RESPOND_WITHIN, self.store(key, delivery));
+        let stored = time::timeout(P::RESPOND_WITHIN, self.store(key, delivery, context));
         let accepted = stored.await.unwrap_or(Err(Error::Timeout));
         match &accepted {
             Ok(accepted) => {
@@ -326,12 +364,28 @@ impl<P: Provider, B: Backend> Source<P, B> {
             }
             Err(error) => log(|| tracing::error!(source, %key, %error, "delivery not accepted")),
         }
+        #[cfg(feature = "metrics")]
+        crate::metrics::delivery(
+            source,
+            P::NAME,
+            match &accepted {
+                Ok(Accepted::New) => "new",
+                Ok(Accepted::Duplicate) => "duplicate",
+                Err(_) => "failed",
+            },
+        );
         accepted
     }
 
-    async fn store(&self, key: Key, delivery: &Delivery<P>) -> Result<Accepted, Error> {
+    async fn store(
+        &self,
+        key: Key,
+        delivery: &Delivery<P>,
+        context: Option<TraceContext>,
+    ) -> Result<Accepted, Error> {
         self.named.check()?;
         let (mut row, subjects) = self.row(key, delivery)?;
+        row.trace_context = context.map(|context| context.as_str().into());
         let Intake {
             database,
             queue,
@@ -392,6 +446,7 @@ impl<P: Provider, B: Backend> Source<P, B> {
             ordered: i64::from(self.named.is_ordered),
             place: 0,
             retry_window: millis(P::RETRY_WINDOW),
+            trace_context: None,
         };
         Ok((row, subjects))
     }
@@ -403,9 +458,9 @@ impl<P: Provider, B: Backend> Source<P, B> {
     #[cfg(feature = "axum")]
     pub fn axum<S>(&self, receiver: Receiver<P>) -> axum::routing::MethodRouter<S> {
         let source = self.clone();
-        intake::axum::route(receiver, move |delivery| {
+        intake::axum::route(receiver, move |delivery, context| {
             let source = source.clone();
-            async move { source.accept(&delivery).await.is_ok() }
+            async move { source.accept_with(&delivery, context).await.is_ok() }
         })
     }
 
@@ -417,9 +472,9 @@ impl<P: Provider, B: Backend> Source<P, B> {
     #[must_use]
     pub fn actix(&self, path: &str, receiver: Receiver<P>) -> actix_web::Resource {
         let source = self.clone();
-        intake::actix::route(path, receiver, move |delivery| {
+        intake::actix::route(path, receiver, move |delivery, context| {
             let source = source.clone();
-            async move { source.accept(&delivery).await.is_ok() }
+            async move { source.accept_with(&delivery, context).await.is_ok() }
         })
     }
 

@@ -63,6 +63,23 @@ impl VerifyError {
             _ => 401,
         }
     }
+
+    /// Returns the name of the reason in metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::MissingSignature => "missing_signature",
+            Self::DuplicateSignature => "duplicate_signature",
+            Self::MalformedSignature(_) => "malformed_signature",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::EmptyBody => "empty_body",
+            Self::MissingToken => "missing_token",
+            Self::DuplicateToken => "duplicate_token",
+            Self::TokenMismatch => "token_mismatch",
+            Self::UnknownAccount => "unknown_account",
+            Self::AccountUnavailable => "account_unavailable",
+        }
+    }
 }
 
 impl From<MalformedSignature> for VerifyError {

@@ -1,4 +1,4 @@
-//! The events that are logged with the `tracing` feature.
+//! The events that are logged with the `tracing` feature, and the results that are counted with `metrics`.
 
 use super::key::Key;
 use super::outcome::{OnceError, Outcome};
@@ -42,3 +42,24 @@ pub(super) fn store_failed(_: Key, _: &'static str, _: &StoreError) {}
 
 #[cfg(not(feature = "tracing"))]
 pub(super) fn outcome<T, E>(_: Key, _: &Result<Outcome<T>, OnceError<E>>) {}
+
+/// Counts the result of a delivery from a provider. A key that the caller chose has none.
+#[cfg(feature = "metrics")]
+pub(super) fn count<T, E>(
+    provider: Option<&'static str>,
+    result: &Result<Outcome<T>, OnceError<E>>,
+) {
+    let outcome = match result {
+        Ok(Outcome::Handled(_)) => "handled",
+        Ok(Outcome::AlreadyHandled) => "duplicate",
+        Ok(Outcome::InProgress { .. }) => "in_progress",
+        Ok(Outcome::LeaseExpired) => "lease_expired",
+        Ok(Outcome::HandledUnrecorded { .. }) => "unrecorded",
+        Err(OnceError::Failed(_)) => "failed",
+        Err(OnceError::Store(_)) => "store_failed",
+    };
+    crate::metrics::handled(provider, outcome);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(super) fn count<T, E>(_: Option<&'static str>, _: &Result<Outcome<T>, OnceError<E>>) {}

@@ -72,6 +72,19 @@ impl ReadError {
             _ => 400,
         }
     }
+
+    /// Returns the name of the reason in metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 { .. } => "not_utf8",
+            Self::NotJson { .. } => "not_json",
+            Self::NotAnObject => "not_an_object",
+            Self::MissingEventName { .. } => "missing_event_name",
+            Self::DuplicateKey { .. } => "duplicate_key",
+            Self::UnexpectedShape { .. } => "unexpected_shape",
+        }
+    }
 }
 
 /// The error returned when a value in a body has an unexpected shape.

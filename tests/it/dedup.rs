@@ -8,7 +8,7 @@ mod key;
 mod load;
 mod memory;
 mod once;
-mod support;
+pub(crate) mod support;
 #[cfg(feature = "tracing")]
 mod trace;
 

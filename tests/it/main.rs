@@ -25,6 +25,16 @@ mod events;
     feature = "tracing"
 ))]
 mod leaks;
+#[cfg(all(
+    feature = "actix",
+    feature = "axum",
+    feature = "dedup",
+    feature = "metrics",
+    feature = "tower",
+    feature = "tracing"
+))]
+mod metrics;
+mod operations;
 mod oracle;
 mod providers;
 mod read;

@@ -69,7 +69,7 @@ impl Request {
 }
 
 /// A body whose connection is lost.
-struct BreaksOff;
+pub(crate) struct BreaksOff;
 
 impl http_body::Body for BreaksOff {
     type Data = Bytes;

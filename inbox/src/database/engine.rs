@@ -192,6 +192,7 @@ pub struct NewRow {
     pub(crate) body_cipher: Option<String>,
     /// Milliseconds.
     pub(crate) retry_window: i64,
+    pub(crate) trace_context: Option<String>,
 }
 
 /// How the SQL of one inbox is spelled.

@@ -171,6 +171,7 @@ impl Engine for Postgres {
             .bind(rows.iter().map(|row| row.retry_window).collect::<Vec<_>>())
             .bind(server.trust_fsync_off)
             .bind(rows.iter().map(|row| row.ordered).collect::<Vec<_>>())
+            .bind(texts(|row| row.trace_context.as_deref()))
             .persistent(!server.pooler);
         let answer = store.fetch_all(&mut *connection).await?;
         if server.pooler {

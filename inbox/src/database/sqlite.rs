@@ -156,7 +156,8 @@ impl Engine for Sqlite {
                 .bind(&row.body[..])
                 .bind(row.body_cipher.as_deref())
                 .bind(row.retry_window)
-                .bind(row.ordered);
+                .bind(row.ordered)
+                .bind(row.trace_context.as_deref());
             let done = insert.execute(&mut *connection).await?;
             *is_new = done.rows_affected() > 0;
             let lines = row.subjects.iter().flatten();

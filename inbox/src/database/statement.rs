@@ -7,6 +7,10 @@ pub struct Statement {
     pub(crate) values: Vec<Value>,
     /// Whether the server may keep it under a name. Behind a pooler the next transaction has another server
     /// connection, which does not know the name, or knows it for another client's statement.
+    #[cfg_attr(
+        not(feature = "_postgres"),
+        expect(dead_code, reason = "SQLite has no pooler")
+    )]
     pub(crate) is_persistent: bool,
 }
 

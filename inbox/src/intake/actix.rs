@@ -49,18 +49,21 @@
 
 use std::future::Future;
 
-use actix_web::{HttpResponse, Resource, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, http::StatusCode, web};
 use leadhook::{Delivery, Provider, Receiver};
 
-/// A route that passes authenticated deliveries on, and responds with 200 if they were accepted.
+use crate::intake::trace::TraceContext;
+
+/// A route that passes authenticated deliveries on with the trace context of the request, and responds with 200 if they were accepted.
 pub(crate) fn route<P, F, Fut>(path: &str, receiver: Receiver<P>, accept: F) -> Resource
 where
     P: Provider,
-    F: Fn(Delivery<P>) -> Fut + Clone + 'static,
+    F: Fn(Delivery<P>, Option<TraceContext>) -> Fut + Clone + 'static,
     Fut: Future<Output = bool> + 'static,
 {
-    let handler = move |delivery: Delivery<P>| {
-        let accepted = accept(delivery);
+    let handler = move |request: HttpRequest, delivery: Delivery<P>| {
+        let context = TraceContext::parse(request.headers().get_all("traceparent"));
+        let accepted = accept(delivery, context);
         async move {
             HttpResponse::new(if accepted.await {
                 StatusCode::OK

@@ -69,32 +69,46 @@
 //! # }
 //! ```
 
-use std::future::Future;
+use std::{convert::Infallible, future::Future};
 
 use axum::{
-    extract::{FromRef, State},
-    http::StatusCode,
+    extract::{FromRef, FromRequestParts, State},
+    http::{StatusCode, request::Parts},
     routing::{MethodRouter, get, post},
 };
 use leadhook::{Delivery, Provider, Receiver};
 
-use crate::health::Health;
+use crate::{health::Health, intake::trace::TraceContext};
 
-/// A route that passes authenticated deliveries on, and responds with 200 if they were accepted.
+/// A route that passes authenticated deliveries on with the trace context of the request, and responds with 200 if they were accepted.
 pub(crate) fn route<P, S, F, Fut>(receiver: Receiver<P>, accept: F) -> MethodRouter<S>
 where
     P: Provider,
-    F: Fn(Delivery<P>) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(Delivery<P>, Option<TraceContext>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = bool> + Send,
 {
-    let handler = async |State(endpoint): State<Endpoint<P, F>>, delivery: Delivery<P>| {
-        if (endpoint.accept)(delivery).await {
+    let handler = async |State(endpoint): State<Endpoint<P, F>>,
+                         Traced(context): Traced,
+                         delivery: Delivery<P>| {
+        if (endpoint.accept)(delivery, context).await {
             StatusCode::OK
         } else {
             StatusCode::SERVICE_UNAVAILABLE // logged by `accept`
         }
     };
     post(handler).with_state(Endpoint { receiver, accept })
+}
+
+/// The trace context of a request, taken without a copy of all headers.
+struct Traced(Option<TraceContext>);
+
+impl<S: Sync> FromRequestParts<S> for Traced {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let values = parts.headers.get_all("traceparent");
+        Ok(Self(TraceContext::parse(values)))
+    }
 }
 
 struct Endpoint<P, F> {

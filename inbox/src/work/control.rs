@@ -646,4 +646,29 @@ pub(crate) fn say(ended: &Ended, settled: Settled) {
         }
         (Ending::Done | Ending::Committed, _) => {}
     }
+    #[cfg(feature = "metrics")]
+    count(ended, settled);
+}
+
+/// Counts what became of an attempt.
+#[cfg(feature = "metrics")]
+fn count(ended: &Ended, settled: Settled) {
+    use crate::metrics;
+
+    let source = &*ended.claim.source;
+    let outcome = match (&ended.ending, settled) {
+        (_, Settled::Fenced) => "fenced",
+        (_, Settled::Done) => "done",
+        (_, Settled::Dead) => "dead",
+        (Ending::Snoozed { .. }, Settled::Waiting) => "put_off",
+        (_, Settled::Waiting) => "failed",
+    };
+    metrics::attempt(source, outcome);
+    match (&ended.ending, settled) {
+        (_, Settled::Done) => metrics::done(source, ended.claim.accepted_at),
+        (Ending::Rejected { .. }, Settled::Dead) => metrics::death(source, "rejected"),
+        (Ending::Unreadable { .. }, Settled::Dead) => metrics::death(source, "unreadable"),
+        (_, Settled::Dead) => metrics::death(source, "failed"),
+        _ => {}
+    }
 }

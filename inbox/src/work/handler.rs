@@ -83,8 +83,11 @@ impl<B: Backend> Handler<B> {
                     source = &*claim.source,
                     key = %claim.key,
                     attempt = claim.attempts,
+                    trace_context = claim.trace_context.as_deref(),
                 );
                 let attempt = async move {
+                    #[cfg(feature = "metrics")]
+                    let _timer = crate::metrics::Timer::start(&claimed.claim.source);
                     let open = Open::default();
                     let limit = tools.transaction_limit;
                     let job = match read::<E, B>(claimed, &tools, open.clone()) {

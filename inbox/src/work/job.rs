@@ -99,6 +99,15 @@ impl<E: Event, B: Backend> Job<E, B> {
         time(self.claim.accepted_at)
     }
 
+    /// Returns the `traceparent` of the request that was accepted, if it had a valid one.
+    ///
+    /// It is a field of the attempt's span as well. Anybody can send the header, so link to it in a tracing
+    /// system, and don't make it the parent.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<&str> {
+        self.claim.trace_context.as_deref()
+    }
+
     /// Returns which of the receiver's secrets matched: 0 is the current one, 1 the first previous one. `None`
     /// if nothing was compared.
     #[must_use]

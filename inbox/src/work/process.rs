@@ -58,6 +58,7 @@ pub(crate) struct Claim {
     pub(crate) accepted_at: i64,
     /// Others may wait for it.
     pub(crate) is_ordered: bool,
+    pub(crate) trace_context: Option<Arc<str>>,
 }
 
 #[cfg(test)]
@@ -535,6 +536,8 @@ impl<B: Backend> Process<B> {
             let times = B::integer(row, "abandoned")?.unwrap_or(0);
             if B::text(row, "state")?.as_deref() == Some("dead") {
                 log(|| tracing::error!(source, key, times, reason = "abandoned", "dead"));
+                #[cfg(feature = "metrics")]
+                crate::metrics::death(&source, "abandoned");
             } else {
                 log(|| {
                     tracing::warn!(
@@ -824,6 +827,7 @@ impl<B: Backend> Claims<'_, B> {
                     abandoned: number("abandoned")?,
                     accepted_at: number("accepted_at")?,
                     is_ordered: number("ordered")? == 1,
+                    trace_context: B::text(row, "trace_context")?.map(Into::into),
                 },
                 provider: text("provider")?,
                 scope: B::text(row, "scope")?,

@@ -21,6 +21,7 @@ CREATE TABLE leadhook_inbox (
     subject_4       BIGINT,
     body            BYTEA,                      -- as received; NULL once erased or pruned
     body_cipher     TEXT,                      -- the name of the key that encrypted the body; NULL for a clear body
+    trace_context   TEXT,                      -- the request's `traceparent`; NULL if it had no valid one
     accepted_at     BIGINT NOT NULL,          -- milliseconds since 1970 by the database's clock, like all times
     retry_until     BIGINT NOT NULL,          -- until then the provider may send the delivery again
     state           TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'dead')),

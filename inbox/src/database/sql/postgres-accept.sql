@@ -9,9 +9,9 @@ WITH durable AS MATERIALIZED (
     SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]),
         CAST($5 AS BIGINT[]), CAST($6 AS TEXT[]), CAST($7 AS TEXT[]), CAST($8 AS BIGINT[]), CAST($9 AS BIGINT[]),
         CAST($10 AS BIGINT[]), CAST($11 AS BIGINT[]), CAST($12 AS BYTEA[]), CAST($13 AS TEXT[]), CAST($14 AS BIGINT[]),
-        CAST($16 AS BIGINT[]))
+        CAST($16 AS BIGINT[]), CAST($17 AS TEXT[]))
         AS delivery (key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4,
-        body, body_cipher, retry_window, ordered)
+        body, body_cipher, retry_window, ordered, trace_context)
     WHERE EXISTS (SELECT FROM durable WHERE level IS NOT NULL AND lock_timeout IS NOT NULL)
 ), locked AS MATERIALIZED (
     -- Before any row and any position, so that positions become visible in their order.
@@ -22,9 +22,9 @@ WITH durable AS MATERIALIZED (
 ), new AS (
     INSERT INTO leadhook_inbox
         (key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4, body,
-        body_cipher, accepted_at, retry_until, ordered, due_at)
+        body_cipher, accepted_at, retry_until, ordered, due_at, trace_context)
     SELECT key, source, provider, scope, matched_secret, event, lead_id, subject_1, subject_2, subject_3, subject_4, body,
-        body_cipher, {now}, {now} + retry_window, ordered, {now}
+        body_cipher, {now}, {now} + retry_window, ordered, {now}, trace_context
     FROM delivery
     WHERE (SELECT locks FROM locked) IS NOT NULL
     ON CONFLICT (key) DO NOTHING

@@ -2,6 +2,7 @@ UPDATE leadhook_inbox
 SET body = NULL,
     body_cipher = NULL,
     lead_id = NULL,
+    trace_context = NULL,
     subject_1 = NULL,
     subject_2 = NULL,
     subject_3 = NULL,
@@ -14,7 +15,7 @@ SET body = NULL,
     state = CASE WHEN state = 'waiting' THEN 'dead' ELSE state END
 WHERE key IN (
     SELECT key FROM leadhook_inbox
-    WHERE {selected} AND {after} AND (body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL)
+    WHERE {selected} AND {after} AND (body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL OR trace_context IS NOT NULL)
     ORDER BY key LIMIT $1 {lock}
 )
 RETURNING key

@@ -6,4 +6,5 @@ WITH me AS MATERIALIZED (
 UPDATE leadhook_inbox
 SET process = $1, token = $2, attempts = attempts + 1
 WHERE key IN (SELECT key FROM chosen)
-RETURNING key, source, provider, scope, matched_secret, body, body_cipher, accepted_at, attempts, abandoned, ordered
+RETURNING key, source, provider, scope, matched_secret, body, body_cipher, accepted_at, attempts, abandoned, ordered,
+    trace_context

@@ -242,7 +242,7 @@ macro_rules! floor {
             let claim = concat!(
                 "UPDATE leadhook_inbox SET process = 'floor', token = $1, attempts = attempts + 1 ",
                 "WHERE key IN (SELECT key FROM leadhook_inbox ",
-                "WHERE source = 'graphoid' AND state = 'waiting' AND token IS NULL AND abandoned = 0 ",
+                "WHERE source = 'graphoid' AND state = 'waiting' AND token IS NULL AND abandoned = 0 AND parked = 0 ",
                 "ORDER BY due_at LIMIT 64 ",
                 $lock,
                 ") RETURNING key, body"
