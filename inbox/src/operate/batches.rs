@@ -11,7 +11,7 @@ use crate::{
     },
     error::Error,
     log::log,
-    operate::filter::Filter,
+    operate::{count::Count, filter::Filter, listing},
 };
 
 /// Small enough that nobody waits for long.
@@ -85,6 +85,24 @@ impl<B: Backend> Batches<B> {
     #[must_use]
     pub fn last(&self) -> Option<Key> {
         self.after
+    }
+
+    /// Counts the rows that are left to change.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn left(&self) -> Result<Count, Error> {
+        let mut condition = match self.kind {
+            Kind::Replay => "state <> 'waiting' AND body IS NOT NULL",
+            Kind::Erase => "(body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL)",
+        }
+        .to_owned();
+        if let Some(key) = self.after {
+            // A key is made of hex digits.
+            condition = format!("{condition} AND key > '{key}'");
+        }
+        listing::count(&self.database, &self.filter, &condition).await
     }
 
     /// Returns how many rows were changed.

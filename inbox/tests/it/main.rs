@@ -15,6 +15,7 @@ mod accept;
 mod clocks;
 mod durability;
 mod failures;
+mod figures;
 mod fairness;
 mod foreign;
 mod handle;
