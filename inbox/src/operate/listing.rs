@@ -59,9 +59,7 @@ pub(crate) async fn statement<B: Backend>(
     sql: &str,
     filter: &Filter,
 ) -> Result<Statement, Error> {
-    let statement = database
-        .statement(sql)
-        .part("{table}", &filter.indexed());
+    let statement = database.statement(sql).part("{table}", &filter.indexed());
     if filter.is_indexed_by_itself() {
         return Ok(statement.part("{of_sources}", "TRUE"));
     }

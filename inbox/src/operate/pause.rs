@@ -13,7 +13,9 @@ use crate::{
 pub(crate) async fn pause<B: Backend>(database: &Database<B>, source: &str) -> Result<bool, Error> {
     let pause = "INSERT INTO leadhook_inbox_paused (source, since) VALUES ($1, {now}) \
         ON CONFLICT (source) DO NOTHING RETURNING source";
-    let rows = database.fetch(database.statement(pause).bind(source)).await?;
+    let rows = database
+        .fetch(database.statement(pause).bind(source))
+        .await?;
     if rows.is_empty() {
         return Ok(false);
     }
@@ -27,7 +29,9 @@ pub(crate) async fn resume<B: Backend>(
     source: &str,
 ) -> Result<bool, Error> {
     let resume = "DELETE FROM leadhook_inbox_paused WHERE source = $1 RETURNING source";
-    let rows = database.fetch(database.statement(resume).bind(source)).await?;
+    let rows = database
+        .fetch(database.statement(resume).bind(source))
+        .await?;
     if rows.is_empty() {
         return Ok(false);
     }
@@ -55,5 +59,7 @@ pub(crate) async fn since<B: Backend>(
     source: &str,
 ) -> Result<Option<DateTime<Utc>>, Error> {
     let mut paused = paused(database).await?.into_iter();
-    Ok(paused.find(|(name, _)| name == source).map(|(_, since)| since))
+    Ok(paused
+        .find(|(name, _)| name == source)
+        .map(|(_, since)| since))
 }

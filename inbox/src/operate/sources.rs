@@ -19,10 +19,8 @@ const DONE: &str = "state = 'done'";
 
 /// The sources that have rows in any state.
 pub(crate) async fn all<B: Backend>(database: &Database<B>) -> Result<BTreeSet<String>, Error> {
-    let mut statements: Vec<Statement> = INDEXED
-        .iter()
-        .map(|rows| of_rows(database, rows))
-        .collect();
+    let mut statements: Vec<Statement> =
+        INDEXED.iter().map(|rows| of_rows(database, rows)).collect();
     // No more than there are handlers.
     let claimed = "SELECT DISTINCT source FROM leadhook_inbox WHERE token IS NOT NULL";
     statements.push(database.statement(claimed));

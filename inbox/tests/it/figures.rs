@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use leadhook::{Delivery, Graphoid, ScoreApp, graphoid::GraphoidEvent};
-use leadhook_inbox::{Backoff, Count, Failure, Filter, Inbox, Job, Page, Retention, State, Workers};
+use leadhook_inbox::{
+    Backoff, Count, Failure, Filter, Inbox, Job, Page, Retention, State, Workers,
+};
 
 use crate::support::{
     SOURCE,
@@ -55,15 +57,41 @@ async fn each_row_is_counted_once<B: Db>(database: Database<B>) {
     let waiting = "accepted_at, due_at";
     fill(&database, "a", 3, waiting, &format!("0, {earlier}")).await;
     fill(&database, "bb", 2, waiting, &format!("0, {later}")).await;
-    fill(&database, "bbb", 1, &format!("abandoned, {waiting}"), &format!("1, 0, {earlier}")).await;
-    fill(&database, "bbbb", 4, DEAD, "'dead', 'failed', 'crm', 0, 0, 0").await;
+    fill(
+        &database,
+        "bbb",
+        1,
+        &format!("abandoned, {waiting}"),
+        &format!("1, 0, {earlier}"),
+    )
+    .await;
+    fill(
+        &database,
+        "bbbb",
+        4,
+        DEAD,
+        "'dead', 'failed', 'crm', 0, 0, 0",
+    )
+    .await;
     let done = format!("'done', {now} - 2000 - n * 1000, 0, {now} - 2000");
-    fill(&database, "bbbbb", 100, "state, accepted_at, due_at, settled_at", &done).await;
+    fill(
+        &database,
+        "bbbbb",
+        100,
+        "state, accepted_at, due_at, settled_at",
+        &done,
+    )
+    .await;
     inbox.pause("idle").await.unwrap();
 
     let figures = inbox.figures().await.unwrap();
     let counts = figures.sources.iter().map(|source| {
-        let counts = [source.due, source.in_backoff, source.in_progress, source.dead];
+        let counts = [
+            source.due,
+            source.in_backoff,
+            source.in_progress,
+            source.dead,
+        ];
         (&*source.source, counts.map(Count::rows))
     });
     let counts: Vec<_> = counts.collect();
@@ -101,10 +129,20 @@ async fn each_row_is_counted_once<B: Db>(database: Database<B>) {
     ] {
         let listing = inbox.listing(&filter, Page::first(1000)).await.unwrap();
         assert_eq!(listing.count.rows(), expected, "{filter:?}");
-        assert_eq!(listing.rows.len(), usize::try_from(expected).unwrap(), "{filter:?}");
+        assert_eq!(
+            listing.rows.len(),
+            usize::try_from(expected).unwrap(),
+            "{filter:?}"
+        );
         let mut sorted = listing.rows.clone();
         sorted.sort_by_key(|row| row.key);
-        assert!(listing.rows.iter().map(|row| row.key).eq(sorted.iter().map(|row| row.key)));
+        assert!(
+            listing
+                .rows
+                .iter()
+                .map(|row| row.key)
+                .eq(sorted.iter().map(|row| row.key))
+        );
     }
     let json = serde_json::to_value(&figures).unwrap();
     assert_eq!(json["sources"][0]["due"]["rows"], 3);
@@ -119,11 +157,29 @@ async fn a_count_stops_at_ten_thousand<B: Db>(database: Database<B>) {
     assert_eq!(count().await, "10,000");
     assert!(inbox.groups(&Filter::dead()).await.unwrap().is_complete);
     fill(&database, "older", 1, DEAD, dead).await;
-    let listing = inbox.listing(&Filter::dead(), Page::first(7)).await.unwrap();
-    assert_eq!((listing.count.to_string().as_str(), listing.rows.len()), ("10,000+", 7));
+    let listing = inbox
+        .listing(&Filter::dead(), Page::first(7))
+        .await
+        .unwrap();
+    assert_eq!(
+        (listing.count.to_string().as_str(), listing.rows.len()),
+        ("10,000+", 7)
+    );
     assert!(!inbox.groups(&Filter::dead()).await.unwrap().is_complete);
-    assert_eq!(inbox.replay(&Filter::dead()).left().await.unwrap().to_string(), "10,000+");
-    let of_label = inbox.replay(&Filter::dead().error("mail")).left().await.unwrap();
+    assert_eq!(
+        inbox
+            .replay(&Filter::dead())
+            .left()
+            .await
+            .unwrap()
+            .to_string(),
+        "10,000+"
+    );
+    let of_label = inbox
+        .replay(&Filter::dead().error("mail"))
+        .left()
+        .await
+        .unwrap();
     assert_eq!(of_label.rows(), 5001);
 }
 
@@ -138,7 +194,10 @@ async fn a_paused_source_is_not_handled_until_it_is_resumed<B: Db>(database: Dat
     let workers = handling(inbox).start().await.unwrap();
     source.accept(&delivery(2)).await.unwrap(); // wakes them
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(database.count("state = 'waiting' AND token IS NULL").await, 2);
+    assert_eq!(
+        database.count("state = 'waiting' AND token IS NULL").await,
+        2
+    );
     assert!(inbox.resume(SOURCE).await.unwrap());
     assert!(!inbox.resume(SOURCE).await.unwrap());
     crate::support::until("both are handled", async || {
@@ -155,7 +214,9 @@ async fn a_suspect_of_a_paused_source_holds_nobody_up<B: Db>(database: Database<
     for id in 0..2 {
         paused.accept(&delivery(id)).await.unwrap();
     }
-    database.run("UPDATE leadhook_inbox SET abandoned = CASE WHEN lead_id = 'lead_0' THEN 1 ELSE 2 END").await;
+    database
+        .run("UPDATE leadhook_inbox SET abandoned = CASE WHEN lead_id = 'lead_0' THEN 1 ELSE 2 END")
+        .await;
     inbox.pause("paused").await.unwrap();
     let workers = handling(inbox).on(&paused, async |job: Job<GraphoidEvent, B>| Ok(job.done()));
     let workers = workers.start().await.unwrap();
@@ -180,12 +241,17 @@ async fn a_row_in_backoff_is_retried_now<B: Db>(database: Database<B>) {
     assert!(!inbox.retry_now(key).await.unwrap(), "it is due already");
     let hour = Duration::from_hours(1);
     let backoff = Backoff::default().with_first(hour).with_longest(hour);
-    let workers = inbox.workers().backoff(backoff).on(
-        &source,
-        async |job: Job<GraphoidEvent, B>| {
-            if job.attempt() > 1 { Ok(job.done()) } else { Err(Failure::retry("crm")) }
-        },
-    );
+    let workers =
+        inbox
+            .workers()
+            .backoff(backoff)
+            .on(&source, async |job: Job<GraphoidEvent, B>| {
+                if job.attempt() > 1 {
+                    Ok(job.done())
+                } else {
+                    Err(Failure::retry("crm"))
+                }
+            });
     let workers = workers.start().await.unwrap();
     crate::support::until("it is in backoff", async || {
         database.count("error = 'crm' AND token IS NULL").await == 1
@@ -202,7 +268,14 @@ async fn a_row_in_backoff_is_retried_now<B: Db>(database: Database<B>) {
 
 async fn rows_are_grouped_by_label<B: Db>(database: Database<B>) {
     fill(&database, "a", 3, DEAD, "'dead', 'failed', 'crm', n, 0, 0").await;
-    fill(&database, "bb", 5, DEAD, "'dead', 'rejected', 'no such list', n, 0, 0").await;
+    fill(
+        &database,
+        "bb",
+        5,
+        DEAD,
+        "'dead', 'rejected', 'no such list', n, 0, 0",
+    )
+    .await;
     fill(&database, "bbb", 1, DEAD, "'dead', 'erased', NULL, n, 0, 0").await;
     let groups = database.inbox.groups(&Filter::dead()).await.unwrap();
     let found = groups.groups.iter().map(|group| {
@@ -224,19 +297,31 @@ async fn neighbours_share_a_subject<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;
     let quiz = inbox.source::<ScoreApp>("quiz");
     let signed_up = |id: u32, email: &str| {
-        let body = format!(r#"{{"event_name":"LEAD_SIGNED_UP","data":{{"id":"{id}","email":"{email}"}}}}"#);
+        let body = format!(
+            r#"{{"event_name":"LEAD_SIGNED_UP","data":{{"id":"{id}","email":"{email}"}}}}"#
+        );
         Delivery::<ScoreApp>::from_storage(body)
     };
     let first = signed_up(1, "ann@example.com");
     let key = quiz.key(&first);
-    for delivery in [first, signed_up(2, "Ann@Example.com"), signed_up(3, "bob@example.com")] {
+    for delivery in [
+        first,
+        signed_up(2, "Ann@Example.com"),
+        signed_up(3, "bob@example.com"),
+    ] {
         quiz.accept(&delivery).await.unwrap();
     }
     let neighbours = inbox.neighbours(key, 10).await.unwrap();
-    let leads: Vec<_> = neighbours.iter().map(|row| row.lead_id.as_deref()).collect();
+    let leads: Vec<_> = neighbours
+        .iter()
+        .map(|row| row.lead_id.as_deref())
+        .collect();
     assert_eq!(leads, [Some("2")]);
     let person = inbox.person("ann@example.com").await.unwrap();
-    let rows = inbox.listing(&Filter::subjects(person.subjects()), Page::first(10)).await.unwrap();
+    let rows = inbox
+        .listing(&Filter::subjects(person.subjects()), Page::first(10))
+        .await
+        .unwrap();
     assert_eq!((rows.count.rows(), rows.rows.len()), (2, 2));
     inbox.erase(&Filter::key(key)).finish().await.unwrap();
     assert!(inbox.neighbours(key, 10).await.unwrap().is_empty());
@@ -244,14 +329,23 @@ async fn neighbours_share_a_subject<B: Db>(database: Database<B>) {
 
 async fn a_listing_pages_through_exactly_its_rows<B: Db>(database: Database<B>) {
     fill(&database, "a", 25, DEAD, "'dead', 'failed', 'crm', 0, 0, n").await;
-    fill(&database, "bb", 25, DEAD, "'dead', 'failed', 'mail', 0, 0, n").await;
+    fill(
+        &database,
+        "bb",
+        25,
+        DEAD,
+        "'dead', 'failed', 'mail', 0, 0, n",
+    )
+    .await;
     let filter = Filter::dead().error("mail");
     let mut page = Page::first(10);
     let mut seen = Vec::new();
     loop {
         let listing = database.inbox.listing(&filter, page).await.unwrap();
         assert_eq!(listing.count.rows(), 25);
-        let Some(last) = listing.rows.last() else { break };
+        let Some(last) = listing.rows.last() else {
+            break;
+        };
         page = Page::after(last.key, 10);
         assert!(listing.rows.iter().all(|row| row.source == "bb"));
         seen.extend(listing.rows.iter().map(|row| row.key));
@@ -263,7 +357,14 @@ async fn a_listing_pages_through_exactly_its_rows<B: Db>(database: Database<B>) 
 
 async fn keys_of_every_source_are_pruned<B: Db>(database: Database<B>) {
     for source in ["a", "bb", "bbb"] {
-        fill(&database, source, 300, "state, accepted_at, due_at, settled_at", "'done', 0, 0, n").await;
+        fill(
+            &database,
+            source,
+            300,
+            "state, accepted_at, due_at, settled_at",
+            "'done', 0, 0, n",
+        )
+        .await;
     }
     let pruned = database.inbox.prune(Retention::default()).await.unwrap();
     assert_eq!(pruned.rows, 900);
