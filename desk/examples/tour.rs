@@ -98,7 +98,8 @@ async fn accept(
         let started = scoreapp::QUIZ_STARTED.request();
         let signed_up = scoreapp::LEAD_SIGNED_UP.request();
         let mut all = JoinSet::new();
-        store(&mut all, scoreapp, started.set("data.id", number));
+        let started = started.set("data.id", number);
+        store(&mut all, scoreapp, started.set("data.email", &email));
         let signed_up = signed_up.set("data.id", number);
         store(&mut all, scoreapp, signed_up.set("data.email", &email));
         if number % 2 == 0 {

@@ -130,6 +130,10 @@ impl<B: Backend> Desk<B> {
                     style,
                 ))
             }
+            Route::Icon => {
+                let icon = Bytes::from_static(include_bytes!("../templates/desk.svg"));
+                Ok(response::with(StatusCode::OK, "image/svg+xml", icon))
+            }
             Route::Overview => pages::overview::show(inbox).await,
             Route::Figures => pages::overview::json(inbox).await,
             Route::Source => pages::source::show(inbox, access, &query).await,

@@ -10,6 +10,7 @@ pub(crate) enum Route {
     Overview,
     Figures,
     Style,
+    Icon,
     Source,
     Rows,
     Row,
@@ -43,6 +44,7 @@ impl Route {
             "" => (Some(Self::Overview), None, GET),
             "figures.json" => (Some(Self::Figures), None, GET),
             "desk.css" => (Some(Self::Style), None, GET),
+            "desk.svg" => (Some(Self::Icon), None, GET),
             "source" => (Some(Self::Source), None, GET),
             "rows" => (Some(Self::Rows), None, GET),
             "row" => (Some(Self::Row), None, GET),
@@ -71,6 +73,7 @@ impl Route {
             Self::Overview
             | Self::Figures
             | Self::Style
+            | Self::Icon
             | Self::Source
             | Self::Rows
             | Self::Row

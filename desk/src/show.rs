@@ -22,7 +22,7 @@ impl Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let machine = self.time.format("%Y-%m-%dT%H:%M:%SZ");
-        let utc = self.time.format("%Y-%m-%d %H:%M:%S");
+        let utc = utc(self.time);
         let distance = (self.now - self.time).abs().to_std().unwrap_or_default();
         let age = age(distance);
         let age = if self.time <= self.now {
@@ -32,9 +32,13 @@ impl fmt::Display for Moment {
         };
         write!(
             f,
-            "<time datetime=\"{machine}\">{utc} UTC</time> <span class=\"age\">({age})</span>"
+            "<time datetime=\"{machine}\">{utc}</time> <span class=\"age\">({age})</span>"
         )
     }
+}
+
+pub(crate) fn utc(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The two largest units of a duration.
@@ -43,6 +47,7 @@ pub(crate) fn age(age: Duration) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes, seconds) {
         (0, 0, 0, 0) => format!("{} ms", age.as_millis()),
+        (0, 0, 0, ..10) => format!("{seconds}.{} s", age.subsec_millis() / 100),
         (0, 0, 0, _) => format!("{seconds} s"),
         (0, 0, _, _) => format!("{minutes} min {} s", seconds % 60),
         (0, _, _, _) => format!("{hours} h {} min", minutes % 60),
@@ -93,6 +98,7 @@ mod tests {
         let cases = [
             (0, "0 ms"),
             (900, "900 ms"),
+            (1_490, "1.4 s"),
             (59_999, "59 s"),
             (61_000, "1 min 1 s"),
             (3_600_000, "1 h 0 min"),

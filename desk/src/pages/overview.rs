@@ -19,7 +19,7 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Overview {
-    now: Moment,
+    now: String,
     sources: Vec<SourceCard>,
 }
 
@@ -31,8 +31,8 @@ pub(crate) struct SourceCard {
     pub(crate) notes: Vec<String>,
     pub(crate) numbers: Vec<Number>,
     pub(crate) oldest_due: Option<Moment>,
-    pub(crate) median: String,
-    pub(crate) age_99: String,
+    /// The median age at completion, and that of 99 %.
+    pub(crate) ages: Option<(String, String)>,
     pub(crate) bars: Vec<Bar>,
     pub(crate) most: String,
     pub(crate) hours: Vec<HourLine>,
@@ -95,15 +95,16 @@ impl SourceCard {
             }
         });
         let most = figures.handled.iter().map(|hour| hour.rows).max();
-        let age = |age: Option<std::time::Duration>| age.map_or_else(|| "–".into(), show::age);
         Self {
             name: short(&figures.source),
             link: of_source.link("source", &[]),
             notes: notes(figures, now),
             numbers,
             oldest_due: figures.oldest_due.map(|time| Moment::new(time, now)),
-            median: age(figures.median_age),
-            age_99: age(figures.age_99),
+            ages: figures
+                .median_age
+                .zip(figures.age_99)
+                .map(|(median, age_99)| (show::age(median), show::age(age_99))),
             bars: chart::bars(&figures.handled),
             most: most.unwrap_or_default().to_string(),
             hours: hours.collect(),
@@ -115,12 +116,11 @@ fn notes(figures: &SourceFigures, now: DateTime<Utc>) -> Vec<String> {
     let mut notes = Vec::new();
     let since = |time: DateTime<Utc>| show::age((now - time).to_std().unwrap_or_default());
     if figures.dead.rows() > 0 {
-        let verb = if figures.dead.rows() == 1 {
-            "is"
-        } else {
-            "are"
+        let needs = match figures.dead.rows() {
+            1 => "row is dead and needs",
+            _ => "rows are dead and need",
         };
-        notes.push(format!("{} {verb} dead and need a decision", figures.dead));
+        notes.push(format!("{} {needs} a decision", figures.dead));
     }
     if let Some(time) = figures.oldest_due.filter(|time| now - *time > LATE) {
         notes.push(format!("the oldest due row has waited for {}", since(time)));
@@ -160,7 +160,7 @@ pub(crate) async fn show<B: Backend>(inbox: &Inbox<B>) -> Result<Response<Bytes>
     let now = figures.now;
     let sources = figures.sources.iter();
     let page = Overview {
-        now: Moment::new(now, now),
+        now: show::utc(now),
         sources: sources.map(|source| SourceCard::new(source, now)).collect(),
     };
     Ok(response::page(StatusCode::OK, &page))

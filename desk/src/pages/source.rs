@@ -14,13 +14,13 @@ use crate::{
     },
     response::{self, Failed},
     selection::Selection,
-    show::Moment,
+    show::{self, Moment},
 };
 
 #[derive(Template)]
 #[template(path = "source.html")]
 struct SourcePage {
-    now: Moment,
+    now: String,
     source: SourceCard,
     groups: Vec<GroupLine>,
     is_complete: bool,
@@ -47,7 +47,7 @@ pub(crate) async fn show<B: Backend>(
     let dead = of_source.clone().state(State::Dead);
     let groups = inbox.groups(&dead.filter()).await?;
     let page = SourcePage {
-        now: Moment::new(now, now),
+        now: show::utc(now),
         source: SourceCard::new(figures, now),
         is_complete: groups.is_complete,
         groups: group_lines(&groups, &dead, now),
