@@ -68,16 +68,13 @@ async fn main() -> Result<()> {
 /// A desk without a framework's feature: what comes in and goes out is of `http`.
 async fn respond(desk: &Desk<Sqlite>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    match to_bytes(body, 64 << 10).await {
-        Ok(body) => {
-            let request = Request::from_parts(parts, ()).map(|()| body);
-            desk.respond(request).await.map(Body::from)
-        }
-        Err(_) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            response
-        }
+    if let Ok(body) = to_bytes(body, 64 << 10).await {
+        let request = Request::from_parts(parts, ()).map(|()| body);
+        desk.respond(request).await.map(Body::from)
+    } else {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        response
     }
 }
 

@@ -17,6 +17,7 @@ use http::{Response, request::Parts};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each right is given or not")]
 pub struct Access {
     /// May see the desk. Without it, every request gets a 404.
     pub look: bool,

@@ -80,11 +80,14 @@ impl<B: Backend> Desk<B> {
     pub async fn respond(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let is_head = parts.method == Method::HEAD;
-        let work = time::timeout(LIMIT, self.work(parts, &body));
-        let mut response = match work.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(failed)) => response::failed(failed),
-            Err(_) => response::failed(Failed::Timeout),
+        let mut response = match self.decide.about(&parts).await {
+            Ok(access) if access.look => {
+                let work = time::timeout(LIMIT, self.work(parts, &body, &access));
+                let done = work.await.unwrap_or(Err(Failed::Timeout));
+                done.unwrap_or_else(response::failed)
+            }
+            Ok(_) => response::failed(Failed::NotFound),
+            Err(response) => response,
         };
         if is_head {
             *response.body_mut() = Bytes::new();
@@ -92,12 +95,13 @@ impl<B: Backend> Desk<B> {
         response
     }
 
-    async fn work(&self, parts: Parts, body: &[u8]) -> Result<Response<Bytes>, Failed> {
-        let access = match self.decide.about(&parts).await {
-            Ok(access) if access.look => access,
-            Ok(_) => return Err(Failed::NotFound),
-            Err(response) => return Ok(response),
-        };
+    /// Responds to somebody who may look.
+    async fn work(
+        &self,
+        parts: Parts,
+        body: &[u8],
+        access: &Access,
+    ) -> Result<Response<Bytes>, Failed> {
         let path = parts.uri.path().strip_prefix(&*self.prefix);
         let page = match path.ok_or(Failed::NotFound)?.strip_prefix('/') {
             Some(page) => page,
@@ -115,11 +119,11 @@ impl<B: Backend> Desk<B> {
         if parts.method == Method::POST && !origin::is_same(&parts.headers, self.origin.as_ref()) {
             return Err(Failed::Forbidden);
         }
-        if !route.is_allowed(&access) {
+        if !route.is_allowed(access) {
             return Err(Failed::NotFound);
         }
         let query = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let (inbox, access) = (&self.inbox, &access);
+        let inbox = &self.inbox;
         match route {
             Route::Style => {
                 let style = include_bytes!("../templates/desk.css");

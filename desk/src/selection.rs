@@ -36,6 +36,7 @@ pub(crate) struct Selection {
     pub(crate) source: Option<String>,
     pub(crate) reason: Option<Reason>,
     pub(crate) error: Option<String>,
+    pub(crate) without_error: bool,
     pub(crate) subjects: Vec<i64>,
     pub(crate) settled_since: Option<DateTime<Utc>>,
     pub(crate) settled_before: Option<DateTime<Utc>>,
@@ -57,6 +58,7 @@ impl Selection {
             source: text("source"),
             reason: form.get("reason").map(parse_reason).transpose()?,
             error: text("error"),
+            without_error: form.get("without_error").is_some(),
             subjects: subjects.collect::<Result<_, _>>()?,
             settled_since: time("settled_since")?,
             settled_before: time("settled_before")?,
@@ -105,6 +107,9 @@ impl Selection {
         if let Some(error) = &self.error {
             filter = filter.error(error);
         }
+        if self.without_error {
+            filter = filter.without_error();
+        }
         if !self.subjects.is_empty() {
             filter = filter.about(&self.subjects);
         }
@@ -149,6 +154,7 @@ impl Selection {
             ("source", self.source.clone()),
             ("reason", self.reason.map(|reason| reason.name().to_owned())),
             ("error", self.error.clone()),
+            ("without_error", self.without_error.then(|| "1".into())),
             ("subjects", subjects),
             ("settled_since", time(self.settled_since)),
             ("settled_before", time(self.settled_before)),
@@ -168,7 +174,12 @@ impl Selection {
         values.retain(|(name, _)| {
             matches!(
                 *name,
-                "key" | "subjects" | "due_since" | "due_before" | "accepted_before"
+                "key"
+                    | "subjects"
+                    | "without_error"
+                    | "due_since"
+                    | "due_before"
+                    | "accepted_before"
             )
         });
         values
@@ -178,6 +189,7 @@ impl Selection {
     pub(crate) fn words(&self) -> Vec<(&'static str, String)> {
         let name = |name| match name {
             "error" => "label",
+            "without_error" => "without",
             "settled_since" => "done or dead since",
             "settled_before" => "done or dead before",
             "due_since" => "due at or after",
@@ -192,6 +204,7 @@ impl Selection {
                     .state
                     .map_or_else(String::new, |state| state_words(state).into()),
                 "subjects" => "the person or lead".into(),
+                "without_error" => "a label".into(),
                 "settled_since" | "settled_before" | "due_since" | "due_before"
                 | "accepted_before" => format!("{} UTC", value.replace('T', " ")),
                 "key" => visible(&value),

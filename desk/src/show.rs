@@ -1,6 +1,9 @@
 //! How times, ages and foreign text are written.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -69,7 +72,7 @@ pub(crate) fn visible(text: &str) -> String {
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'
             | '\u{feff}' => {
-                shown.push_str(&format!("⟨U+{:04X}⟩", u32::from(character)));
+                let _ = write!(shown, "⟨U+{:04X}⟩", u32::from(character)); // it can't fail
             }
             _ => shown.push(character),
         }

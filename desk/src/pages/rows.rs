@@ -93,6 +93,7 @@ pub(crate) struct GroupLine {
     pub(crate) rows: String,
     pub(crate) link: String,
     pub(crate) source: String,
+    pub(crate) state: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) error: String,
     pub(crate) first: Moment,
@@ -111,13 +112,16 @@ pub(crate) fn group_lines(
             source: Some(group.source.clone()),
             reason: group.reason,
             error: group.error.clone(),
+            without_error: group.error.is_none(),
+            state: Some(group.state),
             ..selection.clone()
         };
         GroupLine {
             rows: format!("{}{more}", group.rows),
             link: of_group.link("rows", &[]),
             source: short(&group.source),
-            reason: group.reason.map_or("–", leadhook_inbox::Reason::name),
+            state: state_words(group.state),
+            reason: group.reason.map_or("", leadhook_inbox::Reason::name),
             error: group.error.as_deref().map_or("no label".into(), short),
             first: Moment::new(group.first_accepted_at, now),
             last: Moment::new(group.last_accepted_at, now),
@@ -143,9 +147,10 @@ pub(crate) async fn show<B: Backend>(
     let has_groups = selection.key.is_none()
         && after.is_none()
         && matches!(selection.state, Some(State::Dead | State::Waiting));
-    let groups = match has_groups {
-        true => Some(inbox.groups(&filter).await?),
-        false => None,
+    let groups = if has_groups {
+        Some(inbox.groups(&filter).await?)
+    } else {
+        None
     };
     let is_full = listing.rows.len() >= usize::try_from(ROWS_OF_A_PAGE).unwrap_or(usize::MAX);
     let last = listing.rows.last().filter(|_| is_full);
@@ -154,8 +159,10 @@ pub(crate) async fn show<B: Backend>(
         settled_before: selection.settled_before.or(Some(now)),
         ..selection.clone()
     };
-    let can_be_replayed = matches!(selection.state, None | Some(State::Dead | State::Done));
-    let has_rows = !listing.rows.is_empty();
+    let can_be_replayed = matches!(selection.state, Some(State::Dead | State::Done));
+    // Nobody means all that there is.
+    let is_narrowed = selection != Selection::default();
+    let has_rows = is_narrowed && !listing.rows.is_empty();
     let shown = RowsPage {
         words: selection.words(),
         is_about_somebody: !selection.subjects.is_empty(),

@@ -130,6 +130,42 @@ async fn what_needs_attention_comes_first() {
     assert!(html.contains("the oldest due row has waited for 1 h 0 min"));
 }
 
+/// Also the groups, whose rows may have no label.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_group_leads_to_exactly_its_rows() {
+    let (inbox, _) = inbox(20).await;
+    run(
+        &inbox,
+        "UPDATE leadhook_inbox SET error = NULL WHERE lead_id IN ('1', '2', '3');
+         UPDATE leadhook_inbox SET error = 'mail', reason = 'rejected' WHERE lead_id = '4';
+         UPDATE leadhook_inbox SET error = 'crm' WHERE lead_id IN ('11', '12');
+         UPDATE leadhook_inbox SET error = 'crm', token = 't', process = 'p' WHERE lead_id = '13'",
+    )
+    .await;
+    let desk = everything(&inbox);
+    for (page, expected) in [
+        ("rows?state=dead", 10),
+        ("rows?state=waiting", 9),
+        ("erase?source=quiz", 20),
+    ] {
+        let html = shown(&desk, page).await;
+        let groups = html.split("<ol class=\"rows groups\">").nth(1).unwrap();
+        let groups = groups.split("</ol>").next().unwrap();
+        let mut sum = 0;
+        for part in groups.split("<a href=\"").skip(1) {
+            let (link, rest) = part.split_once("\">").unwrap();
+            let number = rest.split(" row").next().unwrap();
+            let rows = shown(&desk, &link.replace("&#38;", "&")).await;
+            assert!(
+                rows.contains(&format!("<h1>{number} row")),
+                "{link}: {number}"
+            );
+            sum += number.parse::<u32>().unwrap();
+        }
+        assert_eq!(sum, expected, "{page}");
+    }
+}
+
 /// Presses the button that a page shows, until it has none.
 async fn press_until_done(inbox: &Inbox<Sqlite>, first: &str) -> (usize, String) {
     let desk = everything(inbox);
@@ -142,12 +178,12 @@ async fn press_until_done(inbox: &Inbox<Sqlite>, first: &str) -> (usize, String)
             return (presses, html);
         };
         let action = action.split('"').next().unwrap().replace("&#38;", "&");
-        let pressed = Instant::now();
+        let began = Instant::now();
         page = location(&post(&desk, &action, "").await);
         assert!(
-            pressed.elapsed() < Duration::from_secs(2),
+            began.elapsed() < Duration::from_secs(2),
             "{:?}",
-            pressed.elapsed()
+            began.elapsed()
         );
         presses += 1;
     }

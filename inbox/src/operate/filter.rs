@@ -23,6 +23,7 @@ pub struct Filter {
     source: Option<String>,
     reason: Option<Reason>,
     error: Option<String>,
+    without_error: bool,
     event: Option<String>,
     lead_id: Option<String>,
     accepted_before: Option<DateTime<Utc>>,
@@ -83,6 +84,13 @@ impl Filter {
     #[must_use]
     pub fn error(mut self, label: &str) -> Self {
         self.error = Some(label.into());
+        self
+    }
+
+    /// Narrows the selection to rows without a label.
+    #[must_use]
+    pub fn without_error(mut self) -> Self {
+        self.without_error = true;
         self
     }
 
@@ -213,6 +221,9 @@ impl Filter {
                 let place = statement.values.len().to_string();
                 selected.extend([" AND ", condition, " $", &place]);
             }
+        }
+        if self.without_error {
+            selected.push_str(" AND error IS NULL");
         }
         if !self.subject.is_empty() {
             let mut any = Vec::new();

@@ -18,13 +18,13 @@ use crate::{
 /// No page shows more.
 const MOST_GROUPS: &str = "100";
 
-/// The rows of a source that failed with the same label.
+/// The rows of a source that are in the same state and failed with the same label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Group {
     /// The source.
     pub source: String,
-    /// Waiting or dead.
+    /// Their state.
     pub state: State,
     /// Why they are dead.
     pub reason: Option<Reason>,
@@ -66,6 +66,7 @@ pub(crate) async fn groups<B: Backend>(
         groups.push(Group {
             source: B::text(row, "source")?.unwrap_or_default(),
             state: match B::text(row, "state")?.as_deref() {
+                Some("in_progress") => State::InProgress,
                 Some("waiting") => State::Waiting,
                 Some("done") => State::Done,
                 _ => State::Dead,

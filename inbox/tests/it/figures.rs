@@ -35,13 +35,13 @@ fn handling<B: Db>(inbox: &Inbox<B>) -> Workers<B> {
 
 /// Adds rows by hand, each with a column `n` from 1 on.
 async fn fill<B: Db>(database: &Database<B>, source: &str, rows: u32, columns: &str, values: &str) {
+    let suffix = format!("{:02x}", source.len());
     let sql = format!(
         "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows})
          INSERT INTO leadhook_inbox (key, source, provider, body, retry_until, {columns})
-         SELECT SUBSTR('{}' || n || '{}', LENGTH(CAST(n AS TEXT)) + 1), '{source}', 'graphoid', CAST('x' AS {}), 0, {values}
+         SELECT SUBSTR('{}' || n || '{suffix}', LENGTH(CAST(n AS TEXT)) + 1), '{source}', 'graphoid', CAST('x' AS {}), 0, {values}
          FROM n",
         "0".repeat(62),
-        format!("{:02x}", source.len()),
         B::BYTES,
     );
     database.run(&sql).await;
