@@ -9,7 +9,7 @@ use http::StatusCode;
 use leadhook_inbox::{Backend, Filter, Inbox, Page, Postgres, Sqlite};
 use sqlx::AssertSqlSafe;
 
-use crate::{everything, get, postgres};
+use crate::{everything, get, location, post, postgres};
 
 /// Done rows of thirty days in three sources, a hundredth of them in a fourth, and dead and waiting rows.
 fn fill(rows: usize, bytes: &str) -> String {
@@ -73,6 +73,21 @@ async fn measure<B: Backend>(inbox: &Inbox<B>, database: &str, rows: usize) {
         );
         // The promise is 100 ms for a release build on a machine with nothing else to do.
         assert!(times[2] < Duration::from_millis(1500), "{page}: {times:?}");
+    }
+    let fixed = "settled_before=2999-01-01T00:00";
+    for change in [
+        "replay?state=dead&error=rare+label",
+        "replay?state=dead",
+        "erase?state=dead",
+    ] {
+        let began = Instant::now();
+        let progress = location(&post(&desk, &format!("{change}&{fixed}"), "").await);
+        let took = began.elapsed();
+        println!(
+            "{database} {rows} rows: {took:>7.1?}  {change}, then {:.130}",
+            progress.replace(fixed, "")
+        );
+        assert!(took < Duration::from_secs(4), "{change}: {took:?}");
     }
 }
 

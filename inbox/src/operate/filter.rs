@@ -177,12 +177,15 @@ impl Filter {
             "state = 'waiting' AND token IS NULL AND abandoned = 0",
             "state = 'waiting' AND token IS NULL AND abandoned > 0",
         ];
-        const OTHERS: [&str; 3] = ["token IS NOT NULL", "state = 'dead'", "state = 'done'"];
+        const CLAIMED: [&str; 1] = ["token IS NOT NULL"];
+        const SETTLED: [&str; 2] = ["state = 'dead'", "state = 'done'"];
+        let is_settled = self.settled_since.is_some() || self.settled_before.is_some();
         let parts = match self.state {
             _ if self.is_indexed_by_itself() => return "leadhook_inbox".into(),
             Some(State::Waiting) => WAITING.to_vec(),
             Some(_) => return "leadhook_inbox".into(),
-            None => [&WAITING[..], &OTHERS[..]].concat(),
+            None if is_settled => SETTLED.to_vec(),
+            None => [&WAITING[..], &CLAIMED[..], &SETTLED[..]].concat(),
         };
         let parts = parts
             .iter()

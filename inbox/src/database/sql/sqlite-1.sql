@@ -46,7 +46,7 @@ CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE sta
 CREATE INDEX leadhook_inbox_claimed ON leadhook_inbox (process) WHERE token IS NOT NULL;
 CREATE INDEX leadhook_inbox_done ON leadhook_inbox (source, settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;
-CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (source, settled_at) WHERE state = 'dead';
+CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (source, error, settled_at) WHERE state = 'dead';
 CREATE INDEX leadhook_inbox_subject_1 ON leadhook_inbox (subject_1) WHERE subject_1 IS NOT NULL;
 CREATE INDEX leadhook_inbox_subject_2 ON leadhook_inbox (subject_2) WHERE subject_2 IS NOT NULL;
 CREATE INDEX leadhook_inbox_subject_3 ON leadhook_inbox (subject_3) WHERE subject_3 IS NOT NULL;
