@@ -11,7 +11,7 @@ use crate::{
     },
     error::Error,
     log::log,
-    operate::{count::Count, filter::Filter, listing},
+    operate::{count::Count, filter::Filter, listing, sources},
 };
 
 /// Small enough that nobody waits for long.
@@ -48,6 +48,8 @@ pub struct Batches<B: Backend> {
     kind: Kind,
     after: Option<Key>,
     changed: u64,
+    /// The sources to look for rows in, once it is known whether an index by source is worth it.
+    sources: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,7 @@ impl<B: Backend> Batches<B> {
             kind,
             after: None,
             changed: 0,
+            sources: None,
         }
     }
 
@@ -133,7 +136,13 @@ impl<B: Backend> Batches<B> {
             Kind::Replay => include_str!("sql/replay.sql"),
             Kind::Erase => include_str!("sql/erase.sql"),
         };
-        let statement = self.database.statement(sql).bind(BATCH);
+        let mut statement = self.database.statement(sql).bind(BATCH);
+        let sources = self.sources().await?;
+        if !sources.is_empty() {
+            let of_sources = B::IN.replace("{}", "$2");
+            let selected = format!("source {of_sources} AND {{selected}}");
+            statement = statement.part("{selected}", &selected).bind(sources);
+        }
         let mut statement = self.filter.bind(statement);
         let mut after = "TRUE".to_owned();
         if let Some(key) = self.after {
@@ -163,6 +172,22 @@ impl<B: Backend> Batches<B> {
             }
         }
         Ok(false)
+    }
+
+    /// Few rows are found by an index that begins with the source. Many are met soon on a walk in the order of
+    /// keys, and then this is empty.
+    async fn sources(&mut self) -> Result<Vec<String>, Error> {
+        if let Some(sources) = &self.sources {
+            return Ok(sources.clone());
+        }
+        let is_few = !self.filter.is_indexed_by_itself() && self.left().await?.is_exact();
+        let sources: Vec<String> = if is_few {
+            sources::all(&self.database).await?.into_iter().collect()
+        } else {
+            Vec::new()
+        };
+        self.sources = Some(sources.clone());
+        Ok(sources)
     }
 
     async fn scrub(&self) -> Result<(), Error> {
