@@ -47,6 +47,8 @@ async fn measure<B: Backend>(inbox: &Inbox<B>, database: &str, rows: usize) {
         format!("rows?state=dead&after={middle}"),
         "rows?state=waiting".into(),
         "rows?state=waiting&source=crm".into(),
+        format!("rows?state=waiting&source=rare&after={middle}"),
+        format!("rows?source=rare&after={middle}"),
         "rows?state=in_progress".into(),
         "rows?state=done".into(),
         "rows?state=done&source=rare".into(),

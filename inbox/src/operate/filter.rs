@@ -171,7 +171,8 @@ impl Filter {
         self.key.is_some() || !self.subject.is_empty()
     }
 
-    /// The table, in parts that have an index each. Only [`bind`](Self::bind) narrows it.
+    /// The table, in parts that have an index each and are narrowed to `{of_sources}`. Only [`bind`](Self::bind)
+    /// narrows it to the selection.
     pub(crate) fn indexed(&self) -> String {
         const WAITING: [&str; 2] = [
             "state = 'waiting' AND token IS NULL AND abandoned = 0",
@@ -189,7 +190,7 @@ impl Filter {
         };
         let parts = parts
             .iter()
-            .map(|part| format!("SELECT * FROM leadhook_inbox WHERE {part}"));
+            .map(|part| format!("SELECT * FROM leadhook_inbox WHERE {part} AND {{of_sources}}"));
         let parts: Vec<String> = parts.collect();
         format!("({}) AS leadhook_inbox", parts.join(" UNION ALL "))
     }

@@ -105,7 +105,7 @@ pub(crate) async fn page<B: Backend>(
     let mut after = "TRUE".to_owned();
     if let Some(key) = page.after {
         statement = statement.bind(key.to_string());
-        after = format!("key > ${}", statement.values.len());
+        after = format!("{order} > ${}", statement.values.len());
     }
     let rows = database.fetch(statement.part("{after}", &after)).await?;
     rows.iter().map(stored::<B>).collect()
