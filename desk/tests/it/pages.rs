@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use leadhook::ScoreApp;
-use leadhook_inbox::{Inbox, Sqlite};
+use leadhook_inbox::{Inbox, Postgres, Sqlite};
 
 use crate::{
-    CANARY, count, delivery, everything, get, inbox, links, location, post, run, shown, text,
+    CANARY, count, delivery, everything, get, inbox, links, location, post, postgres, run, shown,
+    text,
 };
 
 /// The headers of the issue, on every response.
@@ -361,5 +362,43 @@ async fn a_database_that_fails_is_an_error_page_in_time() {
             !text(&response).contains("leadhook_inbox"),
             "no SQL on the page"
         );
+    }
+}
+
+/// A server that is frozen, then stopped, then back, while a page is open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_is_an_error_page_in_time() {
+    let Some(server) = postgres::Server::start(&[]) else {
+        return;
+    };
+    let url = server.create_database().await;
+    let inbox = Inbox::<Postgres>::open(&url).await.unwrap();
+    let desk = everything(&inbox);
+    assert_eq!(get(&desk, "").await.status(), StatusCode::OK);
+    for is_frozen in [true, false] {
+        if is_frozen {
+            server.signal("-STOP");
+        } else {
+            server.stop("immediate");
+        }
+        let began = Instant::now();
+        let status = get(&desk, "").await.status();
+        println!("frozen {is_frozen}: {status} after {:?}", began.elapsed());
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            began.elapsed() < Duration::from_secs(9),
+            "{:?}",
+            began.elapsed()
+        );
+        if is_frozen {
+            server.signal("-CONT");
+        } else {
+            server.launch();
+        }
+        let began = Instant::now();
+        while get(&desk, "").await.status() != StatusCode::OK {
+            assert!(began.elapsed() < Duration::from_secs(20));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
