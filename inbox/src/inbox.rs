@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use leadhook::{Provider, dedup::Key};
 use sqlx::Pool;
 
@@ -16,7 +17,10 @@ use crate::{
     operate::{
         self,
         batches::Batches,
+        figures::{self, Figures},
         filter::Filter,
+        groups::Groups,
+        listing::Listing,
         person::Person,
         prune::{self, Pruned, Retention},
         rows::{Page, StoredRow},
@@ -148,6 +152,98 @@ impl<B: Backend> Inbox<B> {
     pub async fn stats(&self) -> Result<Vec<SourceStats>, Error> {
         let is_handled = |source: &str| self.registry.is_handled(source);
         stats::stats(self.database(), is_handled).await
+    }
+
+    /// Returns the figures of each source for a page: what waits and is due, in backoff, in progress or dead, what
+    /// was handled in each hour of a day, and how old it was by then.
+    ///
+    /// Counts stop at [`Count::MOST`](crate::Count::MOST), so that a large table costs no more than a small one.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn figures(&self) -> Result<Figures, Error> {
+        let is_handled = |source: &str| self.registry.is_handled(source);
+        figures::figures(self.database(), is_handled).await
+    }
+
+    /// Returns the time by the database's clock, which all times of the inbox are by.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn now(&self) -> Result<DateTime<Utc>, Error> {
+        operate::clock::now(self.database()).await
+    }
+
+    /// Lists a page of rows, in the order of their keys, and counts all that are selected, up to [`Count::MOST`](crate::Count::MOST).
+    ///
+    /// It is quick over a million rows if the filter names a state, a key or subjects.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn listing(&self, filter: &Filter, page: Page) -> Result<Listing, Error> {
+        operate::listing::listing(self.database(), filter, page).await
+    }
+
+    /// Groups rows by source, reason and label, because many dead rows usually have few causes.
+    ///
+    /// It looks at [`Count::MOST`](crate::Count::MOST) rows at most.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn groups(&self, filter: &Filter) -> Result<Groups, Error> {
+        operate::groups::groups(self.database(), filter).await
+    }
+
+    /// Lists rows that share a subject with the row of this key, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn neighbours(&self, key: Key, limit: u32) -> Result<Vec<StoredRow>, Error> {
+        operate::neighbours::neighbours(self.database(), key, limit).await
+    }
+
+    /// Makes a row in backoff due at once, and returns whether it was in backoff. Its attempts stay counted.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn retry_now(&self, key: Key) -> Result<bool, Error> {
+        operate::retry::now(self.database(), key).await
+    }
+
+    /// Stops handling the rows of a source, in all processes, and returns whether it was not paused before.
+    ///
+    /// Deliveries are still accepted, and what is in progress goes on. [`resume`](Self::resume) ends the pause.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn pause(&self, source: &str) -> Result<bool, Error> {
+        operate::pause::pause(self.database(), source).await
+    }
+
+    /// Handles the rows of a source again, and returns whether it was paused. Other processes notice at their next
+    /// poll.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn resume(&self, source: &str) -> Result<bool, Error> {
+        operate::pause::resume(self.database(), source).await
+    }
+
+    /// Returns since when a source is paused. None if it is not.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn paused_since(&self, source: &str) -> Result<Option<DateTime<Utc>>, Error> {
+        operate::pause::since(self.database(), source).await
     }
 
     /// Lists a page of rows, in the order of their keys.

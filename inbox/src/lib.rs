@@ -107,7 +107,11 @@ pub use intake::axum;
 pub use leadhook::dedup::{Key, KeyError};
 pub use operate::{
     batches::Batches,
+    count::Count,
+    figures::{Figures, Hour, SourceFigures},
     filter::Filter,
+    groups::{Group, Groups},
+    listing::Listing,
     person::{Exported, Person, PersonSource},
     prune::{Pruned, Retention},
     rows::{Page, StoredRow},

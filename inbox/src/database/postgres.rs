@@ -226,7 +226,8 @@ impl Engine for Postgres {
     async fn check_rights(connection: &mut PgConnection) -> Result<(), Error> {
         let missing = "SELECT string_agg(name || ': ' || privilege, ', ') FROM \
             unnest(ARRAY['leadhook_inbox', 'leadhook_inbox_duplicate', 'leadhook_inbox_process', \
-                'leadhook_inbox_line', 'leadhook_inbox_subject_key', 'leadhook_inbox_without_subjects']) AS name, \
+                'leadhook_inbox_line', 'leadhook_inbox_subject_key', 'leadhook_inbox_without_subjects', \
+                'leadhook_inbox_paused']) AS name, \
             unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege \
             WHERE NOT has_table_privilege(name, privilege)";
         let missing: Option<String> = sqlx::query_scalar(missing)

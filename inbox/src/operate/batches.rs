@@ -11,7 +11,7 @@ use crate::{
     },
     error::Error,
     log::log,
-    operate::filter::Filter,
+    operate::{count::Count, filter::Filter, listing, sources},
     work::line,
 };
 
@@ -49,6 +49,8 @@ pub struct Batches<B: Backend> {
     kind: Kind,
     after: Option<Key>,
     changed: u64,
+    /// The sources to look for rows in, once it is known whether an index by source is worth it.
+    sources: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,7 @@ impl<B: Backend> Batches<B> {
             kind,
             after: None,
             changed: 0,
+            sources: None,
         }
     }
 
@@ -86,6 +89,24 @@ impl<B: Backend> Batches<B> {
     #[must_use]
     pub fn last(&self) -> Option<Key> {
         self.after
+    }
+
+    /// Counts the rows that are left to change.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn left(&self) -> Result<Count, Error> {
+        let mut condition = match self.kind {
+            Kind::Replay => "state <> 'waiting' AND body IS NOT NULL",
+            Kind::Erase => "(body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL)",
+        }
+        .to_owned();
+        if let Some(key) = self.after {
+            // A key is made of hex digits.
+            condition = format!("{condition} AND key > '{key}'");
+        }
+        listing::count(&self.database, &self.filter, &condition).await
     }
 
     /// Returns how many rows were changed.
@@ -135,12 +156,18 @@ impl<B: Backend> Batches<B> {
     }
 
     /// Changes a batch, and returns the keys that were looked at and how many rows were changed.
-    async fn change(&self) -> Result<(Vec<String>, usize), Error> {
+    async fn change(&mut self) -> Result<(Vec<String>, usize), Error> {
         let sql = match self.kind {
             Kind::Replay => include_str!("sql/replayable.sql"),
             Kind::Erase => include_str!("sql/erase.sql"),
         };
-        let statement = self.database.statement(sql).bind(BATCH);
+        let mut statement = self.database.statement(sql).bind(BATCH);
+        let sources = self.sources().await?;
+        if !sources.is_empty() {
+            let of_sources = B::IN.replace("{}", "$2");
+            let selected = format!("source {of_sources} AND {{selected}}");
+            statement = statement.part("{selected}", &selected).bind(sources);
+        }
         let mut statement = self.filter.bind(statement);
         let mut after = "TRUE".to_owned();
         if let Some(key) = self.after {
@@ -174,6 +201,22 @@ impl<B: Backend> Batches<B> {
             .await
         });
         changing?.await
+    }
+
+    /// Few rows are found by an index that begins with the source. Many are met soon on a walk in the order of
+    /// keys, and then this is empty.
+    async fn sources(&mut self) -> Result<Vec<String>, Error> {
+        if let Some(sources) = &self.sources {
+            return Ok(sources.clone());
+        }
+        let is_few = !self.filter.is_indexed_by_itself() && self.left().await?.is_exact();
+        let sources: Vec<String> = if is_few {
+            sources::all(&self.database).await?.into_iter().collect()
+        } else {
+            Vec::new()
+        };
+        self.sources = Some(sources.clone());
+        Ok(sources)
     }
 
     async fn scrub(&self) -> Result<(), Error> {

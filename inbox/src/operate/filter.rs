@@ -23,10 +23,14 @@ pub struct Filter {
     source: Option<String>,
     reason: Option<Reason>,
     error: Option<String>,
+    without_error: bool,
     event: Option<String>,
     lead_id: Option<String>,
     accepted_before: Option<DateTime<Utc>>,
     settled_before: Option<DateTime<Utc>>,
+    settled_since: Option<DateTime<Utc>>,
+    due_before: Option<DateTime<Utc>>,
+    due_since: Option<DateTime<Utc>>,
     /// One of these numbers is one of the row's subjects.
     subject: Vec<i64>,
 }
@@ -83,6 +87,13 @@ impl Filter {
         self
     }
 
+    /// Narrows the selection to rows without a label.
+    #[must_use]
+    pub fn without_error(mut self) -> Self {
+        self.without_error = true;
+        self
+    }
+
     /// Narrows the selection to events of this name, such as `lead.won`.
     #[must_use]
     pub fn event(mut self, name: &str) -> Self {
@@ -113,19 +124,83 @@ impl Filter {
         self
     }
 
-    /// Selects the rows that are about a subject.
-    pub(crate) fn subject(numbers: Vec<i64>) -> Self {
-        Self {
-            subject: numbers,
-            ..Self::default()
-        }
+    /// Narrows the selection to rows that became done or dead at this time or later.
+    #[must_use]
+    pub fn settled_since(mut self, time: DateTime<Utc>) -> Self {
+        self.settled_since = Some(time);
+        self
+    }
+
+    /// Narrows the selection to rows that are, or were, due before this time.
+    #[must_use]
+    pub fn due_before(mut self, time: DateTime<Utc>) -> Self {
+        self.due_before = Some(time);
+        self
+    }
+
+    /// Narrows the selection to rows that are, or were, due at this time or later.
+    ///
+    /// With the time of a listing, these are the rows in backoff.
+    #[must_use]
+    pub fn due_since(mut self, time: DateTime<Utc>) -> Self {
+        self.due_since = Some(time);
+        self
+    }
+
+    /// Selects the rows that have one of these subjects, by the numbers under which
+    /// [`Person::subjects`](crate::Person::subjects) says that they are stored.
+    #[must_use]
+    pub fn subjects(numbers: &[i64]) -> Self {
+        Self::default().about(numbers)
+    }
+
+    /// Narrows the selection to rows that have one of these subjects.
+    #[must_use]
+    pub fn about(mut self, numbers: &[i64]) -> Self {
+        self.subject = numbers.to_vec();
+        self
+    }
+
+    /// The numbers of the subjects, if there are any.
+    pub(crate) fn numbers(&self) -> &[i64] {
+        &self.subject
+    }
+
+    /// Whether the key or the subjects lead to the rows, so that no source is needed.
+    pub(crate) fn is_indexed_by_itself(&self) -> bool {
+        self.key.is_some() || !self.subject.is_empty()
+    }
+
+    /// The table, in parts that have an index each and are narrowed to `{of_sources}`. Only [`bind`](Self::bind)
+    /// narrows it to the selection.
+    pub(crate) fn indexed(&self) -> String {
+        const WAITING: [&str; 3] = [
+            "state = 'waiting' AND token IS NULL AND abandoned = 0 AND parked = 0",
+            "state = 'waiting' AND token IS NULL AND abandoned > 0 AND parked = 0",
+            "state = 'waiting' AND token IS NULL AND ordered = 1 AND parked = 1",
+        ];
+        const CLAIMED: [&str; 1] = ["token IS NOT NULL"];
+        const SETTLED: [&str; 2] = ["state = 'dead'", "state = 'done'"];
+        let is_settled = self.settled_since.is_some() || self.settled_before.is_some();
+        let parts = match self.state {
+            _ if self.is_indexed_by_itself() => return "leadhook_inbox".into(),
+            Some(State::Waiting) => WAITING.to_vec(),
+            Some(_) => return "leadhook_inbox".into(),
+            None if is_settled => SETTLED.to_vec(),
+            None => [&WAITING[..], &CLAIMED[..], &SETTLED[..]].concat(),
+        };
+        let parts = parts
+            .iter()
+            .map(|part| format!("SELECT * FROM leadhook_inbox WHERE {part} AND {{of_sources}}"));
+        let parts: Vec<String> = parts.collect();
+        format!("({}) AS leadhook_inbox", parts.join(" UNION ALL "))
     }
 
     /// Puts the conditions in the place of `{selected}`.
     pub(crate) fn bind(&self, mut statement: Statement) -> Statement {
         let text = |value: &Option<String>| value.clone().map(Value::from);
         let time = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp_millis().into());
-        let conditions: [(&str, Option<Value>); 8] = [
+        let conditions: [(&str, Option<Value>); 11] = [
             ("key =", self.key.map(|key| key.to_string().into())),
             ("source =", text(&self.source)),
             ("reason =", self.reason.map(|reason| reason.name().into())),
@@ -134,6 +209,9 @@ impl Filter {
             ("lead_id =", text(&self.lead_id)),
             ("accepted_at <", time(self.accepted_before)),
             ("settled_at <", time(self.settled_before)),
+            ("settled_at >=", time(self.settled_since)),
+            ("due_at <", time(self.due_before)),
+            ("due_at >=", time(self.due_since)),
         ];
         let mut selected = String::from(match self.state {
             None => "TRUE",
@@ -148,6 +226,9 @@ impl Filter {
                 let place = statement.values.len().to_string();
                 selected.extend([" AND ", condition, " $", &place]);
             }
+        }
+        if self.without_error {
+            selected.push_str(" AND error IS NULL");
         }
         if !self.subject.is_empty() {
             let mut any = Vec::new();

@@ -85,7 +85,7 @@ impl<B: Backend> Person<B> {
         subject: Vec<i64>,
         key_ids: &[&str],
     ) -> Result<Self, Error> {
-        let filter = Filter::subject(subject);
+        let filter = Filter::subjects(&subject);
         let count = filter.bind(database.statement(include_str!("sql/person.sql")));
         let not_searched = "SELECT source FROM leadhook_inbox_without_subjects ORDER BY source";
         let not_searched = database.statement(not_searched);
@@ -156,6 +156,13 @@ impl<B: Backend> Person<B> {
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// Returns the numbers under which the person is stored, for [`Filter::subjects`]. They name nobody to those
+    /// who don't have the [`SubjectKey`](crate::SubjectKey).
+    #[must_use]
+    pub fn subjects(&self) -> &[i64] {
+        self.filter.numbers()
     }
 
     /// Returns a page of rows with their bodies, which hold personal data.

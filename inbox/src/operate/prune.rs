@@ -9,9 +9,11 @@ use crate::{
     database::{
         Database,
         engine::{Backend, millis},
+        statement::Statement,
     },
     error::Error,
     log::log,
+    operate::sources,
 };
 
 /// Between two batches others get their turn.
@@ -87,21 +89,24 @@ pub(crate) async fn all<B: Backend>(
     retention: Retention,
 ) -> Result<Pruned, Error> {
     let mut pruned = Pruned::default();
-    loop {
-        let rows = include_str!("sql/prune_rows.sql");
-        let keys = batch(database, rows, retention.keys).await?;
-        if keys.is_empty() {
-            break;
+    for source in sources::done(database).await? {
+        loop {
+            let rows = include_str!("sql/prune_rows.sql");
+            let rows = statement(database, rows, retention.keys).bind(&*source);
+            let keys = batch(database, rows).await?;
+            if keys.is_empty() {
+                break;
+            }
+            pruned.rows += count(&keys);
+            let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
+            let duplicates = database.statement(duplicates).bind(keys);
+            database.fetch(duplicates).await?;
+            time::sleep(PAUSE).await;
         }
-        pruned.rows += count(&keys);
-        let duplicates = "DELETE FROM leadhook_inbox_duplicate WHERE key {in $1}";
-        let duplicates = database.statement(duplicates).bind(keys);
-        database.fetch(duplicates).await?;
-        time::sleep(PAUSE).await;
     }
     loop {
         let bodies = include_str!("sql/prune_bodies.sql");
-        let keys = batch(database, bodies, retention.bodies).await?;
+        let keys = batch(database, statement(database, bodies, retention.bodies)).await?;
         if keys.is_empty() {
             break;
         }
@@ -114,17 +119,16 @@ pub(crate) async fn all<B: Backend>(
     Ok(pruned)
 }
 
+fn statement<B: Backend>(database: &Database<B>, sql: &str, age: Duration) -> Statement {
+    let statement = database.statement(sql).bind(millis(age));
+    statement.bind(BATCH_ROWS).bind(BATCH_BYTES)
+}
+
 /// Prunes a few of the oldest, and returns their keys.
 async fn batch<B: Backend>(
     database: &Database<B>,
-    sql: &str,
-    age: Duration,
+    statement: Statement,
 ) -> Result<Vec<String>, Error> {
-    let statement = database
-        .statement(sql)
-        .bind(millis(age))
-        .bind(BATCH_ROWS)
-        .bind(BATCH_BYTES);
     let rows = database.fetch(statement).await?;
     let keys = rows
         .iter()

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     cipher::Bodies,
-    database::{Database, engine::Backend},
+    database::{Database, engine::Backend, statement::Statement},
     error::Error,
     operate::{
         filter::Filter,
@@ -85,12 +85,27 @@ pub(crate) async fn rows<B: Backend>(
 ) -> Result<Vec<StoredRow>, Error> {
     let statement = database
         .statement(include_str!("sql/rows.sql"))
+        .part("{table}", "leadhook_inbox")
+        .part("{of_sources}", "TRUE");
+    self::page(database, statement, filter, page, "key").await
+}
+
+/// Returns a page of a listing.
+pub(crate) async fn page<B: Backend>(
+    database: &Database<B>,
+    statement: Statement,
+    filter: &Filter,
+    page: Page,
+    order: &str,
+) -> Result<Vec<StoredRow>, Error> {
+    let statement = statement
+        .part("{order}", order)
         .part("{limit}", &page.limit.to_string());
     let mut statement = filter.bind(statement);
     let mut after = "TRUE".to_owned();
     if let Some(key) = page.after {
         statement = statement.bind(key.to_string());
-        after = format!("key > ${}", statement.values.len());
+        after = format!("{order} > ${}", statement.values.len());
     }
     let rows = database.fetch(statement.part("{after}", &after)).await?;
     rows.iter().map(stored::<B>).collect()

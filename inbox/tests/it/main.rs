@@ -16,6 +16,7 @@ mod clocks;
 mod durability;
 mod failures;
 mod fairness;
+mod figures;
 mod foreign;
 mod handle;
 mod kill;

@@ -136,7 +136,7 @@ async fn a_read_only_database_is_an_error_that_says_what_to_do() {
     assert!(error.contains("leadhook_inbox_process: INSERT"), "{error}");
     assert!(!error.contains("leadhook_inbox: "), "{error}");
     let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON leadhook_inbox_process, leadhook_inbox_line, \
-        leadhook_inbox_subject_key, leadhook_inbox_without_subjects TO reader";
+        leadhook_inbox_subject_key, leadhook_inbox_without_subjects, leadhook_inbox_paused TO reader";
     database.run(grant).await;
     inbox.check().await.unwrap();
 }

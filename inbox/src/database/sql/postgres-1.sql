@@ -50,9 +50,9 @@ CREATE INDEX leadhook_inbox_due ON leadhook_inbox (source, due_at) WHERE state =
 CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned > 0 AND parked = 0;
 CREATE INDEX leadhook_inbox_ordered ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND ordered = 1;
 CREATE INDEX leadhook_inbox_claimed ON leadhook_inbox (process) WHERE token IS NOT NULL;
-CREATE INDEX leadhook_inbox_done ON leadhook_inbox (settled_at) WHERE state = 'done';
+CREATE INDEX leadhook_inbox_done ON leadhook_inbox (source, settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;
-CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (source, settled_at) WHERE state = 'dead';
+CREATE INDEX leadhook_inbox_dead ON leadhook_inbox (source, error, settled_at) WHERE state = 'dead';
 CREATE INDEX leadhook_inbox_subject_1 ON leadhook_inbox (subject_1) WHERE subject_1 IS NOT NULL;
 CREATE INDEX leadhook_inbox_subject_2 ON leadhook_inbox (subject_2) WHERE subject_2 IS NOT NULL;
 CREATE INDEX leadhook_inbox_subject_3 ON leadhook_inbox (subject_3) WHERE subject_3 IS NOT NULL;
@@ -88,6 +88,9 @@ INSERT INTO leadhook_inbox_subject_key (id, secret) VALUES ('database', replace(
 
 -- The sources that store no subjects, or did not at some time.
 CREATE TABLE leadhook_inbox_without_subjects (source TEXT NOT NULL PRIMARY KEY);
+
+-- The sources whose rows no worker claims, and since when.
+CREATE TABLE leadhook_inbox_paused (source TEXT NOT NULL PRIMARY KEY, since BIGINT NOT NULL);
 
 -- One row. `works_from`: the oldest schema version whose library can use these tables.
 CREATE TABLE leadhook_inbox_meta (version BIGINT NOT NULL, works_from BIGINT NOT NULL);

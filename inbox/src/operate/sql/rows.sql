@@ -3,6 +3,6 @@ SELECT key, source, provider, scope, matched_secret, event, lead_id, state, reas
     CASE WHEN token IS NULL THEN CAST(0 AS BIGINT) ELSE 1 END AS is_claimed,
     CASE WHEN body IS NULL THEN CAST(0 AS BIGINT) ELSE 1 END AS has_body,
     COALESCE((SELECT duplicates FROM leadhook_inbox_duplicate AS d WHERE d.key = leadhook_inbox.key), 0) AS duplicates
-FROM leadhook_inbox
-WHERE {selected} AND {after}
-ORDER BY key LIMIT {limit}
+FROM {table}
+WHERE {of_sources} AND {selected} AND {after}
+ORDER BY {order} LIMIT {limit}

@@ -152,7 +152,7 @@ impl<B: Db> Database<B> {
 /// Removes the inbox.
 pub const DROP: &str = "DROP TABLE leadhook_inbox; DROP TABLE leadhook_inbox_duplicate; \
     DROP TABLE leadhook_inbox_process; DROP TABLE leadhook_inbox_line; DROP TABLE leadhook_inbox_subject_key; \
-    DROP TABLE leadhook_inbox_without_subjects; DROP TABLE leadhook_inbox_meta";
+    DROP TABLE leadhook_inbox_without_subjects; DROP TABLE leadhook_inbox_paused; DROP TABLE leadhook_inbox_meta";
 
 // `key` is not unique, so that a second effect would be seen.
 const EFFECTS: &str = "CREATE TABLE effects (key TEXT NOT NULL)";

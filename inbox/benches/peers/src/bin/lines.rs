@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use inbox_peers::{Result, delivery, fill, median, postgres, setting};
+use inbox_peers::{Result, fill, median, postgres, setting};
 use leadhook::{Delivery, Event as _, Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{Backend, Backoff, Failure, Inbox, Job, Postgres, Source, Sqlite, Workers};
 use tempfile::TempDir;

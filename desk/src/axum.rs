@@ -1,0 +1,38 @@
+//! Routes for axum 0.8.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{Response, StatusCode},
+    response::IntoResponse,
+    routing::any,
+};
+use leadhook_inbox::Backend;
+
+use crate::desk::{Desk, LONGEST_FORM};
+
+impl<B: Backend> Desk<B> {
+    /// Returns the routes of the desk, to be merged into a router. Don't nest them: [`at`](Self::at) says where they
+    /// are.
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn axum(&self) -> Router {
+        let prefix = self.prefix();
+        let mut router = Router::new()
+            .route(&format!("{prefix}/"), any(respond::<B>))
+            .route(&format!("{prefix}/{{page}}"), any(respond::<B>));
+        if !prefix.is_empty() {
+            router = router.route(prefix, any(respond::<B>));
+        }
+        router.with_state(self.clone())
+    }
+}
+
+async fn respond<B: Backend>(State(desk): State<Desk<B>>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LONGEST_FORM).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let response = desk.respond(Request::from_parts(parts, ()).map(|()| body));
+    response.await.map(Body::from)
+}
