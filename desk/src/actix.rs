@@ -13,7 +13,6 @@ impl<B: Backend> Desk<B> {
     pub fn actix(&self) -> Scope {
         web::scope(self.prefix())
             .app_data(web::Data::new(self.clone()))
-            .app_data(web::PayloadConfig::new(LONGEST_FORM))
             .route("", web::route().to(respond::<B>))
             .route("/{page:[^/]*}", web::route().to(respond::<B>))
     }
@@ -22,7 +21,7 @@ impl<B: Backend> Desk<B> {
 async fn respond<B: Backend>(
     desk: web::Data<Desk<B>>,
     request: HttpRequest,
-    body: Bytes,
+    payload: web::Payload,
 ) -> HttpResponse {
     // actix-web has the types of `http` 0.2.
     let mut same = Request::builder()
@@ -31,10 +30,16 @@ async fn respond<B: Backend>(
     for (name, value) in request.headers() {
         same = same.header(name.as_str(), value.as_bytes());
     }
-    let Ok(same) = same.body(body) else {
+    let Ok(same) = same.body(Bytes::new()) else {
         return HttpResponse::BadRequest().finish();
     };
-    let (parts, body) = desk.respond(same).await.into_parts();
+    let (parts, _) = same.into_parts();
+    let response = match payload.to_bytes_limited(LONGEST_FORM).await {
+        Ok(Ok(body)) => desk.respond(Request::from_parts(parts, body)).await,
+        Ok(Err(_)) => return HttpResponse::BadRequest().finish(), // it was cut off
+        Err(_) => desk.too_large(&parts).await,
+    };
+    let (parts, body) = response.into_parts();
     let status = StatusCode::from_u16(parts.status.as_u16());
     let mut response = HttpResponseBuilder::new(status.unwrap_or(StatusCode::BAD_GATEWAY));
     for (name, value) in &parts.headers {

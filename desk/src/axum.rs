@@ -4,8 +4,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{Response, StatusCode},
-    response::IntoResponse,
+    http::Response,
     routing::any,
 };
 use leadhook_inbox::Backend;
@@ -30,9 +29,12 @@ impl<B: Backend> Desk<B> {
 
 async fn respond<B: Backend>(State(desk): State<Desk<B>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LONGEST_FORM).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let response = match to_bytes(body, LONGEST_FORM).await {
+        Ok(body) => {
+            let request = Request::from_parts(parts, ()).map(|()| body);
+            desk.respond(request).await
+        }
+        Err(_) => desk.too_large(&parts).await,
     };
-    let response = desk.respond(Request::from_parts(parts, ()).map(|()| body));
-    response.await.map(Body::from)
+    response.map(Body::from)
 }

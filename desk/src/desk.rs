@@ -95,6 +95,18 @@ impl<B: Backend> Desk<B> {
         response
     }
 
+    /// Responds to a request with a body that no form of the desk sends.
+    #[cfg(any(feature = "axum", feature = "actix"))]
+    pub(crate) async fn too_large(&self, parts: &Parts) -> Response<Bytes> {
+        match self.decide.about(parts).await {
+            Ok(access) if access.look => {
+                response::with(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", Bytes::new())
+            }
+            Ok(_) => response::failed(Failed::NotFound),
+            Err(response) => response,
+        }
+    }
+
     /// Responds to somebody who may look.
     async fn work(
         &self,

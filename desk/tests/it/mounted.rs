@@ -5,7 +5,9 @@ use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode, header::LOCATION};
 use tower::ServiceExt;
 
-use crate::{everything, inbox};
+use leadhook_desk::Access;
+
+use crate::{desk, everything, inbox};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn axum_serves_it_under_a_prefix() {
@@ -40,6 +42,10 @@ async fn axum_serves_it_under_a_prefix() {
         let long = Request::post(format!("{prefix}/person")).body(Body::from(vec![b'a'; 70_000]));
         let response = app.clone().oneshot(long.unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let blind = desk(&inbox, Access::none()).at(prefix).axum();
+        let long = Request::post(format!("{prefix}/person")).body(Body::from(vec![b'a'; 70_000]));
+        let response = blind.oneshot(long.unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }
     let app = axum::Router::<()>::new().merge(everything(&inbox).at("/desk").axum());
     let response = app
@@ -57,8 +63,8 @@ async fn axum_serves_it_under_a_prefix() {
 async fn actix_serves_it_under_a_prefix() {
     let (inbox, _) = inbox(2).await;
     for prefix in ["", "/desk", "/ops/desk"] {
-        let desk = everything(&inbox).at(prefix);
-        let app = test::init_service(App::new().service(desk.actix())).await;
+        let own = everything(&inbox).at(prefix);
+        let app = test::init_service(App::new().service(own.actix())).await;
         for (page, status) in [
             ("", 200),
             ("rows", 200),
@@ -84,6 +90,12 @@ async fn actix_serves_it_under_a_prefix() {
         let request = request.set_payload(vec![b'a'; 70_000]).to_request();
         let response = test::call_service(&app, request).await;
         assert_eq!(response.status(), ActixStatus::PAYLOAD_TOO_LARGE);
+        let blind = desk(&inbox, Access::none()).at(prefix);
+        let blind = test::init_service(App::new().service(blind.actix())).await;
+        let request = test::TestRequest::post().uri(&format!("{prefix}/person"));
+        let request = request.set_payload(vec![b'a'; 70_000]).to_request();
+        let response = test::call_service(&blind, request).await;
+        assert_eq!(response.status(), ActixStatus::NOT_FOUND);
         if !prefix.is_empty() {
             let request = test::TestRequest::get().uri(prefix).to_request();
             let response = test::call_service(&app, request).await;
