@@ -81,6 +81,7 @@ mod error;
 mod health;
 mod inbox;
 mod intake;
+mod line;
 mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -24,7 +24,6 @@ pub(crate) mod control;
 pub(crate) mod failure;
 pub(crate) mod handler;
 pub(crate) mod job;
-pub(crate) mod line;
 pub(crate) mod process;
 pub(crate) mod settings;
 pub(crate) mod slots;

@@ -10,9 +10,9 @@ use crate::{
         engine::{Backend, within},
     },
     error::Error,
+    line,
     log::log,
     operate::{count::Count, filter::Filter, listing, sources},
-    work::line,
 };
 
 /// Small enough that nobody waits for long.

@@ -24,9 +24,9 @@ use crate::{
         statement::Statement,
     },
     error::Error,
+    line,
     log::log,
     random,
-    work::line,
 };
 
 /// A process beats this often in a lease, and no try of anything takes longer than the time between two beats.

@@ -22,7 +22,7 @@ use crate::{
 const LINES: i64 = 1000;
 
 /// Whether the row `first` has nobody ahead of it.
-pub(super) const IS_FIRST: &str = include_str!("sql/is_first.sql");
+pub(crate) const IS_FIRST: &str = include_str!("line/sql/is_first.sql");
 
 /// Removes settled events from their lines, and wakes those that may be next.
 pub(crate) async fn leave<B: Backend>(
@@ -33,7 +33,9 @@ pub(crate) async fn leave<B: Backend>(
     if keys.is_empty() {
         return Ok(());
     }
-    let leave = database.statement(include_str!("sql/leave.sql")).bind(keys);
+    let leave = database
+        .statement(include_str!("line/sql/leave.sql"))
+        .bind(keys);
     let mut lines = Vec::new();
     for row in transaction.fetch(leave).await? {
         if B::integer(&row, "has_more")? == Some(1) {
@@ -50,7 +52,7 @@ async fn wake<B: Backend>(
     which: &str,
 ) -> Result<(), Error> {
     if !lines.is_empty() {
-        let wake = include_str!("sql/wake.sql").replace("{which}", which);
+        let wake = include_str!("line/sql/wake.sql").replace("{which}", which);
         let wake = database.statement(&wake).bind(lines);
         transaction.execute(wake).await?;
     }
@@ -59,18 +61,18 @@ async fn wake<B: Backend>(
 
 /// Parks events that are not first in all of their lines, and returns whether there was one. If another transaction
 /// has the first one, they stay as they are: it may be about to leave.
-pub(super) async fn park<B: Backend>(
+pub(crate) async fn park<B: Backend>(
     database: &Database<B>,
     transaction: &mut Lent<'_, B>,
     waiting: Vec<String>,
 ) -> Result<bool, Error> {
-    let hold = database.statement(include_str!("sql/hold.sql"));
+    let hold = database.statement(include_str!("line/sql/hold.sql"));
     let hold = hold.bind(waiting.clone());
     let firsts = keys::<B>(&transaction.fetch(hold).await?)?;
     if firsts.is_empty() {
         return Ok(false);
     }
-    let park = database.statement(include_str!("sql/park.sql"));
+    let park = database.statement(include_str!("line/sql/park.sql"));
     let parked = transaction.fetch(park.bind(waiting).bind(firsts)).await?;
     Ok(!parked.is_empty())
 }
@@ -86,7 +88,7 @@ pub(crate) async fn lock<B: Backend>(
     if Twin::JoinsWithoutLock.is_planted() {
         return Ok(());
     }
-    let lock = database.statement(include_str!("sql/lock_lines.sql"));
+    let lock = database.statement(include_str!("line/sql/lock_lines.sql"));
     transaction.fetch(lock.bind(keys.to_vec())).await?;
     Ok(())
 }
@@ -100,7 +102,7 @@ pub(crate) async fn join<B: Backend>(
     let step_out = "DELETE FROM leadhook_inbox_line WHERE key {in $1}";
     let step_out = database.statement(step_out).bind(keys.clone());
     transaction.execute(step_out).await?;
-    let join = database.statement(include_str!("sql/join.sql"));
+    let join = database.statement(include_str!("line/sql/join.sql"));
     transaction.execute(join.bind(keys)).await?;
     Ok(())
 }
@@ -108,7 +110,7 @@ pub(crate) async fn join<B: Backend>(
 /// Looks at the first events of some lines, after the last subject of the previous sweep, and returns the last
 /// subject of this one. Settled events leave, waiting ones are woken, and one that has failed for this long and is
 /// not due goes to the end, if another one is due.
-pub(super) async fn sweep<B: Backend>(
+pub(crate) async fn sweep<B: Backend>(
     database: &Database<B>,
     link: &mut Link<B>,
     limit: Duration,
@@ -120,12 +122,12 @@ pub(super) async fn sweep<B: Backend>(
         return Ok(i64::MIN); // it would find those that are lost
     }
     let failing = |keys: Vec<String>, locks: &str| {
-        let failing = database.statement(include_str!("sql/failing.sql"));
+        let failing = database.statement(include_str!("line/sql/failing.sql"));
         let failing = failing.part("{rows_locked}", locks);
         failing.bind(keys).bind(millis(failing_for))
     };
     let mut transaction = link.begin(limit).await?;
-    let lines = database.statement(include_str!("sql/lines.sql"));
+    let lines = database.statement(include_str!("line/sql/lines.sql"));
     let lines = transaction.fetch(lines.bind(after).bind(LINES)).await?;
     if lines.is_empty() {
         transaction.commit().await?;
