@@ -173,7 +173,8 @@ impl Dedup {
     ///
     /// The future is the work. It is polled only after the delivery's [key](Delivery::key) is claimed. If
     /// it succeeds, the key is marked as done. If it fails, the key is released, and the next delivery
-    /// runs its work again.
+    /// runs its work again. Two different events of one person may run at the same time; `one_at_a_time` of
+    /// `leadhook-inbox` handles them one after another.
     ///
     /// The work is cancelled if it is polled after its lease has ended. There is no timer. Instead, the
     /// clock is read before each poll of the future, and the future is dropped if the lease has ended.

@@ -17,6 +17,7 @@
 //! | `LEASE_SECONDS` | 18 | another process takes over 5/3 of this after a crash |
 //! | `POLL_SECONDS` | 1 | how often the database is asked for due events |
 //! | `BACKOFF_SECONDS`, `BACKOFF_MAX_SECONDS` | 2, 3600 | first and longest delay before a retry |
+//! | `ONE_AT_A_TIME` | | `lead`: events of one lead are forwarded one after another |
 
 use std::{
     env,
