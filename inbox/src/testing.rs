@@ -68,6 +68,9 @@ async fn run<B: Backend>(workers: Workers<B>, runtime: Handle) -> Result<Report,
     let mut report = Report::default();
     process.judge_all().await?;
     loop {
+        // As the workers do at each poll: who waits for others, and who may go on.
+        process.suspects().await?;
+        process.sweep().await?;
         let mut claimed = Vec::new();
         for suspect in [Some(Suspect::Alone), Some(Suspect::Beside), None] {
             let wanted = Wanted {

@@ -24,6 +24,7 @@ on_both![
     a_crm_without_a_unique_index_has_each_person_once,
     events_of_two_sources_wait_for_each_other_in_several_processes,
     a_worker_that_lacks_the_word_keeps_the_order,
+    tests_keep_the_order_and_pass_over_without_sleeping,
     a_failed_event_is_tried_again_before_the_others,
     a_dead_event_lets_the_next_one_go_and_tells_it,
     an_event_that_fails_for_long_moves_behind_the_others,
@@ -220,6 +221,25 @@ async fn a_worker_that_lacks_the_word_keeps_the_order<B: Db>(database: Database<
         .map(|line| line.split(' ').next().unwrap().to_owned())
         .collect();
     assert_eq!(ids, ["0", "0", "0", "1", "2", "3", "4", "5"]);
+}
+
+async fn tests_keep_the_order_and_pass_over_without_sleeping<B: Db>(database: Database<B>) {
+    let inbox = &database.inbox;
+    let source = inbox.source::<ScoreApp>("quiz").one_at_a_time();
+    accept(&source, 1, "ann@example.com").await;
+    accept(&source, 2, "ann@example.com").await;
+    let handled = Arc::new(Mutex::new(Vec::new()));
+    let workers = inbox
+        .workers()
+        .backoff(
+            Backoff::default()
+                .with_first(Duration::from_hours(2))
+                .with_longest(Duration::from_hours(2)),
+        )
+        .on(&inbox.source::<ScoreApp>("quiz"), noting(&handled, &["1"]));
+    workers.run_until_idle().await.unwrap();
+    let expected = ["1 0 false", "1 0 false", "2 1 false", "1 0 true"];
+    assert_eq!(*handled.lock().unwrap(), expected);
 }
 
 async fn a_failed_event_is_tried_again_before_the_others<B: Db>(database: Database<B>) {
