@@ -135,6 +135,9 @@ fn why(row: &StoredRow, paused: Option<DateTime<Utc>>, now: DateTime<Utc>) -> St
             "Its process ended during an attempt, {} in a row. It is retried apart from the others.",
             times(row.abandoned)
         ),
+        (State::Waiting, _) if row.waits_for_another => {
+            "It waits for an earlier event of the same lead, which is not done.".into()
+        }
         (State::Waiting, _) if row.due_at > now => format!(
             "It failed {}, last {label}. The next attempt is due in {}.",
             times(row.attempts),

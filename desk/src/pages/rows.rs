@@ -72,6 +72,7 @@ impl RowLine {
             source: short(&row.source),
             lead: row.lead_id.as_deref().map_or("–".into(), short),
             state: match row.state {
+                State::Waiting if row.waits_for_another => "in line",
                 State::Waiting if row.due_at > now => "in backoff",
                 State::Waiting => "due",
                 state => state_words(state),

@@ -74,6 +74,9 @@ pub struct StoredRow {
     pub due_at: DateTime<Utc>,
     /// When it became done or dead.
     pub settled_at: Option<DateTime<Utc>>,
+    /// Whether an earlier event of one of its subjects was found ahead of it. See
+    /// [`Source::one_at_a_time`](crate::Source::one_at_a_time).
+    pub waits_for_another: bool,
     /// Whether the body is still there.
     pub has_body: bool,
 }
@@ -163,6 +166,7 @@ fn stored<B: Backend>(row: &B::Row) -> Result<StoredRow, Error> {
         accepted_at: time(number("accepted_at")?),
         due_at: time(number("due_at")?),
         settled_at: B::integer(row, "settled_at")?.map(time),
+        waits_for_another: number("parked")? != 0,
         has_body: number("has_body")? != 0,
     })
 }

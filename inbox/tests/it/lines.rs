@@ -8,7 +8,7 @@ use std::{
 };
 
 use leadhook::{Delivery, Grader, ScoreApp, grader::GraderEvent, scoreapp::ScoreAppEvent};
-use leadhook_inbox::{Backoff, Done, Error, Failure, Filter, Inbox, Job, Key, Source};
+use leadhook_inbox::{Backoff, Done, Error, Failure, Filter, Inbox, Job, Key, Page, Source};
 use tokio::time;
 
 use crate::support::{
@@ -351,6 +351,9 @@ async fn an_erased_event_lets_the_next_one_go<B: Db>(database: Database<B>) {
     })
     .await
     .unwrap();
+    let waiting = inbox.rows(&Filter::all(), Page::first(10)).await.unwrap();
+    let in_line: Vec<_> = waiting.iter().filter(|row| row.waits_for_another).collect();
+    assert!(in_line.len() == 1 && in_line[0].key != first);
     inbox.erase(&Filter::key(first)).finish().await.unwrap();
     until_idle(inbox).await;
     workers.shutdown(Duration::from_secs(5)).await;
