@@ -234,15 +234,16 @@ impl<P: Provider, B: Backend> Source<P, B> {
         self
     }
 
-    /// Handles one event of a [`Subject`] at a time, the one that was accepted first before the others.
+    /// Handles the events of a [`Subject`] one at a time, in the order in which they were accepted.
     ///
-    /// An event waits until those ahead of it are done or dead, in any number of processes, if their sources say
-    /// this word, too. It does not wait for those of other subjects. A failed event is tried again before the
-    /// others run. When it has failed for [an hour](crate::Workers::pass_over_after) and is not due, the next one
-    /// runs, and it waits behind them. [`Job::skipped`](crate::Job::skipped) tells the others about it.
+    /// An event waits until the earlier ones of its subjects are done or dead, at this source and at all others with
+    /// this setting, in any number of processes. Events of other subjects don't wait for it. A failed event is
+    /// retried before the next one runs. If it has failed for [an hour](crate::Workers::pass_over_after) and is not
+    /// due, the next one runs, and the failed one moves behind it. [`Job::skipped`](crate::Job::skipped) tells the
+    /// handler of the next one.
     ///
-    /// The word counts when an event is accepted. It needs subjects, so the workers don't start if the source is
-    /// also [without](Self::without_subjects) them.
+    /// The setting is stored with each event that is accepted. Workers keep to it even if their own source lacks it.
+    /// They don't start if the source is also [without subjects](Self::without_subjects).
     ///
     /// ```
     /// # use leadhook::ScoreApp;

@@ -23,7 +23,7 @@ mod burst;
 on_both![
     a_crm_without_a_unique_index_has_each_person_once,
     events_of_two_sources_wait_for_each_other_in_several_processes,
-    a_worker_that_lacks_the_word_keeps_the_order,
+    a_worker_without_the_setting_keeps_the_order,
     tests_keep_the_order_and_pass_over_without_sleeping,
     a_failed_event_is_tried_again_before_the_others,
     a_dead_event_lets_the_next_one_go_and_tells_it,
@@ -31,7 +31,7 @@ on_both![
     a_replayed_event_joins_at_the_end_and_knows_that_it_is_old,
     an_erased_event_lets_the_next_one_go,
     a_long_line_does_not_slow_the_others_down,
-    the_word_needs_subjects,
+    one_at_a_time_needs_subjects,
 ];
 
 fn scoreapp(id: usize, email: &str) -> Delivery<ScoreApp> {
@@ -195,7 +195,7 @@ fn noting<B: Db>(
     }
 }
 
-async fn a_worker_that_lacks_the_word_keeps_the_order<B: Db>(database: Database<B>) {
+async fn a_worker_without_the_setting_keeps_the_order<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;
     let source = inbox.source::<ScoreApp>("quiz").one_at_a_time();
     for id in 0..6 {
@@ -403,7 +403,7 @@ async fn a_long_line_does_not_slow_the_others_down<B: Db>(database: Database<B>)
     assert_eq!(inbox.stats().await.unwrap()[0].waiting, 3000);
 }
 
-async fn the_word_needs_subjects<B: Db>(database: Database<B>) {
+async fn one_at_a_time_needs_subjects<B: Db>(database: Database<B>) {
     let inbox = &database.inbox;
     let source = inbox
         .source::<ScoreApp>("quiz")
