@@ -55,6 +55,7 @@
 //! | the body can't be read as the handler's event | dead |
 //! | the process dies | waiting, due when the others free it; retried apart from other rows; dead after [three times](Workers::dead_after) |
 //! | [`RunningWorkers::shutdown`] cuts the handler off | waiting, due at once; the attempt is not counted |
+//! | its source handles [one at a time](Source::one_at_a_time), and an earlier event of the lead waits | waiting, claimed after that |
 //! | [`Inbox::replay`] | waiting, due at once |
 //! | [`Inbox::erase`] | without a body; dead if it was waiting |
 //! | [`Retention`] ends | a done row loses its body, and later it is deleted |
