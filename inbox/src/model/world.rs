@@ -726,9 +726,11 @@ impl<'s, B: Backend> World<'s, B> {
                 self.start(Actor::Operator, Operation::Erase { key }, work)
                     .await
             }
-            _ => {
+            (replays, key) => {
+                let one = key.filter(|_| replays == 3);
+                let filter = one.map_or_else(Filter::all, |key| Filter::key(key.parse().unwrap()));
                 let work = async move {
-                    let replayed = Batches::replay(database, Filter::all()).finish().await;
+                    let replayed = Batches::replay(database, filter).finish().await;
                     Outcome::Other(replayed.map(drop))
                 };
                 self.start(Actor::Operator, Operation::Replay, work).await
