@@ -43,13 +43,24 @@ async fn main() -> Result<()> {
                 });
                 let rate = rate.await?;
                 inbox.close().await;
-                rates.entry(("PostgreSQL", concurrency, way)).or_default().push(rate);
+                rates
+                    .entry(("PostgreSQL", concurrency, way))
+                    .or_default()
+                    .push(rate);
 
                 let directory = TempDir::new()?;
                 let inbox = Inbox::<Sqlite>::open(directory.path().join("inbox.db")).await?;
-                let rate = measure(&inbox, way, concurrency, async || Ok(())).await?;
+                let rate = measure(&inbox, way, concurrency, async || {
+                    let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
+                    checkpoint.execute(inbox.pool()).await?;
+                    Ok(())
+                });
+                let rate = rate.await?;
                 inbox.close().await;
-                rates.entry(("SQLite", concurrency, way)).or_default().push(rate);
+                rates
+                    .entry(("SQLite", concurrency, way))
+                    .or_default()
+                    .push(rate);
             }
         }
     }
@@ -81,7 +92,12 @@ async fn measure<B: Backend>(
         wait_in_line(&source, setting("LINE", 100_000)).await?;
         let workers = workers().start().await?;
         // The first one fails, and the others are found to wait.
-        while inbox.stats().await?.iter().any(|stats| stats.oldest_due.is_some()) {
+        while inbox
+            .stats()
+            .await?
+            .iter()
+            .any(|stats| stats.oldest_due.is_some())
+        {
             time::sleep(Duration::from_millis(20)).await;
         }
         workers.shutdown(Duration::from_secs(5)).await;
