@@ -263,7 +263,6 @@ impl<P: Provider, B: Backend> Source<P, B> {
     /// them, and says so.
     #[must_use]
     pub fn without_subjects(mut self) -> Self {
-        self.named.has_subjects = false;
         self.subjects = Subjects::None;
         self
     }
@@ -479,8 +478,12 @@ impl<P: Provider, B: Backend> Source<P, B> {
         })
     }
 
-    pub(crate) fn named(&self) -> &Named {
-        &self.named
+    /// What the workers need to know.
+    pub(crate) fn named(&self) -> Named {
+        Named {
+            has_subjects: !matches!(self.subjects, Subjects::None),
+            ..self.named.clone()
+        }
     }
 }
 

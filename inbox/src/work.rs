@@ -65,8 +65,7 @@ impl<B: Backend> Workers<B> {
         F: Fn(Job<E, B>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Done, Failure>> + Send + 'static,
     {
-        self.handlers
-            .push(Handler::new(source.named().clone(), handler));
+        self.handlers.push(Handler::new(source.named(), handler));
         self
     }
 

@@ -59,6 +59,18 @@ enum Kind {
     Erase,
 }
 
+impl Kind {
+    /// Which rows it changes.
+    fn changeable(self) -> &'static str {
+        match self {
+            Self::Replay => "state <> 'waiting' AND body IS NOT NULL",
+            Self::Erase => {
+                "(body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL OR trace_context IS NOT NULL)"
+            }
+        }
+    }
+}
+
 impl<B: Backend> Batches<B> {
     pub(crate) fn replay(database: Database<B>, filter: Filter) -> Self {
         Self::new(database, filter, Kind::Replay)
@@ -97,11 +109,7 @@ impl<B: Backend> Batches<B> {
     ///
     /// If the database fails.
     pub async fn left(&self) -> Result<Count, Error> {
-        let mut condition = match self.kind {
-            Kind::Replay => "state <> 'waiting' AND body IS NOT NULL",
-            Kind::Erase => "(body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL)",
-        }
-        .to_owned();
+        let mut condition = self.kind.changeable().to_owned();
         if let Some(key) = self.after {
             // A key is made of hex digits.
             condition = format!("{condition} AND key > '{key}'");
@@ -161,7 +169,8 @@ impl<B: Backend> Batches<B> {
             Kind::Replay => include_str!("sql/replayable.sql"),
             Kind::Erase => include_str!("sql/erase.sql"),
         };
-        let mut statement = self.database.statement(sql).bind(BATCH);
+        let sql = sql.replace("{changeable}", self.kind.changeable());
+        let mut statement = self.database.statement(&sql).bind(BATCH);
         let sources = self.sources().await?;
         if !sources.is_empty() {
             let of_sources = B::IN.replace("{}", "$2");
@@ -185,7 +194,9 @@ impl<B: Backend> Batches<B> {
                 match kind {
                     Kind::Replay => {
                         line::lock(&database, &mut transaction, &keys).await?;
-                        let replay = database.statement(include_str!("sql/replay.sql"));
+                        let replay = include_str!("sql/replay.sql");
+                        let replay = replay.replace("{changeable}", kind.changeable());
+                        let replay = database.statement(&replay);
                         let replayed = transaction.fetch(replay.bind(keys.clone())).await?;
                         let replayed = line::keys::<B>(&replayed)?;
                         changed = replayed.len();

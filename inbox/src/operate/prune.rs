@@ -12,6 +12,7 @@ use crate::{
         statement::Statement,
     },
     error::Error,
+    line,
     log::log,
     operate::sources,
 };
@@ -129,11 +130,7 @@ async fn batch<B: Backend>(
     database: &Database<B>,
     statement: Statement,
 ) -> Result<Vec<String>, Error> {
-    let rows = database.fetch(statement).await?;
-    let keys = rows
-        .iter()
-        .map(|row| B::text(row, "key").map(Option::unwrap_or_default));
-    Ok(keys.collect::<sqlx::Result<_>>()?)
+    line::keys::<B>(&database.fetch(statement).await?)
 }
 
 fn count(keys: &[String]) -> u64 {

@@ -6,7 +6,7 @@
 //! itself, it is *gone*, and its jobs are free. No clock is compared with another one.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -776,7 +776,7 @@ impl<B: Backend> Claims<'_, B> {
         lock: Statement,
         rows: usize,
     ) -> Result<(Vec<Claimed>, bool), Error> {
-        let mut locked = line::keys::<B>(&transaction.fetch(lock).await?)?;
+        let locked = line::keys::<B>(&transaction.fetch(lock).await?)?;
         if locked.is_empty() {
             return Ok((Vec::new(), false));
         }
@@ -786,14 +786,13 @@ impl<B: Backend> Claims<'_, B> {
         let (statement, token) = self.statement(&chosen)?;
         let statement = statement.bind(locked.clone());
         let claimed = self.fetch(transaction, statement, &token).await?;
-        let is_claimed = |key: &String| {
-            let mut keys = claimed.iter().map(|claimed| claimed.claim.key.to_string());
-            keys.any(|claimed| claimed == *key)
-        };
-        locked.retain(|key| !is_claimed(key));
-        if locked.is_empty() {
+        if claimed.len() == locked.len() {
             return Ok((claimed, is_cut_off));
         }
+        let keys = claimed.iter().map(|claimed| claimed.claim.key.to_string());
+        let keys: HashSet<String> = keys.collect();
+        let locked = locked.into_iter().filter(|key| !keys.contains(key));
+        let locked: Vec<String> = locked.collect();
         let parked = line::park(self.database, transaction, locked).await?;
         let has_more = parked || is_cut_off && !claimed.is_empty();
         Ok((claimed, has_more))

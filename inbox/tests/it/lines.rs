@@ -416,4 +416,12 @@ async fn one_at_a_time_needs_subjects<B: Db>(database: Database<B>) {
         .start()
         .await;
     assert!(matches!(started, Err(Error::Setting { .. })), "{started:?}");
+    // The last word counts.
+    let source = source.subjects(|_| Vec::new());
+    let started = inbox
+        .workers()
+        .on(&source, noting(&handled, &[]))
+        .start()
+        .await;
+    started.unwrap().shutdown(Duration::from_secs(1)).await;
 }

@@ -15,7 +15,7 @@ SET body = NULL,
     state = CASE WHEN state = 'waiting' THEN 'dead' ELSE state END
 WHERE key IN (
     SELECT key FROM leadhook_inbox
-    WHERE {selected} AND {after} AND (body IS NOT NULL OR lead_id IS NOT NULL OR subject_1 IS NOT NULL OR trace_context IS NOT NULL)
+    WHERE {selected} AND {after} AND {changeable}
     ORDER BY key LIMIT $1 {lock}
 )
 RETURNING key

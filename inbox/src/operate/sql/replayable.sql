@@ -1,3 +1,3 @@
 SELECT key FROM leadhook_inbox
-WHERE {selected} AND {after} AND state <> 'waiting' AND body IS NOT NULL
+WHERE {selected} AND {after} AND {changeable}
 ORDER BY key LIMIT $1
