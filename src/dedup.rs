@@ -1,8 +1,8 @@
 //! Deduplication, which makes sure that an event delivered several times is handled only once.
 //!
 //! Needs the `dedup` feature. [`Dedup::once`] claims the [`Key`] of a delivery in a [`Store`], runs your
-//! work, and marks the key as done if the work succeeded. If the work failed, it releases the key, and the
-//! provider's retry runs the work again.
+//! work, and marks the key as done if the work succeeded. If the work failed, it releases the key, so that
+//! the provider's retry, if there is one, runs the work again.
 //!
 //! ```
 //! use leadhook::{Delivery, ScoreApp, dedup::{Dedup, OnceError, Outcome}};

@@ -32,7 +32,7 @@ pub struct Lead {
     /// The provider's id of the record, such as `sub_xyz789`.
     ///
     /// It identifies a submission for Grader.io, a lead for Graphoid, and one sitting of a quiz for
-    /// `ScoreApp` (assumed), so the same person can have several ids. Tomba sends no id.
+    /// `ScoreApp` (assumed), so the same person can have several ids. Tomba's documented bodies have no id.
     pub id: Option<String>,
     /// The e-mail address, such as `john.doe@acme.com`.
     pub email: Option<String>,

@@ -178,8 +178,8 @@ pub trait Event: Sized + Serialize {
     /// [`NAMES`](Self::NAMES). [`Json::read`] reads a type with a derived `Deserialize`, and
     /// [`Member::read`](crate::Member::read) a type that [`payload!`](crate::payload) declares.
     ///
-    /// An unknown name should not be an error, because the provider would count it as a failure of
-    /// your endpoint. [`RawJson`](crate::RawJson) holds any data.
+    /// An unknown name should not be an error, because the provider can count it as a failure of your
+    /// endpoint. [`RawJson`](crate::RawJson) holds any data.
     ///
     /// # Errors
     ///

@@ -26,8 +26,8 @@ pub struct ScoreApp;
 
 /// The provider Tomba.
 ///
-/// It sends no ids, so duplicates are detected by the body. A body without data, which is the result
-/// of a lookup that found nothing or failed, is never a duplicate of another.
+/// Its documented bodies have no id, so duplicates are detected by the body. A body without data, which is
+/// the result of a lookup that found nothing or failed, is never a duplicate of another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Tomba;

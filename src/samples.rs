@@ -26,7 +26,7 @@ pub use request::SampleRequest;
 
 use crate::provider::Provider;
 
-/// A sample of the bodies that provider `P` sends.
+/// A sample body of provider `P`.
 pub struct Sample<P> {
     name: &'static str,
     body: &'static str,

@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     /// Pass each request on to the application, and return its status
     #[arg(long, value_name = "URL")]
     forward: Option<String>,
-    /// Respond to authentic deliveries with this status, such as 503 to make the provider retry
+    /// Respond to authentic deliveries with this status, such as 503 to see whether the provider retries
     #[arg(long, conflicts_with = "forward", value_parser = clap::value_parser!(u16).range(200..600))]
     status: Option<u16>,
 }
@@ -128,8 +128,8 @@ impl Arguments {
         if forward.is_none() && self.status.is_none() {
             writeln!(
                 io::stderr(),
-                "leadhook: the provider counts each 200 as handled; use --forward to handle deliveries, or \
-                 --status 503 to make the provider retry"
+                "leadhook: a 200 tells the provider that the delivery was handled; use --forward to handle \
+                 deliveries, or --status 503 to see whether the provider retries"
             )?;
         }
         let listener = Listener {

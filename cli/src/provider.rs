@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// Returns the header as the provider's documentation writes it.
+    /// Returns the header's name in mixed case.
     pub(crate) fn documented_header(self) -> &'static str {
         match self {
             Self::Grader => "X-Grader-Signature",

@@ -2,8 +2,8 @@
 //! the CRM has taken it.
 //!
 //! ```text
-//! SCOREAPP_WEBHOOK_SECRET=12345 FORWARD_URL=http://localhost:9000/leads \
-//!     cargo run --example receiver --features axum,postgres
+//! SCOREAPP_WEBHOOK_SECRET=12345 FORWARD_URL=http://localhost:9000/leads \ cargo run -p leadhook-inbox
+//! --example receiver --features axum,postgres
 //! ```
 //!
 //! | variable | default | |

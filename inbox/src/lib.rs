@@ -60,7 +60,8 @@
 //! | [`Inbox::erase`] | without a body; dead if it was waiting |
 //! | [`Retention`] ends | a done row loses its body, and later it is deleted |
 //!
-//! The README lists what is guaranteed and what is not, and says how to run an inbox in production.
+//! [The README](https://crates.io/crates/leadhook-inbox) lists what is guaranteed and what is not, and says
+//! how to run an inbox in production.
 //!
 //! # Features
 //!

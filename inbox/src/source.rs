@@ -288,9 +288,9 @@ impl<P: Provider, B: Backend> Source<P, B> {
     /// Stores a delivery, to be handled by the handler of this source.
     ///
     /// When it returns, the delivery is committed and flushed to the database's disk, whatever the pool's
-    /// settings say. It returns within the provider's [`RESPOND_WITHIN`](Provider::RESPOND_WITHIN), so that a
-    /// response arrives while the provider still waits. If the returned future is dropped, the delivery may be
-    /// stored nevertheless.
+    /// settings say. It returns within the provider's [`RESPOND_WITHIN`](Provider::RESPOND_WITHIN), which
+    /// is below every limit that a provider documents. If the returned future is dropped, the delivery may
+    /// be stored nevertheless.
     ///
     /// ```
     /// use leadhook::{Delivery, Grader};

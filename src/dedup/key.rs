@@ -22,8 +22,8 @@ const VERSION: &[u8] = b"1";
 /// when the secret is rotated between two attempts. Headers are not part of it, because they are not
 /// signed.
 ///
-/// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. A retry is
-///   recognized although its bytes differ.
+/// - [`DedupBy::EventId`] (Graphoid): the event's name, the workspace and the event's id. If a retry keeps
+///   the id, which is assumed, it is recognized even if its bytes differ.
 /// - [`DedupBy::Body`] (Grader.io, `ScoreApp`, Tomba): the bytes of the body. If the body
 ///   [does not identify](Provider::body_identifies_event) an event, as for a lookup of Tomba that found
 ///   nothing, the key is random, so no event is lost as a duplicate.

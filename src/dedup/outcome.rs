@@ -7,9 +7,9 @@ use super::store::StoreError;
 /// The result of a delivery that was passed to [`Dedup::once`](super::Dedup::once).
 ///
 /// Respond to the provider with its [`status`](Self::status). If the status is not a 2xx, a provider that
-/// retries sends the event again; for Tomba's `save_lead`, no retry is known to us. With the features `axum` and `actix`, an outcome is a response if its value is a response.
-/// With `tower`, it converts into an `http::Response`. Middleware finds an `Arc<Outcome<()>>` in the
-/// response's extensions.
+/// retries sends the event again. With the features `axum` and `actix`, an outcome is a response if its
+/// value is a response. With `tower`, it converts into an `http::Response`. Middleware finds an
+/// `Arc<Outcome<()>>` in the response's extensions.
 ///
 /// ```
 /// use std::time::Duration;

@@ -75,7 +75,7 @@
 //!   it has the same payload. The webhook in that page's example does not ask for `submission.scored`.
 //! - The page's own example in Node.js verifies `JSON.stringify(req.body)`, which equals the bytes that were
 //!   sent only if parsing and writing the JSON changes nothing. leadhook verifies the bytes as received.
-//! - A request of a Zapier trigger carries no signature, so no receiver accepts it.
+//! - Assumed: a request that comes through Zapier carries no signature, so no receiver accepts it.
 
 use alloc::string::String;
 use core::time::Duration;

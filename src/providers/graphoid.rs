@@ -150,7 +150,7 @@ crate::payload! {
         pub id: String,
         /// The lead's name, such as `Acme Corp`.
         pub name: Option<String>,
-        /// The lead's value, such as `45000`. Its currency and unit are not documented.
+        /// The lead's value, such as `45000`. Its currency and unit are not known to us.
         pub value: Option<f64>,
         /// The id of the user who closed the lead, such as `user_8x2k`.
         pub closed_by: Option<String>,

@@ -54,8 +54,9 @@
 //!   sitting of a quiz have the same `data.id`.
 //! - Not known to us: the order of events, and what a test request from the dashboard looks like.
 //! - Not known to us: the delays of the resends. Assumed: the n-th resend comes 10^n s after the attempt
-//!   before it, with the same bytes, as in the package that ScoreApp appears to send with. The fifth resend
-//!   then comes 30 h 52 min after the first attempt.
+//!   before it, with the same bytes, as in `spatie/laravel-webhook-server`. ScoreApp appears to send with
+//!   that package, because its documentation has almost the same sentences. The fifth resend then comes 30
+//!   h 52 min after the first attempt.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::time::Duration;

@@ -174,9 +174,11 @@ fn routes(config: &mut web::ServiceConfig, token: &Secret) -> Result<(), leadhoo
 )]
 //! # Matching a result to its request
 //!
-//! The API responds at once, and the result follows by webhook. No documented body names the request that
-//! it belongs to, so put an ID of the request into the `webhook_url`. Use the ID as the receiver's scope as
-//! well: without it, two lookups with equal results are duplicates of each other.
+//! By Tomba's webhook documentation, the API responds at once and the webhook follows with the same data.
+//! By the help text of Tomba's app for Zapier, the response has the result only if there is no
+//! `webhook_url`. No documented body names the request that it belongs to, so put an ID of the request into
+//! the `webhook_url`. Use the ID as the receiver's scope as well: without it, two lookups with equal
+//! results are duplicates of each other.
 //!
 #![cfg_attr(
     feature = "axum",

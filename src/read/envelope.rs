@@ -39,9 +39,9 @@ pub struct Envelope<E> {
 impl<E: Event> Envelope<E> {
     /// Returns the event's name on the wire, such as `lead.won`.
     ///
-    /// Tomba sends no names. A saved lead is `save_lead`, and a result has the name of its lookup, such as
-    /// `email-verifier`. A [`TombaEvent`](crate::tomba::TombaEvent) can also be `not-found`, `error` or
-    /// `unknown`.
+    /// Tomba's documented bodies have no name. A saved lead is `save_lead`, and a result has the name of
+    /// its lookup, such as `email-verifier`. A [`TombaEvent`](crate::tomba::TombaEvent) can also be
+    /// `not-found`, `error` or `unknown`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.event.name()

@@ -1,7 +1,7 @@
 //! The fast pass, in which serde reads an envelope in its documented form.
 //!
 //! Whatever it does not accept goes to the second pass, so it needs no leniency. It expects the event's
-//! name before the data, as all providers send it, and reads the data straight into the event.
+//! name before the data, as in the documented bodies, and reads the data straight into the event.
 
 use core::{fmt, marker::PhantomData};
 

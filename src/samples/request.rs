@@ -11,7 +11,7 @@ use crate::auth::secret::Secret;
 use crate::provider::{Layout, Provider, SignedProvider, UnsignedProvider};
 use crate::signer::Signer;
 
-/// A POST request with a JSON body, as provider `P` sends it.
+/// A POST request with a JSON body, like a delivery of provider `P`.
 ///
 /// You can change the request after you have signed it, because the signature is computed when the
 /// headers are read or the request is converted. To send a duplicate, send a clone.

@@ -29,7 +29,7 @@ pub(super) struct Promise {
 pub(super) const PROMISES: [Promise; 16] = [
     Promise {
         slug: "good",
-        sends: "a sample, the header as documented and in lower case",
+        sends: "a sample, the header in mixed case and in lower case",
         wants: "2xx",
         reason: "Header names have no case: proxies and HTTP/2 write them in lower case.",
         for_tokens: true,
@@ -103,7 +103,7 @@ pub(super) const PROMISES: [Promise; 16] = [
         slug: "duplicate",
         sends: "the same delivery twice",
         wants: "2xx",
-        reason: "Providers retry what was handled if the response was lost; an error makes them go on.",
+        reason: "A provider that retries also sends a handled event again if the response was lost. An error would keep it retrying.",
         for_tokens: true,
         only_bad: false,
         attack: duplicate,
@@ -112,7 +112,7 @@ pub(super) const PROMISES: [Promise; 16] = [
         slug: "unknown-event",
         sends: "an event with a new name",
         wants: "2xx",
-        reason: "Providers add events, and disable endpoints that reject them.",
+        reason: "A provider can add events, and Graphoid disables endpoints that fail too often.",
         for_tokens: false,
         only_bad: false,
         attack: unknown_event,

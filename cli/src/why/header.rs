@@ -105,7 +105,7 @@ impl Case {
                     format!(
                         "the signature is HMAC-{algorithm} of the same body with the same secret"
                     ),
-                    "take the header with the HMAC-SHA256 signature; some providers send several",
+                    "use the header that the provider documents; all three providers that sign use HMAC-SHA256",
                 ));
             }
         }

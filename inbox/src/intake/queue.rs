@@ -35,8 +35,8 @@ const BATCH_BYTES: usize = 1 << 20;
 /// The queue holds this many kilobytes. Each delivery counts as one more than its body has.
 const CAPACITY: u32 = 64 * 1024;
 
-/// A connection may have gone silent, so there is time for a second try within the shortest time that a
-/// provider waits.
+/// A connection may have gone silent, so there is time for a second try within the shortest
+/// `RESPOND_WITHIN`.
 const TRIES: u32 = 2;
 const TRY_LIMIT: Duration = Duration::from_millis(1900);
 

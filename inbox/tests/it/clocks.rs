@@ -1,6 +1,9 @@
 //! Machines whose clocks differ by two hours.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use reqwest::{Client, StatusCode};
 
@@ -24,6 +27,8 @@ fn start<B: Db>(database: &Database<B>, off: &str) -> Option<Server> {
         .arg(std::env::current_exe().unwrap());
     let mut command = Server::command_of(faketime, &database.url);
     command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    command.env("SERVE_TIMEOUT", "60");
+    command.env("SERVE_LOG", "error").stderr(Stdio::inherit());
     Some(Server::start_as(command))
 }
 

@@ -110,6 +110,8 @@ fn serve() {
     let Ok(url) = env::var("SERVE") else {
         return;
     };
+    // Its test reads what it prints, so that a failed test shows why the server ended.
+    std::panic::set_hook(Box::new(|panic| println!("{panic}")));
     let level = env::var("SERVE_LOG").unwrap_or("info".into());
     tracing_subscriber::fmt()
         .with_max_level(level.parse::<tracing::Level>().unwrap())
@@ -278,15 +280,15 @@ impl Drop for Server {
 }
 
 fn read_until(lines: &mut BufReader<ChildStdout>, text: &str) -> String {
-    let mut line = String::new();
+    let mut printed = String::new();
     loop {
-        line.clear();
+        let start = printed.len();
+        let read = lines.read_line(&mut printed).unwrap();
         assert_ne!(
-            lines.read_line(&mut line).unwrap(),
-            0,
-            "never printed: {text}"
+            read, 0,
+            "the server never printed {text:?}, but:\n{printed}"
         );
-        if let Some((_, rest)) = line.split_once(text) {
+        if let Some((_, rest)) = printed[start..].split_once(text) {
             return rest.trim_end().to_owned();
         }
     }
