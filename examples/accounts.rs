@@ -1,5 +1,4 @@
-//! A receiver for the accounts of many clients with axum, which are looked up for each
-//! request.
+//! An axum receiver for many clients, whose accounts are looked up for each request.
 //!
 //! The file `secrets/north` has the secret of the account `north`, and
 //! `secrets/north.previous` the secret that is being replaced, if there is one.

@@ -37,9 +37,8 @@
 //! # Guarantees
 //!
 //! - **No false success.** leadhook never responds with 200 before your work has succeeded. A provider that
-//!   retries then sends the event until it is handled or the provider gives up. Retries are documented for
-//!   Grader.io, Graphoid, ScoreApp and Tomba's lookups. For Tomba's `save_lead`, none is known to us, so an
-//!   event whose work fails can be lost; store it first, with
+//!   retries then sends the event until it is handled or the provider gives up. If a provider is not known
+//!   to retry, as Tomba for `save_lead`, store the delivery first, with
 //!   [`leadhook-inbox`](https://docs.rs/leadhook-inbox).
 //! - **One claim at a time.** A key never has two live claims, as long as the store keeps its data. The
 //!   work is dropped before its key is free, even if it fails, panics or is cancelled.

@@ -56,7 +56,7 @@ pub struct Lead {
     ///
     /// It is `score` for Grader.io (0 to 100 by default), `total_score.percent` for `ScoreApp`, and `score`
     /// for a lead that was saved at Tomba. The one documented body of Graphoid has no score. The score of a Tomba lookup is not used,
-    /// because it is the likelihood that mail to the address arrives.
+    /// because it says how sure Tomba is of its data.
     #[serde(serialize_with = "without_needless_fraction")]
     pub score: Option<f64>,
     /// The quality of the lead in words, such as `hot`.

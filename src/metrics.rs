@@ -34,8 +34,8 @@
 //!   - 503: `lease_expired`, and `store_failed` if the work did not run because the store could not claim the key
 //!   - the status of the work's error: `failed`
 //!
-//! All values are from these lists, so nothing of a request gets into a label, and the number of time series is
-//! bounded.
+//! All values are from these lists, so nothing from a request gets into a label, and the number of time
+//! series is bounded.
 
 use ::metrics::{counter, describe_counter};
 

@@ -203,7 +203,7 @@ pub trait Event: Sized + Serialize {
         None
     }
 
-    /// Returns the provider's id of the record that the event is about, also if no contact data is known.
+    /// Returns the provider's id of the record that the event is about, even if no contact data is known.
     ///
     /// It is the [`id`](Lead::id) that a lead of this event would have, such as the id of one sitting of a
     /// quiz. By default it is the lead's.

@@ -200,8 +200,8 @@ impl<P: UnsignedProvider> Receiver<P> {
 
     /// Creates the receiver of an account that does not exist, which rejects every request.
     ///
-    /// It does for a provider that does not sign what [`unknown`](Self::unknown) does for one that signs. The
-    /// response is the same as for a token that does not match.
+    /// It is the counterpart of [`unknown`](Self::unknown) for a provider that does not sign. The response
+    /// is the same as for a token that does not match.
     #[must_use]
     pub fn unknown_token() -> Self {
         Self::with_credential(Credential::UnknownToken)
@@ -248,9 +248,8 @@ impl<P: Provider> Receiver<P> {
 
     /// Also accepts a previous secret or token.
     ///
-    /// To rotate a secret without losing a delivery, deploy the new secret with the old one as previous,
-    /// change the secret at the provider, and remove the old one when every delivery has
-    /// [matched](Delivery::matched_secret) the current secret for as long as the provider retries.
+    /// The guide has [the steps](https://docs.rs/leadhook/latest/leadhook/guide/rotation/) to change a
+    /// secret without losing a delivery. [`Delivery::matched_secret`] says which one matched.
     ///
     /// It changes nothing for a receiver that accepts or rejects every request.
     #[must_use]
@@ -270,8 +269,8 @@ impl<P: Provider> Receiver<P> {
 
     /// Names the account if one application serves several accounts of a provider.
     ///
-    /// Equal events of two scopes are two events, because the scope is part of the
-    /// deduplication key. An empty scope is not the same as no scope.
+    /// Equal events in two scopes are not duplicates, because the scope is part of the deduplication key.
+    /// An empty scope is not the same as no scope.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         Arc::make_mut(&mut self.settings).scope = Some(scope.into());
@@ -363,7 +362,7 @@ impl<P: Provider> Receiver<P> {
 
     /// Checks everything that can be checked before the body is read.
     ///
-    /// A token is checked completely. Of a signature, the format is checked. A failure is logged as by
+    /// A token is checked completely, but only the format of a signature is. A failure is logged as by
     /// [`authenticate`](Self::authenticate).
     ///
     /// # Errors

@@ -29,7 +29,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 Sends authentic deliveries of a lead with the address leadhook-check@example.com, which your application
 handles as real ones, and requests that it must reject. Redirects are not followed.
 
-Exit status: 0 all promises hold, 1 one fails, 64 wrong use, 69 nothing responds
+Exit status: 0 all promises hold, 1 one fails, 64 usage error, 69 nothing responds
 
 Example: leadhook check http://127.0.0.1:3000/webhooks/grader grader --secret-env GRADER_WEBHOOK_SECRET")]
 pub(crate) struct Arguments {
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// The environment variable that holds the secret or token
     #[arg(long, value_name = "VAR")]
     secret_env: String,
-    /// Send without asking, also to a host that is not this machine
+    /// Send without asking, even to another machine
     #[arg(long)]
     yes: bool,
     /// Send only what must be rejected

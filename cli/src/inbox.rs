@@ -22,7 +22,7 @@ Needs the feature `inbox`: cargo install leadhook-cli --features inbox
 DATABASE is a SQLite file or a postgres:// URL. Without it, the environment variable DATABASE_URL is read, which
 keeps a password out of the process list. No URL is printed. The command neither creates nor migrates an inbox.
 
-Exit status: 0 done, 1 nothing matched, 64 wrong use or not an inbox, 69 the database can't be reached or failed
+Exit status: 0 done, 1 nothing matched, 64 usage error or not an inbox, 69 the database can't be reached or failed
 
 Example: leadhook inbox stats inbox.db")]
 pub(crate) struct Arguments {
@@ -56,10 +56,10 @@ struct Place {
 /// Print the figures of each source that has waiting or dead rows
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-OLDEST DUE tells for how long the oldest due row has been due. Alert on it, and on dead rows. With --json, each
+OLDEST DUE is how long the oldest due row has been due. Alert on it, and on dead rows. With --json, each
 source is one line, and `oldest_due` is in seconds.
 
-Exit status: 0 done, 64 wrong use or not an inbox, 69 the database can't be reached or failed
+Exit status: 0 done, 64 usage error or not an inbox, 69 the database can't be reached or failed
 
 Example: leadhook inbox stats inbox.db")]
 struct Stats {
@@ -72,7 +72,7 @@ struct Stats {
 #[command(after_help = "\
 No personal value is listed, except that a lead's id may be one. With --json, each row is one line.
 
-Exit status: 0 done, 1 no row matches the options, 64 wrong use or not an inbox,
+Exit status: 0 done, 1 no row matches the options, 64 usage error or not an inbox,
 69 the database can't be reached or failed
 
 Example: leadhook inbox list inbox.db --state dead --source scoreapp")]
@@ -99,7 +99,7 @@ struct List {
     after_help = "\
 With --json, prints one object. The body is its field `body`, or `body_base64` if it is not UTF-8.
 
-Exit status: 0 done, 1 there is no such row, 64 wrong use, not an inbox or an encrypted body,
+Exit status: 0 done, 1 there is no such row, 64 usage error, not an inbox or an encrypted body,
 69 the database can't be reached or failed
 
 Example: leadhook inbox show inbox.db 5f2c… --body"
@@ -121,7 +121,7 @@ Shows what would be replayed, and does it with --yes. Only dead rows are replaye
 Rows that wait already and rows without a body are passed over. Rows are changed in batches of 500. After Ctrl-C,
 what was changed stays changed, and the same command goes on with the rest.
 
-Exit status: 0 done, or shown without --yes, 1 no row can be replayed, 64 wrong use or not an inbox,
+Exit status: 0 done, or shown without --yes, 1 no row can be replayed, 64 usage error or not an inbox,
 69 the database can't be reached or failed, 130 stopped by Ctrl-C
 
 Example: leadhook inbox replay inbox.db --source scoreapp --error crm --yes")]
@@ -138,7 +138,7 @@ erased event stay duplicates, and a row that waits is dead afterwards. Rows are 
 Ctrl-C, what was erased stays erased, and the same command goes on with the rest. Nothing of the bodies is left in
 SQLite's files. PostgreSQL overwrites them some time after the next VACUUM. Backups are not touched.
 
-Exit status: 0 done, or shown without --yes, 1 no row matches, 64 wrong use or not an inbox,
+Exit status: 0 done, or shown without --yes, 1 no row matches, 64 usage error or not an inbox,
 69 the database can't be reached or failed, 130 stopped by Ctrl-C
 
 Example: leadhook inbox erase inbox.db --lead lead_7 --yes")]
@@ -166,7 +166,7 @@ that waits is dead afterwards. Rows are changed in batches of 500. After Ctrl-C,
 --yes takes the number of rows that are left. Backups are not touched.
 
 Exit status: 0 done, or shown without --yes, 1 nothing is found, or there are not ROWS rows,
-64 wrong use or not an inbox, 69 the database can't be reached or failed, 130 stopped by Ctrl-C
+64 usage error or not an inbox, 69 the database can't be reached or failed, 130 stopped by Ctrl-C
 
 Example: leadhook inbox person inbox.db ann@example.com --erase --yes 3"
 )]

@@ -16,7 +16,7 @@ use crate::{failure::Failure, input::Input, provider::Kind};
 Prints one JSON object.
 
 Exit status: 1 the signature or token is wrong, 2 the body can't be read as an envelope,
-3 a documented event has an unexpected shape, 64 wrong use, an unreadable file or an unusable secret
+3 a documented event has an unexpected shape, 64 usage error, an unreadable file or an unusable secret
 
 Example: leadhook inspect grader --secret-env GRADER_WEBHOOK_SECRET --signature 5f2c… body.json")]
 pub(crate) struct Arguments {

@@ -69,7 +69,7 @@ A tunnel's URL goes here, by the providers' documentation:
   ScoreApp    Integrate → Webhooks → Connect
   Tomba       the webhook's notification URL; for lookups, the parameter webhook_url of the API call
 
-Exit status: 64 wrong use, 69 the address can't be used
+Exit status: 64 usage error, 69 the address can't be used
 
 Example: SCOREAPP_WEBHOOK_SECRET=12345 leadhook listen --save deliveries --forward http://127.0.0.1:3000/hook")]
 pub(crate) struct Arguments {

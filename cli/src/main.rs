@@ -1,4 +1,4 @@
-//! Everything one does by hand between "the provider sent something" and "my handler works".
+//! Everything you do by hand between "the provider sent something" and "my handler works".
 
 mod check;
 mod failure;

@@ -25,7 +25,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 Without SAMPLE, lists the provider's samples. Redirects are not followed. Tomba's token is sent in the
 header `x-webhook-token` and in the query parameter `token`, so both kinds of receivers find it.
 
-Exit status: 0 the response is 2xx, 1 another response, 64 wrong use, 69 no response within 30 s
+Exit status: 0 the response is 2xx, 1 another response, 64 usage error, 69 no response within 30 s
 
 Example: leadhook send grader submission-scored http://127.0.0.1:8080/webhooks/grader \\
              --set data.submission.form_data.budget='\"10k\"'")]

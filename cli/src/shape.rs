@@ -26,7 +26,7 @@ that no provider documents are `*` unless you ask for them.
   untyped       the typed event does not hold this value
   undocumented  no provider's documentation has this key
 
-Exit status: 2 a body is not JSON or nested too deeply, 64 wrong use or an unreadable file
+Exit status: 2 a body is not JSON or nested too deeply, 64 usage error or an unreadable file
 
 Example: leadhook shape deliveries/*/body")]
 pub(crate) struct Arguments {

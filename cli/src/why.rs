@@ -30,9 +30,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Names the one change between the signed bytes and the given ones. Two changes at once are `unknown`.
-Nothing of the secret, the signature or the body's values is printed.
+It prints neither the secret nor the signature nor a value of the body.
 
-Exit status: 0 the signature matches, 1 a cause was found, 2 unknown, 64 wrong use
+Exit status: 0 the signature matches, 1 a cause was found, 2 unknown, 64 usage error
 
 Example: leadhook why graphoid --secret-env GRAPHOID_WEBHOOK_SECRET --signature sha256=5f2c… body.json")]
 pub(crate) struct Arguments {

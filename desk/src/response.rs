@@ -133,7 +133,7 @@ pub(crate) fn failed(failed: Failed) -> Response<Bytes> {
         ),
         Failed::Inbox(_) | Failed::Timeout => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The database does not answer",
+            "The database does not respond",
             "This says nothing about the rows. The log of the application has the error.",
         ),
     };

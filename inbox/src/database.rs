@@ -45,7 +45,7 @@ struct Shared<B: Backend> {
     /// The application's pool, for the transactions of handlers.
     pool: Pool<B>,
     dialect: Dialect,
-    /// At SQLite's lock those who wait would poll. In a queue each gets its turn.
+    /// Waiting for SQLite's lock means polling. In a queue, each writer gets its turn.
     turns: Arc<Semaphore>,
     /// One handler at a time waits in that queue, so that a delivery waits for one of them at most.
     handler_turns: Arc<Semaphore>,

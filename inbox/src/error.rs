@@ -6,7 +6,7 @@ use sqlx::error::DatabaseError;
 
 /// The error of an inbox's operation.
 ///
-/// Neither the message nor `Debug` contains anything of a body. Don't log the `Debug` of the source, which is
+/// Neither the message nor `Debug` contains anything from a body. Don't log the `Debug` of the source, which is
 /// sqlx's error: PostgreSQL quotes the whole row there if it violates a constraint.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ pub enum Error {
     /// A pooler gives each transaction another connection.
     #[error(
         "a prepared statement is missing or exists already: {0}; if the inbox connects through PgBouncer or \
-         another pooler in transaction mode, say behind_a_pooler()"
+         another pooler in transaction mode, call behind_a_pooler()"
     )]
     Pooler(#[source] Arc<sqlx::Error>),
     /// The URL is not a PostgreSQL URL.
@@ -61,7 +61,7 @@ pub enum Error {
          write to"
     )]
     ReadOnly(#[source] Arc<sqlx::Error>),
-    /// The role may not do what the inbox has to do.
+    /// The role lacks rights that the inbox needs.
     #[error("the role lacks rights ({missing}); grant them")]
     MissingRights {
         /// The tables and what is missing.
@@ -116,9 +116,9 @@ pub enum Error {
     /// The [`Cipher`](crate::Cipher) failed.
     #[error(transparent)]
     Cipher(#[from] crate::cipher::CipherError),
-    /// The key of subjects is missing in the database.
+    /// The default subject key is missing from the database.
     #[error(
-        "the database has no key of subjects; give the inbox one with with_subject_keys(), or run the SQL of \
+        "the database has no subject key; give the inbox one with with_subject_keys(), or run the SQL of \
          migrations() again"
     )]
     NoSubjectKey,
@@ -135,21 +135,21 @@ pub enum Error {
         /// How many there are.
         found: u64,
     },
-    /// A setting has no meaning.
+    /// A setting is invalid.
     #[error("{setting} is {value}; {expected}")]
     Setting {
         /// The method that set it.
         setting: &'static str,
         /// Its value.
         value: String,
-        /// The values that have a meaning.
+        /// The valid values.
         expected: &'static str,
     },
     /// Two handlers were given for one source.
     #[error("the source {0:?} has two handlers; give it one")]
     TwoHandlers(String),
     /// One name was given to sources of two providers.
-    #[error("the source {0:?} is one of two providers; give each its own name")]
+    #[error("the source name {0:?} is used for two providers; give each its own name")]
     TwoProviders(String),
     /// No handler was given.
     #[error("the workers have no handler; give them one with on()")]

@@ -167,7 +167,7 @@ impl<B: Backend> Inbox<B> {
         figures::figures(self.database(), is_handled).await
     }
 
-    /// Returns the time by the database's clock, which all times of the inbox are by.
+    /// Returns the current time of the database's clock, which sets all times in the inbox.
     ///
     /// # Errors
     ///
@@ -237,7 +237,7 @@ impl<B: Backend> Inbox<B> {
         operate::pause::resume(self.database(), source).await
     }
 
-    /// Returns since when a source is paused. None if it is not.
+    /// Returns when a source was paused, or none if it is not paused.
     ///
     /// # Errors
     ///
@@ -443,8 +443,8 @@ impl Inbox<sqlx::Postgres> {
         self.with_server(server)
     }
 
-    /// States that the server's commits are durable although it reports `fsync = off`, as Neon's are, which keeps
-    /// the log on other machines.
+    /// States that the server's commits are durable although it reports `fsync = off`, as on Neon, which
+    /// keeps the log on other machines.
     ///
     /// Call it before the inbox is cloned or used.
     #[must_use]

@@ -12,7 +12,7 @@
 //! async fn handle(job: Job<GraphoidEvent, Sqlite>) -> Result<Done, Failure> {
 //!     match job.event() {
 //!         GraphoidEvent::LeadWon(won) => assert_eq!(won.lead.name.as_deref(), Some("Acme")),
-//!         _ => {} // an event that is not handled is done, too
+//!         _ => {} // an event that you ignore is done as well
 //!     }
 //!     Ok(job.done())
 //! }
@@ -62,6 +62,39 @@
 //!
 //! [The README](https://crates.io/crates/leadhook-inbox) lists what is guaranteed and what is not, and says
 //! how to run an inbox in production.
+//!
+//! # Log events
+//!
+//! The inbox logs everything an operator needs to know, with `tracing`. The messages and field names change
+//! only in breaking releases. `key` identifies the row, and `source` is the source's name.
+//!
+//! | level | message | fields | meaning |
+//! |---|---|---|---|
+//! | ERROR | `delivery not accepted` | `source`, `key`, `error` | It is not certain that the delivery was stored, and the response is a 503. |
+//! | ERROR | `dead` | `source`, `key`, `reason`; `attempt`, `error` and `cause`, or `times` | The row stays until you replay or erase it. `reason` is `failed`, `rejected`, `unreadable` or `abandoned`. |
+//! | WARN | `failed` | `source`, `key`, `attempt`, `error`, `cause`, `delay` | The attempt failed. The next one is due after `delay`. |
+//! | INFO | `put off` | `source`, `key`, `attempt`, `error`, `cause`, `delay` | The handler returned [`Failure::snooze`]. |
+//! | INFO | `handled` | `source`, `key`, `attempt` | The row is done. |
+//! | WARN | `abandoned; it will run apart from the others` | `source`, `key`, `times` | The row's process died during an attempt. |
+//! | WARN | `another attempt has the row; nothing was recorded` | `source`, `key`, `attempt` | The handler finished after its row had been given to another process. |
+//! | ERROR | `a handler blocks its thread and can't be stopped` | `source`, `key`, `blocked` | The handler has timed out and does not return. Its row is retried, and `blocked` threads are lost until it returns. |
+//! | INFO | `a blocked thread is free again` | `blocked` | The handler has returned. |
+//! | ERROR | `a handler was not started` | `error` | The system did not give a thread. The attempt has failed. |
+//! | ERROR | `the lease has ended, and other processes have the rows` | `lost` | The process could not reach the database for a lease. Its handlers were cancelled. |
+//! | WARN | `no turn taken; trying again` | `error`, `failures` | The workers could not use the database. It is logged after 1, 2, 4, 8, … failures in a row. |
+//! | WARN | `rows not released; they are free when the lease has ended` | `error` | The database failed during the shutdown. |
+//! | WARN | `accepted, but this process has no handler for the source; its rows wait for another process` | `source` | It is logged once for each source. |
+//! | WARN | `not pruned` | `error` | Pruning failed, and is tried again an hour later. |
+//! | INFO | `pruned` | `bodies`, `rows` | Handled rows lost their bodies, or were deleted. |
+//! | INFO | `replayed`, `erased` | `changed` | An operator replayed or erased so many rows. |
+//! | INFO | `made due` | `key` | An operator had a row retried at once. |
+//! | INFO | `paused`, `resumed` | `source` | An operator paused or resumed a source. |
+//! | ERROR | `a writer panicked; its deliveries were not accepted` | none | A hook of your pool panicked, for example. |
+//! | DEBUG | `delivery accepted` | `source`, `key`, `accepted`, `secret` | The delivery was stored, or is a duplicate. |
+//! | DEBUG | `duplicates not counted` | `error` | Some duplicates are missing from the count. |
+//!
+//! `error` is the label of a [`Failure`], or the text of the inbox's error. `cause` is the text of your own
+//! error behind a label. Nothing else in these events comes from outside the inbox.
 //!
 //! # Features
 //!

@@ -53,8 +53,9 @@
 //! # }
 //! ```
 //!
-//! All values of labels come from your code or from these lists, so nothing of a body gets into a label, and the number of time
-//! series is bounded. In particular, the label of a [`Failure`](crate::Failure) is logged and not counted.
+//! All values of labels come from your code or from these lists, so nothing from a body gets into a label,
+//! and the number of time series is bounded. In particular, the label of a [`Failure`](crate::Failure) is
+//! logged and not counted.
 //!
 //! The age compares the clock of this process with the database's clock, which has set the time of acceptance, so it is
 //! wrong by the difference of the two.

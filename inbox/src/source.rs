@@ -92,7 +92,7 @@ pub(crate) struct Rate {
     pub(crate) per: Duration,
 }
 
-/// What is known of a source in this process.
+/// What this process knows about a source.
 #[derive(Debug)]
 struct State {
     provider: &'static str,
@@ -173,7 +173,7 @@ impl Named {
             log(|| {
                 tracing::warn!(
                     source = &*self.name,
-                    "accepted, and no handler of this process has the source; its rows wait for another process"
+                    "accepted, but this process has no handler for the source; its rows wait for another process"
                 );
             });
         }

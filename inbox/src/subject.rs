@@ -76,8 +76,8 @@ pub struct SubjectKey {
 }
 
 impl SubjectKey {
-    /// Creates a key. The id is stored beside it, so that another key under the same id is an error at start.
-    /// Take 32 random bytes.
+    /// Creates a key. The id is stored beside it, so that another key under the same id is an error at
+    /// start. Use 32 random bytes.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "HMAC takes a key of any length")]
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]

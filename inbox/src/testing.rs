@@ -29,9 +29,9 @@ pub struct Report {
 impl<B: Backend> Workers<B> {
     /// Runs the handlers, one after another, until no row of theirs waits any more. For tests.
     ///
-    /// The inbox's clock jumps to the time at which the next row is due, so that retries take no time. Clocks of
-    /// other inboxes, of tokio and of the machine stay as they are. Limits of sources do not count, and all other
-    /// processes are taken for gone.
+    /// The inbox's clock jumps to the time at which the next row is due, so that retries take no time.
+    /// Clocks of other inboxes, of tokio and of the machine stay as they are. Source limits don't apply,
+    /// and all other processes are treated as dead.
     ///
     /// # Errors
     ///

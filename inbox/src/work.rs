@@ -75,23 +75,23 @@ impl<B: Backend> Workers<B> {
         self
     }
 
-    /// Sets for how long an attempt may take: 60 s by default. Then the handler is dropped and the attempt has
+    /// Sets how long an attempt may take: 60 s by default. Then the handler is dropped and the attempt has
     /// failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// Sets for how long a handler's transaction may be open in SQLite, where it keeps all other writers waiting:
+    /// Sets how long a handler's transaction may be open in SQLite, where it keeps all other writers waiting:
     /// 1 s by default. Then the handler is dropped and the attempt has failed.
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.settings.transaction_timeout = timeout;
         self
     }
 
-    /// Sets the lease of this process: 18 s by default. If it dies, others take its rows after 5/3 of that. While
-    /// it lives, handlers may run for longer than the lease. An outage of the database of up to one lease takes no
-    /// row from it.
+    /// Sets the lease of this process: 18 s by default. If it dies, others take its rows after 5/3 of that.
+    /// While it lives, handlers may run for longer than the lease. A database outage of up to one lease
+    /// costs it no rows.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
@@ -111,14 +111,14 @@ impl<B: Backend> Workers<B> {
         self
     }
 
-    /// Sets for how long a failing event may keep others waiting at sources that handle
+    /// Sets how long a failing event may keep others waiting at sources that handle
     /// [one at a time](Source::one_at_a_time): 1 h by default.
     pub fn pass_over_after(mut self, failing: Duration) -> Self {
         self.settings.pass_over_after = failing;
         self
     }
 
-    /// Sets when failed jobs are tried again, and when no more.
+    /// Sets when failed jobs are retried, and when they are given up.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.settings.backoff = backoff;
         self
@@ -134,8 +134,8 @@ impl<B: Backend> Workers<B> {
     ///
     /// # Errors
     ///
-    /// If the inbox fails its [`check`](crate::Inbox::check), a setting has no meaning, there is no handler or two
-    /// for one source, or keys would be kept for less than a provider's retry window.
+    /// If the inbox fails its [`check`](crate::Inbox::check), a setting is invalid, there is no handler or
+    /// two for one source, or keys would be kept for less than a provider's retry window.
     pub async fn start(self) -> Result<RunningWorkers<B>, Error> {
         self.validate()?;
         schema::check(&self.database).await?;

@@ -4,7 +4,7 @@ use crate::auth::signature::MalformedSignature;
 
 /// The reason why a request is not authentic.
 ///
-/// It carries no secret, no signature and nothing of the body.
+/// It carries no secret, no signature and nothing from the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -20,7 +20,7 @@ pub enum VerifyError {
     /// The value of the signature header is not a signature in the provider's format.
     #[error("the signature header is malformed: {0}")]
     MalformedSignature(MalformedSignature),
-    /// No secret of the receiver signs this body with this signature.
+    /// The signature does not match this body under any of the receiver's secrets.
     #[error(
         "the signature does not match; is it the right secret, and is the body unchanged since it was received?"
     )]

@@ -158,7 +158,7 @@ impl FromStr for Key {
     }
 }
 
-/// Serializes the key as it is written.
+/// Serializes the key as 64 lower-case hex digits.
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -11,7 +11,7 @@ use super::key::Key;
 /// is free, claimed or done. A claim holds the key until its lease ends, and a done key is remembered
 /// until its retention ends. Then the key is free again.
 ///
-/// Every method is atomic, also between processes that share the store. A method returns `Ok` only if
+/// Every method is atomic, even across processes that share the store. A method returns `Ok` only if
 /// the store has confirmed the change, because a delivery that is wrongly reported as a duplicate is
 /// lost. [`Dedup`](super::Dedup) logs every error.
 ///
@@ -73,7 +73,7 @@ pub trait Store: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<ClaimStatus<Self::Claim>, StoreError>> + Send;
 
-    /// Marks the key of a claim as done, and remembers it until a retention ends.
+    /// Marks the key of a claim as done, and remembers it until its retention ends.
     ///
     /// A claim whose lease has ended can still be completed unless another claim holds the key,
     /// because the event was handled.

@@ -116,7 +116,7 @@ impl SignedProvider for Grader {
 }
 
 crate::events! {
-    /// An event of Grader.io.
+    /// A Grader.io event.
     pub enum GraderEvent of Grader {
         /// A form was submitted.
         SubmissionCreated(SubmissionEvent) or Unknown = "submission.created",

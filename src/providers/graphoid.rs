@@ -96,7 +96,7 @@ impl SignedProvider for Graphoid {
 }
 
 crate::events! {
-    /// An event of Graphoid.
+    /// A Graphoid event.
     pub enum GraphoidEvent of Graphoid {
         /// A lead was won.
         LeadWon(LeadEvent) = "lead.won",

@@ -141,12 +141,12 @@ macro_rules! payload {
 ///
 /// The data of each event is a type that [`payload!`](crate::payload) declares, or
 /// [`RawJson`](crate::RawJson). `or Unknown` after a variant says that the provider documents the event's
-/// name but not its body: data of another shape then makes it an unknown event instead of an error. Each variant
-/// ends with a comma. [`payload!`](crate::payload) has an example.
+/// name but not its body: data in an unexpected shape then makes it an unknown event instead of an error.
+/// Each variant ends with a comma. [`payload!`](crate::payload) has an example.
 ///
 /// A line after the enum, such as `lead(event) = event.order()?.lead();`, says whom an event is about. Its
-/// expression is an `Option<Lead>`. A second line, such as `lead_id(event) = Some(event.order()?.id.clone());`,
-/// gives the id of the record also if no contact data is known.
+/// expression is an `Option<Lead>`. A second line, such as `lead_id(event) =
+/// Some(event.order()?.id.clone());`, gives the id of the record even if no contact data is known.
 ///
 /// The enum is `#[non_exhaustive]` and implements [`Event`](crate::Event), `Clone`, `Debug`, `PartialEq`
 /// and `Serialize`.

@@ -74,7 +74,7 @@ impl Provider for ScoreApp {
     const LAYOUT: Layout = Layout::Enveloped(EnvelopeKeys::new("event_name", "data"));
     /// `ScoreApp` waits for 10 seconds (its webhook documentation). The margin is ours.
     const RESPOND_WITHIN: Duration = Duration::from_secs(8);
-    /// Documented are up to 5 resends. By the assumed delays, the fifth comes 30 h 52 min after the first
+    /// Up to 5 resends are documented. With the assumed delays, the fifth comes 30 h 52 min after the first
     /// attempt. The rest of the time is for late deliveries.
     const RETRY_WINDOW: Duration = Duration::from_secs(36 * 60 * 60);
     type Event = ScoreAppEvent;
@@ -86,7 +86,7 @@ impl SignedProvider for ScoreApp {
 }
 
 crate::events! {
-    /// An event of `ScoreApp`.
+    /// A `ScoreApp` event.
     pub enum ScoreAppEvent of ScoreApp {
         /// The first question was answered. There is contact data only if the lead form came first.
         QuizStarted(Box<QuizSubmission>) = "QUIZ_STARTED",

@@ -82,7 +82,7 @@ fn app(token: &Secret) -> Result<Router, leadhook::NameError> {
         .route("/tomba/email-finder", post(found).with_state(lookup("email-finder")?)))
 }
 
-/// Returns the `webhook_url` for a call of Tomba's API.
+/// Returns the `webhook_url` for a call to Tomba's API.
 fn webhook_url(lookup: &str, token: &str) -> Result<reqwest::Url, Box<dyn std::error::Error>> {
     let url = format!("https://example.com/tomba/{lookup}");
     Ok(reqwest::Url::parse_with_params(&url, [("token", token)])?)

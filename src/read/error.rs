@@ -89,7 +89,7 @@ impl ReadError {
 
 /// The error returned when a value in a body has an unexpected shape.
 ///
-/// It knows the place of the value and prints nothing of it. When the event is rejected, it becomes
+/// It contains the path of the value, and never the value. When the event is rejected, it becomes
 /// [`ReadError::UnexpectedShape`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a value has an unexpected shape")]

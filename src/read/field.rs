@@ -1,4 +1,4 @@
-//! The rule of each type of value, in both passes.
+//! The rule for each type of value, in both passes.
 
 use alloc::{borrow::Cow, string::String};
 use core::fmt;

@@ -13,7 +13,7 @@ use crate::read::slices;
 ///
 /// [`Event::read`](crate::Event::read) and [`Field::read`](crate::Field::read) get one. It is a slice of
 /// the body, so an error knows the value's place, and a part that nobody reads is listed by
-/// [`Delivery::unread`](crate::Delivery::unread). `Debug` prints nothing of the value.
+/// [`Delivery::unread`](crate::Delivery::unread). `Debug` does not print the value.
 #[derive(Clone, Copy)]
 pub struct Json<'a> {
     text: &'a str,

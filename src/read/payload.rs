@@ -20,7 +20,7 @@ pub trait Payload: Serialize + DeserializeOwned {
     ///
     /// # Errors
     ///
-    /// A [`ShapeError`] if a required member is missing, can't be read, or is there twice.
+    /// A [`ShapeError`] if a required member is missing, can't be read, or appears twice.
     fn read(object: Object<'_>) -> Result<Self, ShapeError>;
 
     /// Reads the members in the fast pass.
@@ -126,7 +126,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     ///
-    /// A [`ShapeError`] if a required member can't be read or is there twice.
+    /// A [`ShapeError`] if a required member can't be read or appears twice.
     pub fn read<M: Member>(self, slot: &mut Option<M>, value: Json<'_>) -> Result<(), ShapeError> {
         if slot.is_none() {
             *slot = Some(M::read(value)?);

@@ -23,7 +23,7 @@ struct House {
 const HOUSES: [House; 2] = [
     House {
         folder: "src",
-        table: "## The house",
+        table: "## The source files",
         rules: "## Import rules",
     },
     House {

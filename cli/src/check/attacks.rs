@@ -74,7 +74,7 @@ pub(super) const PROMISES: [Promise; 16] = [
     },
     Promise {
         slug: "wrong-prefix",
-        sends: "the right digits after another prefix than the documented one",
+        sends: "the right digits after a prefix other than the documented one",
         wants: "4xx",
         reason: "A request that chooses its format may choose a weaker algorithm.",
         for_tokens: false,

@@ -202,7 +202,7 @@ fn failure(error: &Error, url: &str) -> Failure {
             detail(error)
         )),
         Error::ReadOnly(error) => Failure::Database(format!(
-            "the inbox can't be written to{}; this command locks rows, also to list them",
+            "the inbox can't be written to{}; even listing locks rows",
             detail(error)
         )),
         Error::Database(error) => match code(error).as_deref() {

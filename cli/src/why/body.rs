@@ -38,7 +38,7 @@ impl Case {
             .or_else(|| transcoded(body, &signs))
             .or_else(|| {
                 signs(b"").then(|| {
-                    let detail = "the signature is the one of an empty body";
+                    let detail = "the signature belongs to an empty body";
                     let remedy = "whoever signed saw no body: it was consumed before, or the request was sent again \
                                   without it";
                     Finding::new("body-empty", detail, remedy)

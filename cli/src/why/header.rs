@@ -152,7 +152,7 @@ impl Case {
             .take(32)
             .collect();
         let found = |detail: String| {
-            let remedy = "this is another signature scheme than the provider documents; check that the request comes \
+            let remedy = "this is not the signature scheme that the provider documents; check that the request comes \
                           from the provider itself and not from a relay";
             Some(Finding::new("timestamp-prefixed", detail, remedy))
         };

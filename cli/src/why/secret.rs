@@ -10,8 +10,7 @@ const PREFIX: &[u8] = b"whsec_";
 /// White space and invisible characters that end up before or after a secret.
 pub(super) const BLANKS: [&str; 6] = ["\n", "\r\n", " ", "\t", "\r", "\u{feff}"];
 
-const TAKE: &str =
-    "the provider uses the text as it is; configure exactly the text that was entered or shown there";
+const TAKE: &str = "the provider uses the text as it is; configure exactly the text that was entered or shown there";
 const DECODE: &str =
     "the provider decodes its secret; pass the decoded bytes to `Secret::from_bytes`";
 

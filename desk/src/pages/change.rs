@@ -152,7 +152,7 @@ impl Change {
             && batches.left().await?.to_string() != expected
         {
             return Err(Failed::Changed(
-                "The number of rows is not the one that you saw, so nothing was changed. Open the rows again.",
+                "The number of rows has changed since you saw it, so nothing was done. Open the rows again.",
             ));
         }
         let link = selection.link("rows", &[]);

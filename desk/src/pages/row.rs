@@ -132,7 +132,7 @@ fn why(row: &StoredRow, paused: Option<DateTime<Utc>>, now: DateTime<Utc>) -> St
             "Its source is paused, so no worker takes it.".into()
         }
         (State::Waiting, _) if row.abandoned > 0 => format!(
-            "Its process ended during an attempt, {} in a row. It is retried apart from the others.",
+            "The process died while handling it ({}). It is retried apart from the others.",
             times(row.abandoned)
         ),
         (State::Waiting, _) if row.waits_for_another => {
@@ -152,7 +152,7 @@ fn why(row: &StoredRow, paused: Option<DateTime<Utc>>, now: DateTime<Utc>) -> St
         (_, Some(Reason::Failed)) => format!("Its handler failed for too long, last {label}."),
         (_, Some(Reason::Rejected)) => format!("Its handler gave up at once, {label}."),
         (_, Some(Reason::Abandoned)) => format!(
-            "Its process ended during an attempt, {} in a row. It may be what crashes the process.",
+            "The process died while handling it ({}). It may be what crashes the process.",
             times(row.abandoned)
         ),
         (_, Some(Reason::Unreadable)) => "Its body can't be read as an event.".into(),

@@ -292,7 +292,7 @@ async fn a_row_says_why_it_is_stuck() {
         ),
         (
             "abandoned = 2",
-            "Its process ended during an attempt, twice in a row. It is retried apart from the others.",
+            "The process died while handling it (twice). It is retried apart from the others.",
         ),
         ("token = 't', process = 'p'", "A handler has it now."),
         ("state = 'done', settled_at = 0", "It was handled."),

@@ -187,7 +187,7 @@ impl Engine for Postgres {
         }
         if !is_durable {
             return Err(Error::NotDurable(
-                "PostgreSQL reports fsync = off since a while; set it to on",
+                "PostgreSQL has begun to report fsync = off; set it to on",
             ));
         }
         Ok(keys.iter().map(|row| new.contains(&row.key)).collect())

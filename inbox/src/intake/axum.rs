@@ -31,7 +31,7 @@
 //! });
 //! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
 //! let mut server = axum_server::bind(address).handle(handle);
-//! // Clients that stop sending after their request get their response, too.
+//! // Clients that half-close the connection after their request still get the response.
 //! server.http_builder().http1().half_close(true);
 //! server.serve(app.into_make_service()).await?;
 //! workers.shutdown(Duration::from_secs(20)).await;

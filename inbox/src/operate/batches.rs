@@ -24,8 +24,8 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// A change of many rows, batch by batch in the order of their keys.
 ///
 /// [`Inbox::replay`](crate::Inbox::replay) and [`Inbox::erase`](crate::Inbox::erase) return it. Nothing has
-/// happened yet. Each row is changed once at most, also if it is dead again meanwhile. If a batch fails, or you
-/// stop, what was changed stays changed, and the rest can be changed later.
+/// happened yet. Each row is changed at most once, even if it dies again meanwhile. If a batch fails or you
+/// stop, the changes so far remain, and the rest can be changed later.
 ///
 /// ```
 /// # use leadhook_inbox::{Filter, Inbox};

@@ -29,7 +29,7 @@ pub struct Figures {
 pub struct SourceFigures {
     /// The source.
     pub source: String,
-    /// Since when its rows are not handled.
+    /// When the source was paused, if it is.
     pub paused_since: Option<DateTime<Utc>>,
     /// Whether workers of this process have a handler for the source.
     pub has_handler: bool,
@@ -41,7 +41,7 @@ pub struct SourceFigures {
     pub in_progress: Count,
     /// Rows that wait for a decision: replay or erase them.
     pub dead: Count,
-    /// Since when the oldest due row is due.
+    /// When the oldest due row became due.
     pub oldest_due: Option<DateTime<Utc>>,
     /// Rows handled in each of the last 24 hours, the current one last.
     pub handled: Vec<Hour>,

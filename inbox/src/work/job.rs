@@ -128,8 +128,8 @@ impl<E: Event, B: Backend> Job<E, B> {
         self.count_of_subjects(skipped).await
     }
 
-    /// Returns whether a later event of one of the same subjects is done already, so that this one tells an older
-    /// state. It may if it was replayed, or had failed for long.
+    /// Returns whether a later event of one of the same subjects is done already, so this one describes an
+    /// older state. That can happen if it was replayed or had been failing for a long time.
     ///
     /// Events that were pruned or erased don't count. It asks the database. In SQLite, call it before
     /// [`begin`](Self::begin).

@@ -32,10 +32,10 @@ pub(super) fn client(url: &str) -> RedisResult<Client> {
 
 /// The connection of a [`RedisStore`](super::RedisStore).
 ///
-/// After any error, the next call uses a new connection by the same client. redis-rs's own
-/// `ConnectionManager` stays on a connection whose server was demoted to a replica or is silent, because
-/// it treats those errors as temporary. One attempt to connect is in flight at a time, and all calls
-/// wait for its result, until it has had its time. Calls on the old connection are not interrupted.
+/// After any error, the next call uses a new connection from the same client. redis-rs's own
+/// `ConnectionManager` stays on a connection whose server was demoted to a replica or is silent, because it
+/// treats those errors as temporary. One attempt to connect is in flight at a time, and all calls wait for
+/// its result, until it has had its time. Calls on the old connection are not interrupted.
 #[derive(Clone)]
 pub(super) struct Connection(Arc<Shared>);
 

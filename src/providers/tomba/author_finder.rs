@@ -41,7 +41,7 @@ crate::payload! {
         pub disposable: Option<bool>,
         /// Whether the domain belongs to a webmail service.
         pub webmail: Option<bool>,
-        /// How likely mail to the address arrives, such as `97` of 100.
+        /// Tomba's confidence from 0 to 100, such as `97`.
         pub score: Option<f64>,
         /// The last verification of the address.
         pub verification: Option<Verification>,
@@ -71,7 +71,7 @@ crate::payload! {
         pub last_name: Option<String>,
         /// The article's domain, such as `example.com`.
         pub article_domain: Option<String>,
-        /// A value that Tomba does not explain. Tomba's own clients type it as text.
+        /// A domain, which equals the article's domain in the sample. Its meaning is not known to us.
         pub same_as_domain: Option<String>,
         /// The author's LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
@@ -85,7 +85,7 @@ crate::payload! {
         pub gravatar: Option<bool>,
         /// The e-mail addresses in the article, such as `ann.lee@example.com`.
         pub emails: Vec<String>,
-        /// Tomba's score of the author, such as `80`. Its scale is not documented.
+        /// Tomba's score of the author. It is `null` in the sample, and its scale is not known to us.
         pub author_score: Option<f64>,
     }
 }

@@ -129,7 +129,7 @@ crate::payload! {
         pub twitter: Option<String>,
         /// The person's LinkedIn profile, such as `https://www.linkedin.com/in/annlee`.
         pub linkedin: Option<String>,
-        /// How likely mail to the address arrives, such as `55` of 100.
+        /// Tomba's confidence from 0 to 100, such as `55`.
         pub score: Option<f64>,
         /// The last verification of the address.
         pub verification: Option<Verification>,

@@ -41,7 +41,7 @@ crate::payload! {
         pub disposable: Option<bool>,
         /// Whether the domain belongs to a webmail service.
         pub webmail: Option<bool>,
-        /// How likely mail to the address arrives, such as `97` of 100.
+        /// Tomba's confidence from 0 to 100, such as `97`.
         pub score: Option<f64>,
         /// The last verification of the address.
         pub verification: Option<Verification>,

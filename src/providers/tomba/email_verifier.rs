@@ -29,7 +29,7 @@ crate::payload! {
         /// The documented values are `valid`, `invalid`, `accept_all`, `webmail`, `disposable` and `unknown`.
         /// Other values are possible.
         pub status: Option<String>,
-        /// How likely mail to the address arrives, such as `99` of 100.
+        /// Tomba's confidence from 0 to 100, such as `99`. Higher is better (Tomba's documentation).
         pub score: Option<f64>,
         /// Whether the domain has MX records, in older samples.
         pub mx_records: Option<bool>,
@@ -39,17 +39,20 @@ crate::payload! {
         pub mx_check: Option<bool>,
         /// The operator of the mail server, such as `Google Workspace`, in newer samples.
         pub smtp_provider: Option<String>,
-        /// Whether the mail server responds.
+        /// Whether a mail server was found for the domain (Tomba's documentation).
         pub smtp_server: Option<bool>,
-        /// Whether the mail server accepts mail to the address.
+        /// Whether the mail server accepted a probe of the address (Tomba's documentation).
         pub smtp_check: Option<bool>,
         /// Whether the mail server accepts mail to every address.
         pub accept_all: Option<bool>,
-        /// Whether the mail server delays mail from unknown senders, in newer samples.
+        /// Whether the mail server put off the verification, so that a later one may tell more, in newer
+        /// samples.
         pub greylisted: Option<bool>,
-        /// A value that Tomba does not explain. It is `true` in the sample of a deliverable address.
+        /// Whether the domain is blocked or on a blacklist (Tomba's documentation). Older documentation
+        /// says that the mail server prevented the check. It is `true` in the sample of a deliverable
+        /// address.
         pub block: Option<bool>,
-        /// Whether the address looks like random letters.
+        /// Whether the part before the `@` looks random.
         pub gibberish: Option<bool>,
         /// Whether the domain gives out disposable addresses.
         pub disposable: Option<bool>,
