@@ -357,7 +357,7 @@ async fn a_database_that_fails_is_an_error_page_in_time() {
     for page in ["", "rows", "figures.json"] {
         let response = get(&desk, page).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{page}");
-        assert!(text(&response).contains("The database does not answer"));
+        assert!(text(&response).contains("The database does not respond"));
         assert!(
             !text(&response).contains("leadhook_inbox"),
             "no SQL on the page"

@@ -1,8 +1,10 @@
 //! Logs that nobody reads, or that have no space, harm nothing.
 
 use std::{
-    fs::File,
+    collections::BTreeSet,
+    fs::{self, File},
     io,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -59,4 +61,56 @@ async fn survives(redirect: impl FnOnce(&mut Command)) {
     assert!(server.is_ready(&client).await);
     server.signal("-TERM");
     assert!(server.wait().success());
+}
+
+/// The front page lists every event that the sources log, and no other.
+#[test]
+fn the_front_page_lists_each_log_event() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let page = fs::read_to_string(source.join("lib.rs")).unwrap();
+    let table = page.split("# Log events").nth(1).unwrap();
+    let table = table.split("# Features").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.split('|').nth(2));
+    let listed: BTreeSet<String> = rows
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(ToOwned::to_owned)
+        .collect();
+    let mut logged = BTreeSet::new();
+    for text in sources(&source) {
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.collect::<Vec<_>>().join(
+            "
+",
+        );
+        for call in code.split("tracing::").skip(1) {
+            let is_event =
+                ["error!(", "warn!(", "info!(", "debug!("].map(|level| call.starts_with(level));
+            if is_event.contains(&true) {
+                // The message is the last argument.
+                let parts: Vec<&str> = call.split('"').collect();
+                let ends = |part: &&[&str]| part[1].trim_start().starts_with(')');
+                let message = parts.windows(2).skip(1).step_by(2).find(ends).unwrap();
+                logged.insert(message[0].to_owned());
+            }
+        }
+    }
+    assert_eq!(listed, logged);
+}
+
+/// The text of all files in a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let paths = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![fs::read_to_string(path).unwrap()]
+            }
+        })
+        .collect()
 }
