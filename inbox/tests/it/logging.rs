@@ -80,10 +80,7 @@ fn the_front_page_lists_each_log_event() {
         let code = text
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"));
-        let code = code.collect::<Vec<_>>().join(
-            "
-",
-        );
+        let code = code.collect::<Vec<_>>().join("\n");
         for call in code.split("tracing::").skip(1) {
             let is_event =
                 ["error!(", "warn!(", "info!(", "debug!("].map(|level| call.starts_with(level));
