@@ -1,5 +1,7 @@
 //! What a command says about itself.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use crate::{assert_fails, command, run};
 
 #[test]
@@ -90,4 +92,73 @@ fn without_its_feature_inbox_names_it() {
         64,
         "--features inbox",
     );
+}
+
+/// Each command in the documentation and in the examples of the help is one that this binary accepts.
+#[test]
+fn the_documentation_has_commands_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut texts = Vec::new();
+    for folder in [
+        "",
+        "docs",
+        "docs/guide",
+        "docs/operations",
+        "inbox",
+        "desk",
+        "cli",
+        "cli/src",
+    ] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "md" || extension == "rs")
+            {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let commands: BTreeSet<String> = texts.iter().flat_map(|text| commands(text)).collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    for line in &commands {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap();
+        if name == "inbox" && cfg!(not(feature = "inbox")) {
+            continue;
+        }
+        let output = run(command(name).args(words).arg("--help"), b"");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "leadhook {line}: {error}");
+    }
+}
+
+/// The arguments of each `leadhook` command in a block of code, in backticks or in an example.
+fn commands(text: &str) -> Vec<String> {
+    let is_setting =
+        |word: &&str| word.starts_with(|c: char| c.is_ascii_uppercase()) && word.contains('=');
+    let mut is_code = false;
+    let lines = text.lines().filter_map(move |line| {
+        is_code ^= line.trim_start().starts_with("```");
+        let (example, line) = (
+            line.strip_prefix("Example: "),
+            line.trim_start_matches(['$', ' ']),
+        );
+        let line = example.or(is_code.then_some(line))?;
+        let words: Vec<&str> = line.split(' ').skip_while(is_setting).collect();
+        Some(words.join(" ").strip_prefix("leadhook ")?.to_owned())
+    });
+    let quoted = text
+        .lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    let quoted = quoted.filter_map(|code| Some(code.strip_prefix("leadhook ")?.to_owned()));
+    let is_command = |command: &String| {
+        command.starts_with(|c: char| c.is_ascii_lowercase()) && !command.contains(" COMMAND")
+    };
+    let cut = |command: String| {
+        let ends = [" > ", " #", " | ", "…", "\"", " \\"];
+        let end = ends.iter().filter_map(|end| command.find(end)).min();
+        command[..end.unwrap_or(command.len())].to_owned()
+    };
+    lines.chain(quoted).filter(is_command).map(cut).collect()
 }

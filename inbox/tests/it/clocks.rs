@@ -27,7 +27,6 @@ fn start<B: Db>(database: &Database<B>, off: &str) -> Option<Server> {
         .arg(std::env::current_exe().unwrap());
     let mut command = Server::command_of(faketime, &database.url);
     command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    command.env("SERVE_TIMEOUT", "60");
     command.env("SERVE_LOG", "error").stderr(Stdio::inherit());
     Some(Server::start_as(command))
 }

@@ -247,11 +247,7 @@ async fn all_threads_blocked_is_a_problem_until_they_return<B: Db>(database: Dat
 async fn hanging_rows_of_a_killed_process_delay_no_others<B: Db>(database: Database<B>) {
     const OTHERS: usize = 200;
     let client = Client::new();
-    let start = || {
-        let mut command = Server::command(&database.url);
-        command.env("SERVE_TIMEOUT", "60");
-        Server::start_as(command)
-    };
+    let start = || Server::start(&database);
     let mut killed = start();
     for id in 0..8 {
         let body = event(id, "pend", i64::MAX);

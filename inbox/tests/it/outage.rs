@@ -340,7 +340,7 @@ async fn an_outage_within_a_lease_takes_nothing<B: Db>(
     let client = Client::new();
     let servers = [(); 2].map(|()| {
         let mut command = Server::command(&database.url);
-        command.env("SERVE_LEASE", "6").env("SERVE_TIMEOUT", "60");
+        command.env("SERVE_LEASE", "6");
         Server::start_as(command)
     });
     for id in 0..6 {

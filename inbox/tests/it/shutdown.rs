@@ -40,9 +40,7 @@ fn connect(server: &Server) -> TcpStream {
 
 async fn sigterm_ends_whatever_clients_and_handlers_do<B: Db>(database: Database<B>) {
     let client = Client::new();
-    let mut command = Server::command(&database.url);
-    command.env("SERVE_TIMEOUT", "60"); // the shutdown is what ends the handlers
-    let mut server = Server::start_as(command);
+    let mut server = Server::start(&database);
     let request = signed(&event(0, "", 0));
     let (name, value) = request
         .headers()

@@ -123,7 +123,7 @@ async fn a_source_without_a_handler_is_said_once<B: Db>(database: Database<B>) {
         database.count("state = 'done'").await == 20
     })
     .await;
-    let said = logs.with("no handler of this process");
+    let said = logs.with("has no handler for the source");
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].contains("WARN") && said[0].contains("grafoid"),

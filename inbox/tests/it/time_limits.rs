@@ -18,11 +18,7 @@ on_both![
 async fn slow_and_blocking_handlers_keep_their_lease<B: Db>(database: Database<B>) {
     let client = Client::new();
     // Either would take what the other loses.
-    let servers = [(); 2].map(|()| {
-        let mut command = Server::command(&database.url);
-        command.env("SERVE_TIMEOUT", "60");
-        Server::start_as(command)
-    });
+    let servers = [(); 2].map(|()| Server::start(&database));
     for (id, act) in ["sleep", "block", "sleep", "block", "block", "block"]
         .iter()
         .enumerate()
@@ -43,7 +39,9 @@ async fn slow_and_blocking_handlers_keep_their_lease<B: Db>(database: Database<B
 
 async fn a_handler_past_its_timeout_is_dropped_and_retried<B: Db>(database: Database<B>) {
     let client = Client::new();
-    let server = Server::start(&database);
+    let mut command = Server::command(&database.url);
+    command.env("SERVE_TIMEOUT", "2");
+    let server = Server::start_as(command);
     for (id, act) in ["pend", "block for ever"].into_iter().enumerate() {
         let status = server.post(&client, &event(id, act, 1)).await.unwrap();
         assert_eq!(status, StatusCode::OK);
