@@ -34,6 +34,8 @@ pub const LEASE: Duration = Duration::from_secs(2);
 pub const POLL: Duration = Duration::from_millis(200);
 /// Longer than anything but a handler that hangs, however busy the machine is.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
+/// As long as Graphoid and `ScoreApp` do.
+const PROVIDER_WAITS: Duration = Duration::from_secs(10);
 /// The two limits of a shutdown.
 pub const CONNECTIONS_END: Duration = Duration::from_secs(2);
 pub const HANDLERS_END: Duration = Duration::from_secs(2);
@@ -278,7 +280,8 @@ impl Server {
     }
 
     pub async fn is_ready(&self, client: &Client) -> bool {
-        let response = client.get(format!("{}/ready", self.address)).send().await;
+        let request = client.get(format!("{}/ready", self.address));
+        let response = request.timeout(PROVIDER_WAITS).send().await;
         response.is_ok_and(|response| response.status() == StatusCode::OK)
     }
 }
@@ -324,7 +327,10 @@ pub async fn send<P: Provider>(
     address: &str,
     sample: &SampleRequest<P>,
 ) -> reqwest::Result<StatusCode> {
-    let mut request = client.post(format!("{address}{}", sample.uri()));
+    // No provider waits for ever. A killed server's port may be another test's by now, which never responds.
+    let mut request = client
+        .post(format!("{address}{}", sample.uri()))
+        .timeout(PROVIDER_WAITS);
     for (name, value) in sample.headers() {
         request = request.header(name, value);
     }
