@@ -69,7 +69,7 @@ impl<B: Backend> Database<B> {
         } else {
             Semaphore::MAX_PERMITS
         }));
-        let own = Own::new(pool.clone(), server);
+        let own = Own::new(pool.clone(), server, false);
         let operator = Link::new(own, turns.clone());
         Self(Arc::new(Shared {
             idle: vec![Arc::downgrade(operator.idle())].into(),
@@ -120,7 +120,7 @@ impl<B: Backend> Database<B> {
 
     /// A connection of the inbox's own for one task. It connects when it is first used.
     pub(crate) fn link(&self) -> Link<B> {
-        let own = Own::new(self.pool().clone(), self.server());
+        let own = Own::new(self.pool().clone(), self.server(), true);
         let link = Link::new(own, self.turns().clone());
         let mut idle = self.idle();
         idle.retain(|idle| idle.strong_count() > 0);

@@ -179,8 +179,6 @@ impl<B: Backend> Workers<B> {
     /// These workers in the database.
     pub(crate) fn process(&self, lease: Duration) -> Result<Process<B>, Error> {
         let sources = self.handlers.iter().map(|handler| &handler.source);
-        let ordered = sources.clone().filter(|source| source.is_ordered);
-        let ordered = ordered.map(|source| source.name.to_string()).collect();
         let names = sources.map(|source| source.name.clone());
         Process::new(
             &self.database,
@@ -188,7 +186,6 @@ impl<B: Backend> Workers<B> {
             self.settings.dead_after,
             self.settings.pass_over_after,
             names.collect(),
-            ordered,
         )
     }
 

@@ -75,10 +75,13 @@ mod sealed {
             server: Server,
         ) -> Result<<Self::Connection as sqlx::Connection>::Options, Error>;
 
-        /// Prepares a new connection of the inbox's own and rejects it if its commits would not be durable.
+        /// Prepares a new connection of the inbox's own and rejects it if its commits would not be durable. One
+        /// that runs the same few statements again and again plans each of them once, because planning takes as
+        /// long as executing.
         fn prepare(
             connection: &mut Self::Connection,
             server: Server,
+            plans_once: bool,
         ) -> impl Future<Output = Result<(), Error>> + Send;
 
         /// Begins a transaction of the inbox's own, which may take as long as this.

@@ -32,6 +32,7 @@ const LIFETIME: Duration = Duration::from_mins(30);
 pub(crate) struct Own<B: Backend> {
     application: Pool<B>,
     server: Server,
+    plans_once: bool,
     opener: Option<Pool<B>>,
 }
 
@@ -62,10 +63,11 @@ pub(crate) struct Lent<'l, B: Backend> {
 }
 
 impl<B: Backend> Own<B> {
-    pub(crate) fn new(application: Pool<B>, server: Server) -> Self {
+    pub(crate) fn new(application: Pool<B>, server: Server, plans_once: bool) -> Self {
         Self {
             application,
             server,
+            plans_once,
             opener: None,
         }
     }
@@ -89,7 +91,7 @@ impl<B: Backend> Own<B> {
             self.opener.insert(one.connect_lazy_with(options))
         };
         let mut connection = opener.acquire().await?.detach();
-        B::prepare(&mut connection, self.server).await?;
+        B::prepare(&mut connection, self.server, self.plans_once).await?;
         Ok(Prepared {
             connection,
             born: Instant::now(),

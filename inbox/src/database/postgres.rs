@@ -88,22 +88,32 @@ impl Engine for Postgres {
         })
     }
 
-    async fn prepare(connection: &mut PgConnection, server: Server) -> Result<(), Error> {
-        // Deliveries are stored without a BEGIN, so the session must not begin transactions that are read-only, or
-        // that fail each other. Behind a pooler the session is not ours, and they are stored in a transaction.
-        let prepare = if server.pooler {
-            "SELECT current_setting('fsync')"
-        } else {
-            "SELECT current_setting('fsync') FROM \
-                set_config('default_transaction_isolation', 'read committed', false) AS isolation, \
-                set_config('default_transaction_read_only', 'off', false) AS read_only"
-        };
+    async fn prepare(
+        connection: &mut PgConnection,
+        server: Server,
+        plans_once: bool,
+    ) -> Result<(), Error> {
+        let mut prepare = "SELECT current_setting('fsync')".to_owned();
+        // Behind a pooler, the session is not ours.
+        if !server.pooler {
+            // Deliveries are stored without a BEGIN, so the session must not begin transactions that are read-only,
+            // or that fail each other. Behind a pooler they are stored in a transaction.
+            prepare += ", set_config('default_transaction_isolation', 'read committed', false), \
+                set_config('default_transaction_read_only', 'off', false)";
+            // Each statement finds its rows by an index, even if it is planned while the table is empty. Where there
+            // is none, a scan seems so expensive that it would be compiled each time.
+            if plans_once {
+                prepare += ", set_config('plan_cache_mode', 'force_generic_plan', false), \
+                    set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)";
+            }
+        }
         // Not prepared: behind a pooler, the statement could be another client's by the time it is executed.
-        let row = sqlx::raw_sql(prepare).fetch_one(&mut *connection).await?;
+        let prepare = sqlx::raw_sql(sqlx::AssertSqlSafe(prepare));
+        let row = prepare.fetch_one(&mut *connection).await?;
         let fsync: String = row.try_get(0)?;
         if fsync != "on" && !server.trust_fsync_off {
             return Err(Error::NotDurable(
-                "PostgreSQL reports fsync = off; set it to on, or say trust_fsync_off() if your provider makes \
+                "PostgreSQL reports fsync = off; set it to on, or call trust_fsync_off() if your provider makes \
                  commits durable in another way, as Neon does",
             ));
         }

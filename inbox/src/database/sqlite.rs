@@ -95,7 +95,7 @@ impl Engine for Sqlite {
             .disable_statement_logging())
     }
 
-    async fn prepare(connection: &mut SqliteConnection, _: Server) -> Result<(), Error> {
+    async fn prepare(connection: &mut SqliteConnection, _: Server, _: bool) -> Result<(), Error> {
         // After the hooks of the application's pool, which may have set something else.
         let pragmas = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON";
         sqlx::raw_sql(pragmas).execute(&mut *connection).await?;

@@ -561,23 +561,11 @@ impl<'s, B: Backend> World<'s, B> {
 
     async fn begin_turn(&mut self, index: usize, choice: u8) -> Result<(), Violation> {
         let database = self.stage.databases[index].clone();
-        let is_ordered = self.is_ordered;
         let now = self.zero + self.elapsed.mul_f64(SPEEDS[index]);
         let worker = &mut self.workers[index];
         let mut process = worker.process.take().unwrap_or_else(|| {
             let sources = [0, 1].map(name).map(Into::into).to_vec();
-            // That of the other source is found out by the poll.
-            let ordered = vec![name(0).to_owned()];
-            let ordered = if is_ordered { ordered } else { Vec::new() };
-            Process::new(
-                &database,
-                LEASE,
-                DEAD_AFTER,
-                PASS_OVER_AFTER,
-                sources,
-                ordered,
-            )
-            .unwrap()
+            Process::new(&database, LEASE, DEAD_AFTER, PASS_OVER_AFTER, sources).unwrap()
         });
         let id = process.id().to_owned();
         let has_unrecorded = !worker.unrecorded.is_empty();

@@ -210,8 +210,6 @@ pub(crate) struct Process<B: Backend> {
     /// How long a failing row may keep others waiting.
     pass_over_after: Duration,
     sources: Vec<Arc<str>>,
-    /// Those that have rows that may have to wait for others.
-    ordered: Vec<String>,
     /// The last line that was looked at.
     last_line: i64,
     /// The rows in progress, and those whose result is not recorded yet.
@@ -232,7 +230,6 @@ impl<B: Backend> Process<B> {
         dead_after: u32,
         pass_over_after: Duration,
         sources: Vec<Arc<str>>,
-        ordered: Vec<String>,
     ) -> Result<Self, Error> {
         Ok(Self {
             database: database.clone(),
@@ -243,7 +240,6 @@ impl<B: Backend> Process<B> {
             dead_after: i64::from(dead_after),
             pass_over_after,
             sources,
-            ordered,
             last_line: i64::MIN,
             held: HashMap::new(),
             next_beat: None,
@@ -325,7 +321,6 @@ impl<B: Backend> Process<B> {
         let known = reconciles.then(|| self.held.keys().map(ToString::to_string).collect());
         let sources = self.names();
         let dead_after = self.dead_after;
-        let ordered = self.ordered.clone();
         let link = &mut self.link;
         let turn = within(limit, async move {
             let mut transaction = link.begin(limit).await?;
@@ -354,7 +349,6 @@ impl<B: Backend> Process<B> {
                 process: &id,
                 dead_after,
                 sources,
-                ordered,
             };
             let wanted = wanted.after(ended, &settled);
             let (claimed, exhausted) = claims.claim(&mut transaction, &wanted).await?;
@@ -402,8 +396,7 @@ impl<B: Backend> Process<B> {
         Ok(turn)
     }
 
-    /// Looks for due rows that processes left behind, and for sources whose events wait for each other although no
-    /// handler of this process says so.
+    /// Looks for due rows that processes left behind.
     pub(crate) async fn suspects(&mut self) -> Result<Suspects, Error> {
         let limit = self.limit();
         let statement = self
@@ -411,15 +404,7 @@ impl<B: Backend> Process<B> {
             .statement(include_str!("sql/suspects.sql"))
             .bind(self.dead_after - 1)
             .bind(self.names());
-        let ordered = self.database.statement(include_str!("sql/ordered.sql"));
-        let ordered = ordered.bind(self.names());
-        let rows = self.link.run(limit, [statement, ordered]).await?;
-        for row in rows.iter().skip(1).flatten() {
-            let source = B::text(row, "source")?.unwrap_or_default();
-            if !self.ordered.contains(&source) {
-                self.ordered.push(source);
-            }
-        }
+        let rows = self.link.run(limit, [statement]).await?;
         let count = |column| -> Result<i64, Error> {
             let row = rows.first().and_then(|rows| rows.first());
             let count = row.map(|row| B::integer(row, column)).transpose()?;
@@ -433,9 +418,6 @@ impl<B: Backend> Process<B> {
 
     /// Looks after the lines of ordered events.
     pub(crate) async fn sweep(&mut self) -> Result<(), Error> {
-        if self.ordered.is_empty() {
-            return Ok(());
-        }
         let (limit, patience) = (self.limit(), self.pass_over_after);
         let swept = line::sweep(
             &self.database,
@@ -686,7 +668,6 @@ struct Claims<'a, B: Backend> {
     process: &'a str,
     dead_after: i64,
     sources: Vec<String>,
-    ordered: Vec<String>,
 }
 
 impl<B: Backend> Claims<'_, B> {
@@ -707,46 +688,26 @@ impl<B: Backend> Claims<'_, B> {
         let shares = wanted.shares.iter().filter(|share| share.room() > 0);
         let shares: Vec<&Share> = shares.collect();
         if rows > 0 && !shares.is_empty() {
-            let mut sources = shares.iter().map(|share| &*share.source);
-            let is_ordered = sources.any(|source| self.ordered.iter().any(|name| name == source));
-            let (first, which) = if is_ordered {
-                (2, "TRUE")
-            } else {
-                (4, "ordered = 0")
-            };
             // Each source is looked up by itself, so that a backlog of another source costs nothing.
             let due = shares.iter().zip(0..).map(|(_, index)| {
-                let place = |offset: usize| format!("${}", first + 3 * index + offset);
+                let place = |offset: usize| format!("${}", 2 + 3 * index + offset);
                 include_str!("sql/due_of_source.sql")
-                    .replace("{ordered}", which)
                     .replace("{source}", &place(0))
                     .replace("{limit}", &place(1))
                     .replace("{running}", &format!("CAST({} AS BIGINT)", place(2)))
             });
             let due = due.collect::<Vec<String>>().join("UNION ALL\n");
-            let with_shares = |statement: Statement| {
-                shares
-                    .iter()
-                    .fold(statement.bind(count(rows)), |statement, share| {
-                        statement
-                            .bind(&*share.source)
-                            .bind(count(share.room().min(rows)))
-                            .bind(count(share.taken))
-                    })
-            };
-            let mut is_cut_off = false;
-            if is_ordered {
-                let lock = include_str!("sql/lock_due.sql").replace("{due}", &due);
-                let lock = with_shares(self.database.statement(&lock));
-                (claimed, is_cut_off) = self.claim_firsts(transaction, lock, rows).await?;
-            } else {
-                let chosen = include_str!("sql/chosen_due.sql").replace("{due}", &due);
-                let (statement, token) = self.statement(&chosen)?;
-                claimed = self
-                    .fetch(transaction, with_shares(statement), &token)
-                    .await?;
-            }
-            is_cut_off |= claimed.len() >= rows;
+            let lock = include_str!("sql/lock_due.sql").replace("{due}", &due);
+            let lock = shares.iter().fold(
+                self.database.statement(&lock).bind(count(rows)),
+                |lock, share| {
+                    lock.bind(&*share.source)
+                        .bind(count(share.room().min(rows)))
+                        .bind(count(share.taken))
+                },
+            );
+            let is_cut_off;
+            (claimed, is_cut_off) = self.claim_firsts(transaction, lock, rows).await?;
             exhausted.extend(shares.iter().filter_map(|share| {
                 let of_source = |claimed: &&Claimed| claimed.claim.source == share.source;
                 let is_cut_off =
@@ -781,11 +742,11 @@ impl<B: Backend> Claims<'_, B> {
             return Ok((Vec::new(), false));
         }
         let is_cut_off = locked.len() >= rows;
-        let chosen = include_str!("sql/chosen_first.sql");
-        let chosen = chosen.replace("{is_first}", line::IS_FIRST);
-        let (statement, token) = self.statement(&chosen)?;
-        let statement = statement.bind(locked.clone());
-        let claimed = self.fetch(transaction, statement, &token).await?;
+        let claim = include_str!("sql/claim.sql").replace("{is_first}", line::IS_FIRST);
+        let token = random::id()?;
+        let claim = self.database.statement(&claim);
+        let claim = claim.bind(self.process).bind(&*token).bind(locked.clone());
+        let claimed = self.fetch(transaction, claim, &token).await?;
         if claimed.len() == locked.len() {
             return Ok((claimed, is_cut_off));
         }
@@ -796,14 +757,6 @@ impl<B: Backend> Claims<'_, B> {
         let parked = line::park(self.database, transaction, locked).await?;
         let has_more = parked || is_cut_off && !claimed.is_empty();
         Ok((claimed, has_more))
-    }
-
-    fn statement(&self, chosen: &str) -> Result<(Statement, Arc<str>), Error> {
-        let sql = include_str!("sql/claim.sql").replace("{chosen}", chosen);
-        let token = random::id()?;
-        let statement = self.database.statement(&sql);
-        let statement = statement.bind(self.process).bind(&*token);
-        Ok((statement, token))
     }
 
     async fn fetch(

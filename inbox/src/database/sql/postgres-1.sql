@@ -48,7 +48,7 @@ CREATE TABLE leadhook_inbox (
 );
 CREATE INDEX leadhook_inbox_due ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned = 0 AND parked = 0;
 CREATE INDEX leadhook_inbox_suspect ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND abandoned > 0 AND parked = 0;
-CREATE INDEX leadhook_inbox_ordered ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND ordered = 1;
+CREATE INDEX leadhook_inbox_parked ON leadhook_inbox (source, due_at) WHERE state = 'waiting' AND token IS NULL AND ordered = 1 AND parked = 1;
 CREATE INDEX leadhook_inbox_claimed ON leadhook_inbox (process) WHERE token IS NOT NULL;
 CREATE INDEX leadhook_inbox_done ON leadhook_inbox (source, settled_at) WHERE state = 'done';
 CREATE INDEX leadhook_inbox_done_body ON leadhook_inbox (settled_at) WHERE state = 'done' AND body IS NOT NULL;
