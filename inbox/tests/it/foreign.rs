@@ -1,6 +1,14 @@
 //! Other software at the same tables: consoles, poolers, pools with settings of their own.
 
-use std::{fs, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fs,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use leadhook::{Graphoid, graphoid::GraphoidEvent};
 use leadhook_inbox::{Accepted, Error, Filter, Inbox, Job, Page, Postgres, State};
@@ -380,4 +388,46 @@ async fn a_pgbouncer_in_session_mode_will_do() {
     .await;
     assert_eq!(database.effects().await, 100);
     assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
+}
+
+/// A table that was empty a minute ago has no statistics. No statement of the workers may then read it from its
+/// beginning to its end, turn after turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_find_rows_by_an_index_although_the_table_was_empty_when_they_began() {
+    const EVENTS: usize = 1000;
+    let Some(database) = database::postgres().await else {
+        return;
+    };
+    let (inbox, source) = (&database.inbox, database.source().one_at_a_time());
+    let handled = Arc::new(AtomicUsize::new(0));
+    let counter = handled.clone();
+    let count = move |job: Job<GraphoidEvent, Postgres>| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        async move { Ok(job.done()) }
+    };
+    let workers = inbox.workers().on(&source, count).start().await.unwrap();
+    for id in 0..EVENTS {
+        source.accept(&delivery(id)).await.unwrap();
+    }
+    // Not by a look at the table, which would count.
+    until("all are handled", async || {
+        handled.load(Ordering::Relaxed) == EVENTS
+    })
+    .await;
+    workers.shutdown(Duration::from_secs(5)).await;
+    inbox.close().await;
+    let pool = PgPool::connect(&database.url).await.unwrap();
+    let statistics = async |column: &str| {
+        let sql = format!(
+            "SELECT COALESCE(SUM({column}), 0)::BIGINT FROM pg_stat_user_tables \
+             WHERE relname IN ('leadhook_inbox', 'leadhook_inbox_line')"
+        );
+        Postgres::count(&pool, &sql).await
+    };
+    until("the server has written its statistics", async || {
+        statistics("n_tup_upd").await >= 2 * 1000
+    })
+    .await;
+    let read = statistics("seq_tup_read").await;
+    assert!(read < 1000, "{read} rows were read without an index");
 }
