@@ -237,6 +237,11 @@ fn fields(row: &StoredRow) -> Vec<(&'static str, String)> {
         ("error", row.error.as_deref().map(shown)),
         ("settled", row.settled_at.map(instant)),
         (
+            "waits for",
+            row.waits_for_another
+                .then(|| "an earlier event of the same lead".into()),
+        ),
+        (
             "secret",
             row.matched_secret.map(|secret| match secret {
                 0 => "the current one".into(),
@@ -274,6 +279,7 @@ fn fields(row: &StoredRow) -> Vec<(&'static str, String)> {
 fn cells(row: &StoredRow) -> Vec<Cell> {
     let optional = |text: &Option<String>| Cell::text(text.as_deref().unwrap_or("–"));
     let error = match (row.reason, &row.error) {
+        (None, None) if row.waits_for_another => "waits for an earlier event".into(),
         (None, None) => "–".into(),
         (Some(reason), None) => reason.name().to_owned(),
         (None, Some(error)) => error.clone(),

@@ -131,6 +131,7 @@ macro_rules! on_both {
 
 on_both![
     stats_list_and_show_print_what_is_stored,
+    a_row_that_waits_for_another_one_says_so,
     a_listing_goes_page_by_page,
     each_filter_selects,
     replay_shows_first_and_changes_with_yes,
@@ -266,6 +267,25 @@ fn words(text: &str) -> Vec<Vec<&str>> {
     lines
         .map(|line| line.split_whitespace().collect())
         .collect()
+}
+
+/// It is due, and no worker takes it.
+async fn a_row_that_waits_for_another_one_says_so<B: Db>(database: Database<B>) {
+    let graphoid = database.inbox.source::<Graphoid>("graphoid");
+    graphoid.one_at_a_time().accept(&delivery(0)).await.unwrap();
+    let list = database.prints(&["list"]);
+    assert!(
+        list.contains("  –  ") && !list.contains("earlier"),
+        "{list}"
+    );
+    database.run("UPDATE leadhook_inbox SET parked = 1").await;
+    let list = database.prints(&["list"]);
+    assert!(list.contains("  waits for an earlier event  "), "{list}");
+    let row = database.prints(&["show", &database.key(0).to_string()]);
+    assert!(
+        row.contains("\nwaits for       an earlier event of the same lead\n"),
+        "{row}"
+    );
 }
 
 async fn stats_list_and_show_print_what_is_stored<B: Db>(database: Database<B>) {

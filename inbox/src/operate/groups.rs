@@ -65,12 +65,7 @@ pub(crate) async fn groups<B: Backend>(
         looked_at = number("looked_at")?;
         groups.push(Group {
             source: B::text(row, "source")?.unwrap_or_default(),
-            state: match B::text(row, "state")?.as_deref() {
-                Some("in_progress") => State::InProgress,
-                Some("waiting") => State::Waiting,
-                Some("done") => State::Done,
-                _ => State::Dead,
-            },
+            state: State::from_name(&B::text(row, "state")?.unwrap_or_default()),
             reason: B::text(row, "reason")?
                 .as_deref()
                 .and_then(Reason::from_name),

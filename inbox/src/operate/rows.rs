@@ -150,12 +150,7 @@ fn stored<B: Backend>(row: &B::Row) -> Result<StoredRow, Error> {
         matched_secret: B::integer(row, "matched_secret")?,
         event: B::text(row, "event")?,
         lead_id: B::text(row, "lead_id")?,
-        state: match text("state")?.as_str() {
-            "waiting" if number("is_claimed")? != 0 => State::InProgress,
-            "waiting" => State::Waiting,
-            "done" => State::Done,
-            _ => State::Dead,
-        },
+        state: State::from_name(&text("state")?),
         reason: B::text(row, "reason")?
             .as_deref()
             .and_then(Reason::from_name),

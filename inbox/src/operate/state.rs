@@ -34,6 +34,18 @@ pub enum Reason {
     Erased,
 }
 
+impl State {
+    /// The state that a statement names: the row's, or `in_progress` if a handler has it.
+    pub(crate) fn from_name(name: &str) -> Self {
+        match name {
+            "waiting" => Self::Waiting,
+            "in_progress" => Self::InProgress,
+            "done" => Self::Done,
+            _ => Self::Dead,
+        }
+    }
+}
+
 impl Reason {
     /// All of them, as they are named in the table.
     const NAMES: [(Self, &'static str); 5] = [
