@@ -367,7 +367,8 @@ impl Connection {
     }
 }
 
-/// Joins the chunks of a body. Returns the length that they took, or nothing if more must be read.
+/// Joins the chunks of a body. Returns how many bytes they took up and the joined body, or `None` if more
+/// must be read.
 pub(crate) fn dechunk(bytes: &[u8], limit: usize) -> io::Result<Option<(usize, Vec<u8>)>> {
     let invalid = || io::Error::other("a chunk is malformed");
     let mut body = Vec::new();

@@ -188,7 +188,7 @@ impl Case {
         let [value] = self.values.as_slice() else {
             return self.unknown();
         };
-        // A header in another format would be a second change.
+        // A header in another format is one change already, and `why` looks for a single change.
         let Some(mac) = header::accepted(self.provider, value) else {
             return self.unknown();
         };

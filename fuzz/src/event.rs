@@ -172,7 +172,7 @@ fn check<E: Event + PartialEq + Debug>(
     }
 
     let written = serde_json::to_string(&envelope).unwrap();
-    // None for half an emoji in raw JSON, which is kept as it was sent.
+    // `None` if raw JSON has an unpaired surrogate, because raw JSON is kept as it was sent.
     let typed: Option<Value> = serde_json::from_str(&written).ok();
     // A lookup with undocumented values alone is written as one that found nothing, as documented.
     let found_nothing = |typed: &Value| {

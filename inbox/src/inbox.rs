@@ -284,7 +284,7 @@ impl<B: Backend> Inbox<B> {
 
     /// Finds what is stored about the person with an e-mail address. See [`Person`].
     ///
-    /// White space around the address and upper case do not matter.
+    /// Case and surrounding white space do not matter.
     ///
     /// # Errors
     ///

@@ -36,12 +36,13 @@
 //!
 //! A row has a key, which the duplicates of an event at a source share. It is *waiting*, *done* or *dead*.
 //!
-//! The workers that a process starts have a row of their own in the database, with a counter that they raise
-//! several times in a [lease](Workers::lease). When they claim a waiting row, they write their name and a new token
-//! into it. Every later change of the row is conditional on the token, so a late attempt changes nothing. As long as
-//! the counter grows, the claimed rows stay with their process, however long the handlers take. When others have seen
-//! the counter stand still for 3/2 of the lease, they free the rows of that process. Each measures this with its
-//! own clock, and only while it reaches the database itself, so an outage takes no row from a living process.
+//! The workers that a process starts have a row of their own in the database, with a counter that they
+//! raise several times in a [lease](Workers::lease). When they claim a waiting row, they write their name
+//! and a new token into it. Every later change of the row is conditional on the token, so a late attempt
+//! changes nothing. As long as the counter grows, the claimed rows stay with their process, however long
+//! the handlers take. When others have seen the counter stand still for 3/2 of the lease, they free the
+//! rows of that process. Each measures this with its own clock, and only while it can reach the database,
+//! so an outage never takes rows from a live process.
 //!
 //! The inbox has connections and a thread of its own, so neither a busy runtime nor a cancelled request disturbs it.
 //! Handlers run within your runtime, each on a thread of the inbox, so a handler that blocks holds up no other.
@@ -55,7 +56,7 @@
 //! | the body can't be read as the handler's event | dead |
 //! | the process dies | waiting, due when the others free it; retried apart from other rows; dead after [three times](Workers::dead_after) |
 //! | [`RunningWorkers::shutdown`] cuts the handler off | waiting, due at once; the attempt is not counted |
-//! | its source handles [one at a time](Source::one_at_a_time), and an earlier event of the lead waits | waiting, claimed after that |
+//! | its source handles [one at a time](Source::one_at_a_time), and an earlier event of the lead waits | waiting, claimed after the earlier event |
 //! | [`Inbox::replay`] | waiting, due at once |
 //! | [`Inbox::erase`] | without a body; dead if it was waiting |
 //! | [`Retention`] ends | a done row loses its body, and later it is deleted |
@@ -70,18 +71,18 @@
 //!
 //! | level | message | fields | meaning |
 //! |---|---|---|---|
-//! | ERROR | `delivery not accepted` | `source`, `key`, `error` | It is not certain that the delivery was stored, and the response is a 503. |
+//! | ERROR | `delivery not accepted` | `source`, `key`, `error` | The delivery may not have been stored, so the response is a 503. |
 //! | ERROR | `dead` | `source`, `key`, `reason`; `attempt`, `error` and `cause`, or `times` | The row stays until you replay or erase it. `reason` is `failed`, `rejected`, `unreadable` or `abandoned`. |
 //! | WARN | `failed` | `source`, `key`, `attempt`, `error`, `cause`, `delay` | The attempt failed. The next one is due after `delay`. |
 //! | INFO | `put off` | `source`, `key`, `attempt`, `error`, `cause`, `delay` | The handler returned [`Failure::snooze`]. |
 //! | INFO | `handled` | `source`, `key`, `attempt` | The row is done. |
 //! | WARN | `abandoned; it will run apart from the others` | `source`, `key`, `times` | The row's process died during an attempt. |
 //! | WARN | `another attempt has the row; nothing was recorded` | `source`, `key`, `attempt` | The handler finished after its row had been given to another process. |
-//! | ERROR | `a handler blocks its thread and can't be stopped` | `source`, `key`, `blocked` | The handler has timed out and does not return. Its row is retried, and `blocked` threads are lost until it returns. |
+//! | ERROR | `a handler blocks its thread and can't be stopped` | `source`, `key`, `blocked` | The handler has timed out and does not return. Its row is retried, but its thread is lost until it returns. `blocked` is the number of lost threads. |
 //! | INFO | `a blocked thread is free again` | `blocked` | The handler has returned. |
-//! | ERROR | `a handler was not started` | `error` | The system did not give a thread. The attempt has failed. |
+//! | ERROR | `a handler was not started` | `error` | The system could not start a thread, so the attempt failed. |
 //! | ERROR | `the lease has ended, and other processes have the rows` | `lost` | The process could not reach the database for a lease. Its handlers were cancelled. |
-//! | WARN | `no turn taken; trying again` | `error`, `failures` | The workers could not use the database. It is logged after 1, 2, 4, 8, … failures in a row. |
+//! | WARN | `the database can't be used; trying again` | `error`, `failures` | Nothing is claimed until the database works again. Logged after 1, 2, 4, 8, … failures in a row. |
 //! | WARN | `rows not released; they are free when the lease has ended` | `error` | The database failed during the shutdown. |
 //! | WARN | `accepted, but this process has no handler for the source; its rows wait for another process` | `source` | It is logged once for each source. |
 //! | WARN | `not pruned` | `error` | Pruning failed, and is tried again an hour later. |

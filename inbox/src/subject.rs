@@ -1,4 +1,4 @@
-//! Whom an event is about, in a form that names nobody.
+//! The person or record that an event is about, stored only as a keyed hash.
 
 use std::{fmt, sync::Arc};
 

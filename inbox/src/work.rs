@@ -232,8 +232,8 @@ pub struct RunningWorkers<B: Backend> {
 }
 
 impl<B: Backend> RunningWorkers<B> {
-    /// Claims no more rows, waits for the handlers, and releases the rest, which others may claim at once. Returns
-    /// how many were released. Their attempts are not counted.
+    /// Stops claiming rows, waits for the handlers, and releases the rows that are left, so that other
+    /// processes can claim them at once. Returns how many were released. Their attempts are not counted.
     ///
     /// It returns within `limit`, whatever handlers and the database do. Of that, up to 2 s are reserved for
     /// releasing. A handler that blocks its thread can't be stopped, but the process can exit.

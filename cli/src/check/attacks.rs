@@ -165,7 +165,7 @@ pub(super) const PROMISES: [Promise; 16] = [
     Promise {
         slug: "next-request",
         sends: "a rejected request and then a good one on the same connection",
-        wants: "2xx, unless the response announced the close",
+        wants: "2xx, unless the first response announced that the connection closes",
         reason: "The rest of a rejected body must not be taken for the next request.",
         for_tokens: true,
         only_bad: false,

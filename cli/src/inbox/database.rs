@@ -1,4 +1,4 @@
-//! Opens an inbox that exists, and says why that failed without a word of the URL.
+//! Opens an existing inbox, and explains a failure without printing any part of the URL.
 
 use std::{
     borrow::Cow,

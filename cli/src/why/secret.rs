@@ -45,7 +45,7 @@ fn whitespace(secret: &[u8], signs: &impl Fn(&[u8]) -> bool) -> Option<Finding> 
     ];
     if shorter.into_iter().any(signs) {
         let remedy =
-            "remove it where the secret is stored; `echo` adds a line end, `printf %s` does not";
+            "remove it where the secret is stored; `echo` adds a newline, `printf %s` does not";
         return found(
             "the secret has white space, a line end or an invisible character around it",
             remedy,

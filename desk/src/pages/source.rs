@@ -66,7 +66,7 @@ pub(crate) async fn pause<B: Backend>(
     query: &Form,
 ) -> Result<Response<Bytes>, Failed> {
     let source = query.get("source").ok_or(NO_SOURCE)?;
-    // A source that has no rows can't be misspelt into the table.
+    // Only a source that has rows can be paused, so a misspelt name is not stored.
     let figures = inbox.figures().await?;
     if !figures.sources.iter().any(|other| other.source == source) {
         return Err(Failed::NotFound);

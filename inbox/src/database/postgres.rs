@@ -225,8 +225,8 @@ impl Engine for Postgres {
     }
 
     async fn has_tables(connection: &mut PgConnection) -> sqlx::Result<bool> {
-        // Not by `to_regclass`: the session remembers that there was no such table, also after it has waited for
-        // the process that creates it.
+        // `to_regclass` would not do, because the session remembers that the table was missing, even after
+        // it has waited for the process that creates it.
         let exists = "SELECT EXISTS (SELECT FROM pg_class \
             WHERE relname = 'leadhook_inbox_meta' AND pg_table_is_visible(oid))";
         let exists = sqlx::query_scalar(exists).persistent(false);

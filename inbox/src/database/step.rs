@@ -14,8 +14,8 @@ pub(crate) enum Step {
     Answer,
 }
 
-/// Runs before each statement and around each COMMIT of the inbox's own. In the library it does nothing. In the
-/// tests of the model, the scheduler decides who goes on and whose connection fails.
+/// Runs before each of the inbox's own statements and around each of its COMMITs. In the library it does
+/// nothing. In the model's tests, the scheduler decides who goes on and whose connection fails.
 #[cfg(not(test))]
 #[allow(clippy::unused_async, reason = "in tests it waits and fails")]
 pub(crate) async fn step(_: Step) -> sqlx::Result<()> {

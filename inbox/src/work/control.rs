@@ -187,7 +187,9 @@ impl<B: Backend> Control<B> {
                     Err(error) => {
                         failures += 1;
                         if failures.is_power_of_two() {
-                            log(|| tracing::warn!(%error, failures, "no turn taken; trying again"));
+                            log(
+                                || tracing::warn!(%error, failures, "the database can't be used; trying again"),
+                            );
                         }
                         pause_until = Some(Instant::now() + self.pause(failures));
                         self.report();

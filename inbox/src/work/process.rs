@@ -295,7 +295,8 @@ impl<B: Backend> Process<B> {
     /// Adds the process's own row, before it claims anything.
     async fn register(&mut self, now: Instant) -> Result<(), Error> {
         let limit = self.limit();
-        // If the answer gets lost, the row may be there, and may be judged. No identity is used twice.
+        // If the response is lost, the row may exist, and other processes may already count its owner as
+        // dead. So each attempt uses a new id.
         let id = std::mem::replace(&mut self.id, random::id()?);
         let register = self.database.statement(include_str!("sql/register.sql"));
         let register = register.bind(&*id).bind(millis(self.lease));

@@ -162,7 +162,7 @@ async fn blocked_threads_stop_neither_deliveries_nor_probes<B: Db>(database: Dat
     let mut id = 8;
     let blocked = Instant::now();
     let problem = loop {
-        // Both go on while the threads are blocked.
+        // Deliveries are accepted and readiness probes answered even while the threads are blocked.
         let status = server.post(&client, &event(id, "", 0)).await.unwrap();
         assert_eq!(status, StatusCode::OK);
         id += 1;

@@ -390,8 +390,8 @@ async fn a_pgbouncer_in_session_mode_will_do() {
     assert_eq!(workers.shutdown(Duration::from_secs(10)).await, 0);
 }
 
-/// A table that was empty a minute ago has no statistics. No statement of the workers may then read it from its
-/// beginning to its end, turn after turn.
+/// A table that was empty a minute ago has no statistics. Even then, the workers must not scan the whole
+/// table on every turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_find_rows_by_an_index_although_the_table_was_empty_when_they_began() {
     const EVENTS: usize = 1000;

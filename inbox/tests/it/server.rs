@@ -40,7 +40,7 @@ const PROVIDER_WAITS: Duration = Duration::from_secs(10);
 pub const CONNECTIONS_END: Duration = Duration::from_secs(2);
 pub const HANDLERS_END: Duration = Duration::from_secs(2);
 
-/// The body of an event on which the handler does something special in its first `attempts`.
+/// The body of an event for which the handler does `act` on its first `attempts` attempts.
 pub fn event(id: usize, act: &str, attempts: i64) -> String {
     format!(
         r#"{{"id":"evt_{id}","event":"lead.won","data":{{"lead":{{"id":"lead_{id}","name":"{act}@{attempts}"}}}}}}"#

@@ -1,4 +1,4 @@
-//! A delivery of Grader.io is passed to a function for Grader.io.
+//! A delivery of Graphoid is passed to a function for deliveries of Graphoid.
 
 use leadhook::{Delivery, Graphoid};
 
