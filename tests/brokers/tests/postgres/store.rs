@@ -101,7 +101,7 @@ impl Store for Postgres {
     }
 }
 
-/// Waits for a call of the database, but not for ever.
+/// Waits for the database, but only for so long.
 async fn limited<T>(
     call: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {
