@@ -32,6 +32,7 @@ const LIFETIME: Duration = Duration::from_mins(30);
 pub(crate) struct Own<B: Backend> {
     application: Pool<B>,
     server: Server,
+    /// Whether the same few statements run again and again.
     plans_once: bool,
     opener: Option<Pool<B>>,
 }

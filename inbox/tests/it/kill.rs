@@ -222,11 +222,15 @@ async fn a_process_that_is_frozen_before_its_commit_loses_its_row() {
         Postgres::count(pool, waiting).await > 0
     })
     .await;
+    let token = sqlx::query_scalar::<_, String>("SELECT token FROM leadhook_inbox");
+    let token = token.fetch_one(&mut *lock).await.unwrap();
     frozen.signal("-STOP");
     lock.rollback().await.unwrap();
     let _other = Server::start(&database);
+    // A busy machine may need more attempts, but the frozen one's must not count.
+    let by_the_other = format!("state = 'done' AND attempts >= 2 AND settled_token <> '{token}'");
     until("the other has handled it", async || {
-        database.count("state = 'done'").await == 1
+        database.count(&by_the_other).await == 1
     })
     .await;
     assert_eq!(database.effects().await, 1);
